@@ -33,25 +33,34 @@ function installIsCurrent() {
   )
 }
 
+/** Installs what the lock file says; where `npm ci` refuses that file, `npm install` still gives a working tree. */
 function install() {
-  const args = [
-    existsSync(lock) ? 'ci' : 'install',
-    '--include=dev',
-    '--loglevel=error',
-    '--no-audit',
-    '--no-fund',
-  ]
+  if (existsSync(lock)) {
+    const { status, stderr } = npm('ci', 'pipe')
+    if (status === 0) return 0
+    const reason = String(stderr ?? '')
+      .replaceAll('npm error', '')
+      .trim()
+      .split('\n', 3)
+      .join(' ')
+    console.error(`npm ci failed, trying npm install... (${reason})`)
+  }
+  const { status, error } = npm('install', 'inherit', '--no-save')
+  if (error) console.error(`npm could not be started: ${error.message}`)
+  return status ?? 1
+}
+
+function npm(command, stderr, ...options) {
   // npm must not run on the node that it is about to replace.
   const bin = join(root, 'node_modules', '.bin')
   const path = (process.env.PATH ?? '').split(delimiter).filter((entry) => resolve(entry) !== bin)
-  const { status, error } = spawnSync('npm', args, {
+  const quiet = ['--loglevel=error', '--no-audit', '--no-fund']
+  return spawnSync('npm', [command, '--include=dev', ...quiet, ...options], {
     cwd: root,
     env: { ...process.env, PATH: path.join(delimiter) },
     shell: process.platform === 'win32',
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', stderr],
   })
-  if (error) console.error(`npm could not be started: ${error.message}`)
-  return status ?? 1
 }
 
 function exitUnlessZero(code) {
