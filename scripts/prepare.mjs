@@ -24,7 +24,7 @@ if (!buildIsCurrent()) {
 /** True when node_modules holds what the lock file asks for. npm writes its own record of that last. */
 function installIsCurrent() {
   if (!existsSync(installed)) return false
-  if (!existsSync(join(root, 'node_modules', 'node', 'package.json'))) return false
+  if (!existsSync(join(root, 'node_modules', '.bin', 'node'))) return false
   if (!existsSync(lock)) return true
   const have = JSON.parse(readFileSync(installed, 'utf8')).packages
   return Object.entries(JSON.parse(readFileSync(lock, 'utf8')).packages).every(
@@ -50,12 +50,13 @@ function install() {
   return status ?? 1
 }
 
-function npm(command, stderr, ...options) {
+function npm(command, stderr, ...more) {
   // npm must not run on the node that it is about to replace.
   const bin = join(root, 'node_modules', '.bin')
   const path = (process.env.PATH ?? '').split(delimiter).filter((entry) => resolve(entry) !== bin)
-  const quiet = ['--loglevel=error', '--no-audit', '--no-fund']
-  return spawnSync('npm', [command, '--include=dev', ...quiet, ...options], {
+  // The one script that allowScripts lets run puts Node in place; a machine-wide ignore-scripts would leave it out.
+  const options = ['--ignore-scripts=false', '--loglevel=error', '--no-audit', '--no-fund']
+  return spawnSync('npm', [command, '--include=dev', ...options, ...more], {
     cwd: root,
     env: { ...process.env, PATH: path.join(delimiter) },
     shell: process.platform === 'win32',
