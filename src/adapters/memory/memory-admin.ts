@@ -1,0 +1,99 @@
+import type { Clock } from '../../clock/clock.ts'
+import type { DeadLetterRecord, FailureTrail } from '../../contract/dead-letter.ts'
+import type { QueueCounts, StoredDeadLetter, Subscription, TransportAdmin } from '../../contract/transport.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
+import type { Outgoing } from '../../event/outgoing.ts'
+import type { Letter } from './dead-letters.ts'
+import type { MemoryQueue } from './memory-queue.ts'
+import type { Queues } from './queues.ts'
+import { store, type StoredEvent } from './stored-event.ts'
+
+/** The transport, as its operators see it. */
+export interface AdminHost {
+  readonly clock: Clock
+  /** @throws MillraceError STOPPED */
+  queues(): Queues
+  changed(queue: MemoryQueue): void
+  /** Puts an event into a queue, as the latest one. */
+  admit(queue: MemoryQueue, event: StoredEvent, trail: string): void
+  redriveUnrouted(): number
+}
+
+export class MemoryAdmin implements TransportAdmin {
+  readonly #host: AdminHost
+
+  constructor(host: AdminHost) {
+    this.#host = host
+  }
+
+  async queues(): Promise<readonly QueueCounts[]> {
+    const { clock } = this.#host
+    const counts = this.#host
+      .queues()
+      .all()
+      .map((queue) => {
+        queue.turn(clock)
+        return queue.counts(clock)
+      })
+    return counts.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  async deadLetters(
+    queue: string,
+    page: { readonly limit: number; readonly after?: string | undefined },
+  ): Promise<readonly StoredDeadLetter[]> {
+    return this.#queue(queue).dead.page(page.limit, page.after)
+  }
+
+  async deadLetter(queue: string, letter: string): Promise<StoredDeadLetter | undefined> {
+    return this.#queue(queue).dead.get(letter)
+  }
+
+  async redrive(name: string, letters: readonly string[] | undefined, replace?: Outgoing): Promise<number> {
+    if (replace !== undefined && letters?.length !== 1) {
+      throw new MillraceError('INVALID_OPTION', 'A replacement is for one dead letter; name exactly one')
+    }
+    const queue = this.#queue(name)
+    const taken = queue.dead.take(letters)
+    for (const letter of taken) {
+      const event =
+        replace === undefined ? letter.event : store(replace, letter.event.sequence, letter.event.takenAt)
+      this.#host.admit(queue, event, trailOf(letter))
+    }
+    this.#host.changed(queue)
+    return taken.length
+  }
+
+  async purge(name: string, letters: readonly string[] | undefined): Promise<number> {
+    const queue = this.#queue(name)
+    const { length } = queue.dead.take(letters)
+    this.#host.changed(queue)
+    return length
+  }
+
+  async removeQueue(name: string): Promise<number> {
+    const queue = this.#queue(name)
+    this.#host.queues().remove(queue)
+    this.#host.changed(queue)
+    return queue.size + queue.dead.size
+  }
+
+  async unbind(queue: string, subscriptions: readonly Subscription[]): Promise<void> {
+    this.#host.queues().unbind(this.#queue(queue), subscriptions)
+  }
+
+  async redriveUnrouted(): Promise<number> {
+    this.#host.queues()
+    return this.#host.redriveUnrouted()
+  }
+
+  #queue(name: string): MemoryQueue {
+    return this.#host.queues().get(name)
+  }
+}
+
+/** What a redriven event remembers: the failures of its former life, though it begins at attempt 1. */
+function trailOf(letter: Letter): string {
+  const { firstFailedAt, history } = JSON.parse(letter.record) as DeadLetterRecord
+  return JSON.stringify({ firstFailedAt, history } satisfies FailureTrail)
+}
