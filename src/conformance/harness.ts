@@ -1,0 +1,260 @@
+import { expect } from 'vitest'
+import { pause, systemClock, type Clock } from '../clock/clock.ts'
+import type { ManualClock } from '../clock/manual-clock.ts'
+import type { Features } from '../contract/features.ts'
+import type {
+  QueueSpec,
+  Received,
+  Session,
+  SessionOptions,
+  Settlement,
+  StoredDeadLetter,
+  Transport,
+} from '../contract/transport.ts'
+import { createEvent, type EventOptions } from '../event/event.ts'
+import { encodeEvent, type Outgoing } from '../event/outgoing.ts'
+
+/** What the suite needs to know of the transport it tests. */
+export interface TransportUnderTest {
+  /** A transport on a system that may hold queues of other tests: names are never used twice. Closed by the suite. */
+  open(): Transport | Promise<Transport>
+  /** A second instance on the system of the transport that was opened last, as another process would have it. */
+  reopen?(): Transport | Promise<Transport>
+  /** The clock that the transport counts with, if it can be a manual one; the suite moves it instead of waiting. */
+  readonly clock?: ManualClock
+  /** Cases that cannot pass, by their names, each with its reason. */
+  readonly skip?: readonly { readonly test: string; readonly reason: string }[]
+  /** How long one wait of a case may take before the case fails. Default 10,000 ms. */
+  readonly patience?: number
+  /** How long a case watches for something that must not come. Default 50 ms. */
+  readonly watch?: number
+}
+
+/** One promise of the contract. `run` rejects if the transport does not keep it. */
+export interface Case {
+  readonly name: string
+  /** Why the case does not apply to a transport of these features; undefined if it does. */
+  unless?(features: Features): string | undefined
+  run(bench: Bench): Promise<void>
+}
+
+type SpecOptions = Partial<Omit<QueueSpec, 'name'>>
+
+/** A lease that runs out soon, in milliseconds, but not while a case works with it. */
+export const shortLease = 300
+const longLease = 30_000
+let lastName = 0
+
+/** What a case works with: one transport, names of its own, and waits that end. */
+export class Bench {
+  readonly transport: Transport
+  /** Another instance on the same system where there can be one, else the same. */
+  readonly other: Transport
+  readonly clock: Clock
+  /** The topic of the case's events. */
+  readonly topic: string
+  readonly #manual: ManualClock | undefined
+  readonly #patience: number
+  readonly #watch: number
+  readonly #sessions: Session[] = []
+
+  private constructor(under: TransportUnderTest, transport: Transport, other: Transport) {
+    this.transport = transport
+    this.other = other
+    this.#manual = under.clock
+    this.clock = under.clock ?? systemClock
+    this.#patience = under.patience ?? 10_000
+    this.#watch = under.watch ?? 50
+    this.topic = this.name('topic')
+  }
+
+  static async open(under: TransportUnderTest): Promise<Bench> {
+    const transport = await under.open()
+    return new Bench(under, transport, (await under.reopen?.()) ?? transport)
+  }
+
+  get features(): Features {
+    return this.transport.features
+  }
+
+  /** Closes everything that a case left open. */
+  async close(): Promise<void> {
+    for (const session of this.#sessions) await session.close()
+    await this.other.close()
+    await this.transport.close()
+  }
+
+  /** A name that no other test of any run uses. */
+  name(what: string): string {
+    return `${what}-${Date.now().toString(36)}-${process.pid}-${++lastName}`
+  }
+
+  /** A type of the case's topic. */
+  type(name: string): string {
+    return `${this.topic}.${name}`
+  }
+
+  event(name: string, data: unknown = { name }, options: EventOptions = {}): Outgoing {
+    return encodeEvent(createEvent(this.type(name), data, { topic: this.topic, ...options }))
+  }
+
+  /** Events whose data is their number. */
+  events(count: number, options: (i: number) => EventOptions = () => ({})): readonly Outgoing[] {
+    return Array.from({ length: count }, (_, i) => this.event('numbered', i, options(i)))
+  }
+
+  spec(name: string, options: SpecOptions = {}): QueueSpec {
+    return {
+      name,
+      subscriptions: [{ topic: this.topic, pattern: '*' }],
+      from: 'now',
+      order: false,
+      ...options,
+    }
+  }
+
+  /** Declares a queue of a new name that takes the whole topic, unless the options say otherwise. */
+  async queue(what = 'queue', options: SpecOptions = {}): Promise<string> {
+    const name = this.name(what)
+    await this.transport.declare([this.spec(name, options)])
+    return name
+  }
+
+  /** A session, closed at the end of the case if the case does not. */
+  async session(
+    queue: string,
+    options: { order?: boolean; lease?: number; on?: Transport } = {},
+  ): Promise<Session> {
+    const full: SessionOptions = {
+      lease: options.lease ?? longLease,
+      order: options.order ?? false,
+      clock: this.clock,
+      notice: () => {},
+      onRevoke: () => {},
+      onLost: () => {},
+    }
+    const session = await (options.on ?? this.transport).open(queue, full)
+    this.#sessions.push(session)
+    return session
+  }
+
+  async publish(...events: readonly Outgoing[]): Promise<void> {
+    await this.transport.publish(events)
+  }
+
+  /** Takes events until it has so many. Never asks for more; fails when they do not come in time. */
+  async receive(
+    session: Session,
+    count: number,
+    from: 'normal' | 'lapsed' = 'normal',
+  ): Promise<readonly Received[]> {
+    const received: Received[] = []
+    await this.until(`${count} events`, async () => {
+      const missing = count - received.length
+      const ask = from === 'normal' ? { max: missing } : { max: 0, lapsed: missing }
+      received.push(...(await session.exchange({ settle: [], ...ask })).received)
+      return received.length >= count ? 'done' : { waitFor: session, state: `${received.length} came` }
+    })
+    expect(received.length, 'an exchange gave more events than were asked for').toBe(count)
+    return received
+  }
+
+  async receiveOne(session: Session, from: 'normal' | 'lapsed' = 'normal'): Promise<Received> {
+    return (await this.receive(session, 1, from))[0] as Received
+  }
+
+  /** Takes and acknowledges events until there are so many. */
+  async handle(session: Session, count: number): Promise<readonly Received[]> {
+    const received = await this.receive(session, count)
+    await this.settle(session, ...received.map((of): Settlement => ({ of, as: 'ack' })))
+    return received
+  }
+
+  /** Settles and expects that each was done. */
+  async settle(session: Session, ...list: readonly Settlement[]): Promise<void> {
+    const results = (await session.settle(list)) ?? []
+    expect(
+      results.filter((result) => result !== 'done'),
+      'a settlement was not done',
+    ).toEqual([])
+    await session.flush?.()
+  }
+
+  /** Expects that the session gets nothing, now and for a moment. */
+  async nothing(session: Session, because: string): Promise<void> {
+    const stop = AbortSignal.timeout(this.#watch)
+    do {
+      const { received } = await session.exchange({ settle: [], max: 10 })
+      expect(received.map(dataOf), because).toEqual([])
+      if (this.#manual !== undefined) return
+      await Promise.all([session.ready(stop), nextTurn()])
+    } while (!stop.aborted)
+  }
+
+  /** Lets time pass by the clock of the transport: for leases and delays, whose length is what a case is about. */
+  async pass(ms: number): Promise<void> {
+    if (this.#manual === undefined) await pause(this.clock, ms)
+    else this.#manual.advance(ms)
+  }
+
+  /** Repeats `step` until it is done, waiting in between for the session that it names. */
+  async until(
+    what: string,
+    step: () => Promise<'done' | { readonly waitFor: Session | undefined; readonly state: string }>,
+  ): Promise<void> {
+    const end = performance.now() + this.#patience
+    for (let result = await step(); result !== 'done'; result = await step()) {
+      if (performance.now() > end) throw new Error(`Waited ${this.#patience} ms for ${what}: ${result.state}`)
+      await this.#ready(result.waitFor, end)
+    }
+  }
+
+  /** Fails if the promise is not settled in time. */
+  async soon<T>(what: string, promise: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`Waited ${this.#patience} ms for ${what}`)), this.#patience)
+    })
+    return await Promise.race([promise, late]).finally(() => clearTimeout(timer))
+  }
+
+  async #ready(session: Session | undefined, end: number): Promise<void> {
+    if (session === undefined) return await nextTurn()
+    const stop = AbortSignal.timeout(Math.max(Math.ceil(end - performance.now()), 1))
+    let awake = false
+    const waiting = session.ready(stop).then(() => (awake = true))
+    await nextTurn()
+    // Nobody else moves a manual clock: what a session waits for then is the next timer.
+    if (!awake && this.#manual?.nextIn !== undefined) this.#manual.advance(this.#manual.nextIn)
+    await waiting
+  }
+}
+
+/** Lets input, output and timers have their turn. */
+export function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
+}
+
+/** The data of an event as JSON says it. */
+export function dataOf(received: Pick<Received | StoredDeadLetter, 'data'>): unknown {
+  const { data } = received
+  return JSON.parse(typeof data === 'string' ? data : new TextDecoder().decode(data))
+}
+
+/** The event names that `Bench.event` was given. */
+export function namesOf(received: readonly Received[]): readonly string[] {
+  return received.map(({ type }) => type.slice(type.lastIndexOf('.') + 1))
+}
+
+export function numbersOf(received: readonly Received[]): readonly number[] {
+  return received.map((one) => dataOf(one) as number)
+}
+
+/** 0, 1, ... `count - 1` */
+export function numbers(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, i) => i)
+}
+
+export function ascending(list: readonly number[]): readonly number[] {
+  return list.toSorted((a, b) => a - b)
+}
