@@ -1,0 +1,154 @@
+import type { QueueCounts, StoredDeadLetter, Subscription, TransportAdmin } from '../../contract/transport.ts'
+import type { Outgoing } from '../../event/outgoing.ts'
+import { DeadLetters } from './dead-letters.ts'
+import type { EventFile } from './event-file.ts'
+
+/** How many rows one transaction moves or deletes. */
+const batch = 1_000
+
+/**
+ * All of one queue in one reading. Ready rows that nobody holds wait; so do those whose holder has let the lease run out,
+ * and those that are due and not promoted yet.
+ */
+const counts = `
+  SELECT id, name,
+    (SELECT count(*) FROM messages INDEXED BY ready WHERE queue = q.id AND due IS NULL) AS ready,
+    (SELECT count(*) FROM held WHERE queue = q.id AND lease > :monotonic) AS inFlight,
+    (SELECT count(*) FROM messages INDEXED BY waiting WHERE queue = q.id AND due <= :now) AS due,
+    (SELECT count(*) FROM messages INDEXED BY waiting WHERE queue = q.id AND due > :now AND failures > 0) AS retrying,
+    (SELECT count(*) FROM messages INDEXED BY waiting WHERE queue = q.id AND due > :now) AS later,
+    (SELECT count(*) FROM dead WHERE queue = q.id) AS dead,
+    min(
+      ifnull((
+        SELECT taken FROM messages m INDEXED BY ready WHERE queue = q.id AND due IS NULL
+        AND NOT EXISTS (SELECT 1 FROM held WHERE seq = m.seq AND lease > :monotonic) ORDER BY seq LIMIT 1
+      ), :now),
+      ifnull((SELECT min(taken) FROM messages INDEXED BY waiting WHERE queue = q.id AND due <= :now), :now)
+    ) AS oldest
+  FROM queues q ORDER BY name`
+
+const deleteMessages = [
+  'DELETE FROM messages WHERE seq IN (SELECT value FROM json_each(?))',
+  'DELETE FROM held WHERE seq IN (SELECT value FROM json_each(?))',
+]
+/** What a queue consists of, to be removed in pieces. */
+const someOfQueue = [
+  {
+    select: 'SELECT seq AS row FROM messages INDEXED BY ready WHERE queue = ? AND due IS NULL LIMIT ?',
+    delete: deleteMessages,
+  },
+  {
+    select: 'SELECT seq AS row FROM messages INDEXED BY waiting WHERE queue = ? AND due IS NOT NULL LIMIT ?',
+    delete: deleteMessages,
+  },
+  {
+    select: 'SELECT letter AS row FROM dead WHERE queue = ? LIMIT ?',
+    delete: ['DELETE FROM dead WHERE letter IN (SELECT value FROM json_each(?))'],
+  },
+]
+
+interface CountsRow {
+  readonly id: number
+  readonly name: string
+  readonly ready: number
+  readonly inFlight: number
+  readonly due: number
+  readonly retrying: number
+  readonly later: number
+  readonly dead: number
+  readonly oldest: number
+}
+
+export class SqliteAdmin implements TransportAdmin {
+  readonly #open: () => Promise<EventFile>
+
+  constructor(open: () => Promise<EventFile>) {
+    this.#open = open
+  }
+
+  async queues(): Promise<readonly QueueCounts[]> {
+    const { database, rates, clock } = await this.#open()
+    const now = Math.floor(clock.now())
+    if (rates.isPending) await database.write(() => rates.flush(now))
+    return database.read(() =>
+      database.all<CountsRow>(counts, { now, monotonic: Math.floor(clock.monotonic()) }).map((row) => ({
+        name: row.name,
+        depth: row.ready - row.inFlight + row.due,
+        inFlight: row.inFlight,
+        retrying: row.retrying,
+        delayed: row.later - row.retrying,
+        dead: row.dead,
+        oldestMs: Math.max(now - row.oldest, 0),
+        ...rates.perSecond(row.id, now),
+      })),
+    )
+  }
+
+  async deadLetters(
+    queue: string,
+    { limit, after }: { readonly limit: number; readonly after?: string | undefined },
+  ): Promise<readonly StoredDeadLetter[]> {
+    return new DeadLetters(await this.#open()).list(queue, limit, after)
+  }
+
+  async deadLetter(queue: string, letter: string): Promise<StoredDeadLetter | undefined> {
+    return new DeadLetters(await this.#open()).get(queue, letter)
+  }
+
+  async redrive(queue: string, letters: readonly string[] | undefined, replace?: Outgoing): Promise<number> {
+    return new DeadLetters(await this.#open()).redrive(queue, letters, replace)
+  }
+
+  async purge(queue: string, letters: readonly string[] | undefined): Promise<number> {
+    return new DeadLetters(await this.#open()).purge(queue, letters)
+  }
+
+  async removeQueue(queue: string): Promise<number> {
+    const { database, subscriptions } = await this.#open()
+    // Nothing new comes in from here on; if the process dies in between, the rest goes with the next try.
+    const id = await database.write(() => {
+      const found = subscriptions.queue(queue)
+      subscriptions.unbindAll(found)
+      return found
+    })
+    let count = 0
+    for (const part of someOfQueue) {
+      let deleted: number
+      do {
+        deleted = await database.write(() => {
+          const rows = database.all<{ row: number }>(part.select, id, batch).map(({ row }) => row)
+          for (const sql of part.delete) database.run(sql, JSON.stringify(rows))
+          return rows.length
+        })
+        count += deleted
+      } while (deleted === batch)
+    }
+    await database.write(() => {
+      subscriptions.unbindAll(id)
+      database.run('DELETE FROM rates WHERE queue = ?', id)
+      database.run('DELETE FROM queues WHERE id = ?', id)
+    })
+    return count
+  }
+
+  async unbind(queue: string, list: readonly Subscription[]): Promise<void> {
+    const { database, subscriptions } = await this.#open()
+    await database.write(() => subscriptions.unbind(subscriptions.queue(queue), list))
+  }
+
+  async redriveUnrouted(): Promise<number> {
+    const { database, subscriptions, unrouted, wakeUp, clock } = await this.#open()
+    let count = 0
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const from: number = after
+      const page = await database.write(() => {
+        subscriptions.refresh()
+        return unrouted.retry(from, batch, (topic, type) => subscriptions.route(topic, type), clock.now())
+      })
+      count += page.routed
+      after = page.next
+    }
+    if (count > 0) wakeUp.announce()
+    return count
+  }
+}

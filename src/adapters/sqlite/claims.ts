@@ -1,0 +1,145 @@
+import type { Database } from './database.ts'
+import { StoredEvent, type MessageRow } from './stored-event.ts'
+
+/** Who claims, and what time it is: whole milliseconds, `now` since 1970, `monotonic` of the machine's clock. */
+export interface Claimant {
+  readonly queue: number
+  readonly owner: number
+  readonly now: number
+  readonly monotonic: number
+}
+
+/** What a session could do in its queue, and when there may be more. */
+export interface View {
+  /** Events can be claimed, or promoted, right now. */
+  readonly ready: boolean
+  readonly lapsed: boolean
+  /** When the next event becomes due, in milliseconds since 1970. */
+  readonly due: number | undefined
+  /** When the next lease ends, by the monotonic clock. */
+  readonly lease: number | undefined
+}
+
+/** Rows that became due are promoted this many at a time, so that a million at once stop nobody for long. */
+const promoted = 256
+
+/** Bytes or characters of data after which a claim ends early: 128 events of 100 MiB would not fit into memory. */
+const enoughData = 32 * 1024 * 1024
+
+/**
+ * Nobody else has an event of the key, none before it has lost its holder, and none before it is parked. Claims are
+ * serialised by BEGIN IMMEDIATE, so what they read is the truth until they commit.
+ */
+const keyIsFree = (row: 'm' | 'l'): string => `(${row}.key IS NULL OR (
+  NOT EXISTS (
+    SELECT 1 FROM held h WHERE h.queue = :queue AND h.key = ${row}.key
+    AND iif(h.lease > :monotonic, h.owner <> :owner, h.seq < ${row}.seq)
+  )
+  AND NOT EXISTS (
+    SELECT 1 FROM messages p WHERE p.parked = 1 AND p.queue = :queue AND p.key = ${row}.key AND p.seq < ${row}.seq
+  )
+))`
+
+const nobodyHolds = 'NOT EXISTS (SELECT 1 FROM held WHERE held.seq = m.seq)'
+const allReady = `FROM messages m INDEXED BY ready WHERE m.queue = :queue AND m.due IS NULL AND ${nobodyHolds}`
+const allLapsed = 'FROM held l INDEXED BY held_lease WHERE l.queue = :queue AND l.lease <= :monotonic'
+
+/** The statements of queues without and with order by key. */
+const statements = (byKey: boolean) => {
+  const ready = byKey ? `${allReady} AND ${keyIsFree('m')}` : allReady
+  const lapsed = byKey ? `${allLapsed} AND ${keyIsFree('l')}` : allLapsed
+  return {
+    view: `SELECT
+      EXISTS (SELECT 1 ${ready})
+        OR EXISTS (SELECT 1 FROM messages INDEXED BY waiting WHERE queue = :queue AND due <= :now) AS ready,
+      EXISTS (SELECT 1 ${lapsed}) AS lapsed,
+      (SELECT min(due) FROM messages INDEXED BY waiting WHERE queue = :queue AND due > :now) AS due,
+      (SELECT min(lease) FROM held INDEXED BY held_lease WHERE queue = :queue AND lease > :monotonic) AS lease`,
+    hasLapsed: `SELECT EXISTS (SELECT 1 ${lapsed}) AS lapsed`,
+    ready: `SELECT m.seq, m.id, m.type, m.key, m.failures, m.head, m.data, m.trail ${ready} ORDER BY m.seq LIMIT :limit`,
+    // The key is kept only where it is looked for.
+    hold: `INSERT INTO held
+      SELECT m.seq, m.queue, ${byKey ? 'm.key' : 'NULL'}, :owner, :claim, :lease, 0
+      FROM json_each(:seqs) s CROSS JOIN messages m ON m.seq = s.value`,
+    lapsed: `SELECT l.seq, l.lone ${lapsed} ORDER BY l.seq LIMIT :limit`,
+  }
+}
+
+const promote = `UPDATE messages SET due = NULL WHERE seq IN (
+  SELECT seq FROM messages INDEXED BY waiting WHERE queue = ? AND due <= ? ORDER BY due LIMIT ${promoted}
+)`
+const takeOver = 'UPDATE held SET owner = ?, claim = ?, lease = ?, lone = 1 WHERE seq = ?'
+const countCrash = 'UPDATE messages SET failures = failures + 1 WHERE seq = ?'
+const message = 'SELECT seq, id, type, key, failures, head, data, trail FROM messages WHERE seq = ?'
+
+/** Takes events of one queue. All methods that change something belong in a write transaction. */
+export class Claims {
+  readonly #database: Database
+  readonly #sql: ReturnType<typeof statements>
+
+  constructor(database: Database, byKey: boolean) {
+    this.#database = database
+    this.#sql = statements(byKey)
+  }
+
+  view({ queue, owner, now, monotonic }: Claimant): View {
+    const row = this.#database.get<Record<keyof View, number | null>>(this.#sql.view, {
+      queue,
+      owner,
+      now,
+      monotonic,
+    })!
+    return {
+      ready: row.ready === 1,
+      lapsed: row.lapsed === 1,
+      due: row.due ?? undefined,
+      lease: row.lease ?? undefined,
+    }
+  }
+
+  hasLapsed({ queue, owner, monotonic }: Claimant): boolean {
+    return (
+      this.#database.get<{ lapsed: number }>(this.#sql.hasLapsed, { queue, owner, monotonic })!.lapsed === 1
+    )
+  }
+
+  /** At most `limit` events that are due, in their order. */
+  ready(
+    { queue, owner, now, monotonic }: Claimant,
+    claim: number,
+    lease: number,
+    limit: number,
+  ): StoredEvent[] {
+    this.#database.run(promote, queue, now)
+    const events: StoredEvent[] = []
+    let size = 0
+    for (const row of this.#database.iterate<MessageRow>(this.#sql.ready, {
+      queue,
+      owner,
+      monotonic,
+      limit,
+    })) {
+      events.push(new StoredEvent(row, claim, false))
+      size += row.data.length
+      if (size >= enoughData) break
+    }
+    const seqs = JSON.stringify(events.map((event) => event.seq))
+    if (events.length > 0) this.#database.run(this.#sql.hold, { owner, claim, lease, seqs })
+    return events
+  }
+
+  /** At most `limit` events whose holder let the lease run out. If it had claimed one as lapsed, that was a failure. */
+  lapsed({ queue, owner, monotonic }: Claimant, claim: number, lease: number, limit: number): StoredEvent[] {
+    const rows = this.#database.all<{ seq: number; lone: number }>(this.#sql.lapsed, {
+      queue,
+      owner,
+      monotonic,
+      limit,
+    })
+    return rows.map(({ seq, lone }) => {
+      if (lone === 1) this.#database.run(countCrash, seq)
+      this.#database.run(takeOver, owner, claim, lease, seq)
+      return new StoredEvent(this.#database.get<MessageRow>(message, seq)!, claim, true)
+    })
+  }
+}

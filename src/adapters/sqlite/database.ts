@@ -1,0 +1,119 @@
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MillraceError } from '../../errors/millrace-error.ts'
+import { isBusy, isDiskError, storeError } from './failures.ts'
+
+/** By place, or by name; names that a statement does not use are passed over. */
+export type Values = readonly SQLInputValue[] | readonly [Readonly<Record<string, SQLInputValue>>]
+
+/** A transaction whose commit the disk refused: it may or may not be there after a restart. */
+export class CommitUnknown extends MillraceError {}
+
+/**
+ * One connection. All work is synchronous and short, and a transaction never stays open across an await. SQLite never
+ * waits for a lock on the event loop: while another connection writes, the work is tried again after a random pause.
+ */
+export class Database {
+  readonly path: string
+  readonly #sqlite: DatabaseSync
+  readonly #busyLimit: number
+  readonly #statements = new Map<string, StatementSync>()
+  #closed = false
+
+  constructor(sqlite: DatabaseSync, path: string, busyLimit: number) {
+    this.#sqlite = sqlite
+    this.path = path
+    this.#busyLimit = busyLimit
+  }
+
+  /** Runs work that reads. @throws MillraceError a STORE_ code, STOPPED */
+  read<T>(work: () => T): Promise<T> {
+    return this.#untilFree(work)
+  }
+
+  /**
+   * Runs work in one write transaction; it is committed as safely as `durability` says when the promise resolves. The
+   * work may be run again if the file was busy, so it changes nothing but the database.
+   */
+  write<T>(work: () => T, signal?: AbortSignal): Promise<T> {
+    return this.#untilFree(() => this.#transaction(work), signal)
+  }
+
+  all<Row>(sql: string, ...values: Values): Row[] {
+    return this.#statement(sql).all(...(values as SQLInputValue[])) as Row[]
+  }
+
+  iterate<Row>(sql: string, ...values: Values): Iterable<Row> {
+    return this.#statement(sql).iterate(...(values as SQLInputValue[])) as Iterable<Row>
+  }
+
+  get<Row>(sql: string, ...values: Values): Row | undefined {
+    return this.#statement(sql).get(...(values as SQLInputValue[])) as Row | undefined
+  }
+
+  /** Gives the number of rows changed. */
+  run(sql: string, ...values: Values): number {
+    return this.#statement(sql).run(...(values as SQLInputValue[])).changes as number
+  }
+
+  /** Several statements without values. */
+  script(sql: string): void {
+    this.#sqlite.exec(sql)
+  }
+
+  /** Another number than before if another connection has committed something meanwhile. */
+  changes(): number {
+    return this.get<{ data_version: number }>('PRAGMA data_version')!.data_version
+  }
+
+  /** The last connection of all processes writes the log back into the file and removes it, so that one file is left. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#statements.clear()
+    this.#sqlite.close()
+  }
+
+  async #untilFree<T>(work: () => T, signal?: AbortSignal): Promise<T> {
+    let giveUp: number | undefined
+    for (;;) {
+      if (this.#closed) throw new MillraceError('STOPPED', `${this.path} is closed`)
+      signal?.throwIfAborted()
+      try {
+        return work()
+      } catch (error) {
+        giveUp ??= performance.now() + this.#busyLimit
+        if (!isBusy(error) || performance.now() >= giveUp) throw storeError(error, this.path)
+      }
+      // Random, so that processes that met once do not meet again. Keeps the process alive: somebody waits for this.
+      await sleep(Math.random() * 3)
+    }
+  }
+
+  #transaction<T>(work: () => T): T {
+    this.run('BEGIN IMMEDIATE')
+    let committing = false
+    try {
+      const result = work()
+      committing = true
+      this.run('COMMIT')
+      return result
+    } catch (error) {
+      // After some errors, a full disk among them, SQLite has rolled back by itself.
+      if (this.#sqlite.isTransaction) this.run('ROLLBACK')
+      if (!committing || !isDiskError(error)) throw error
+      const { code, message } = storeError(error, this.path)
+      throw new CommitUnknown(code, message, { cause: error })
+    }
+  }
+
+  #statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#sqlite.prepare(sql)
+      statement.setAllowUnknownNamedParameters(true)
+      this.#statements.set(sql, statement)
+    }
+    return statement
+  }
+}

@@ -1,0 +1,147 @@
+import type { DeadLetterRecord } from '../../contract/dead-letter.ts'
+import type { StoredDeadLetter } from '../../contract/transport.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
+import type { EventHead } from '../../event/event.ts'
+import { decodeHead, encodeHead } from '../../event/head.ts'
+import type { Outgoing } from '../../event/outgoing.ts'
+import type { Raw } from '../../event/payload.ts'
+import type { EventFile } from './event-file.ts'
+
+interface LetterRow {
+  readonly letter: number
+  readonly id: string
+  readonly type: string
+  readonly key: string | null
+  readonly head: string
+  readonly data: Raw
+  readonly record: string
+}
+
+/** How many letters one transaction moves or deletes, so that many do not hold up the other processes. */
+const batch = 500
+
+const columns = 'letter, id, type, key, head, data, record'
+const page = `SELECT ${columns} FROM dead WHERE queue = ? AND letter > ? ORDER BY letter LIMIT ?`
+const one = `SELECT ${columns} FROM dead WHERE queue = ? AND letter = ?`
+const next = 'SELECT letter FROM dead WHERE queue = ? AND letter > ? AND letter <= ? ORDER BY letter LIMIT ?'
+const last = 'SELECT max(letter) AS letter FROM dead WHERE queue = ?'
+/** At attempt 1 again, as the latest of its queue; the history goes with it. */
+const moveBack = `
+  INSERT INTO messages (queue, taken, id, type, key, head, data, trail)
+  SELECT queue, ?, id, type, key, head, data, json_object(
+    'firstFailedAt', record -> '$.firstFailedAt', 'history', record -> '$.history'
+  ) FROM dead WHERE queue = ? AND letter = ?`
+const replaceEvent =
+  'UPDATE dead SET id = ?, type = ?, key = ?, head = ?, data = ? WHERE queue = ? AND letter = ?'
+const postpone = 'UPDATE messages SET due = ? WHERE seq = last_insert_rowid() AND ? > ?'
+const remove = 'DELETE FROM dead WHERE queue = ? AND letter = ?'
+
+/** The dead letters of all queues, oldest first; a letter is named by its row. */
+export class DeadLetters {
+  readonly #file: EventFile
+
+  constructor(file: EventFile) {
+    this.#file = file
+  }
+
+  list(queue: string, limit: number, after: string | undefined): Promise<readonly StoredDeadLetter[]> {
+    const { database, subscriptions } = this.#file
+    return database.read(() => {
+      const id = subscriptions.queue(queue)
+      const behind = after === undefined ? 0 : letterNumber(after)
+      return database.all<LetterRow>(page, id, behind, limit).map(storedLetter)
+    })
+  }
+
+  get(queue: string, letter: string): Promise<StoredDeadLetter | undefined> {
+    const { database, subscriptions } = this.#file
+    return database.read(() => {
+      const row = database.get<LetterRow>(one, subscriptions.queue(queue), letterNumber(letter))
+      return row === undefined ? undefined : storedLetter(row)
+    })
+  }
+
+  async redrive(
+    queue: string,
+    letters: readonly string[] | undefined,
+    replace: Outgoing | undefined,
+  ): Promise<number> {
+    const { database, wakeUp, clock } = this.#file
+    if (replace !== undefined && letters?.length !== 1) {
+      throw new MillraceError('INVALID_OPTION', 'A replacement is for one dead letter; name exactly one')
+    }
+    const count = await this.#each(queue, letters, (id, letter) => {
+      if (replace !== undefined) {
+        const { id: event, type, key = null, head, data } = replace
+        database.run(replaceEvent, event, type, key, encodeHead(head), data, id, letter)
+      }
+      const now = Math.floor(clock.now())
+      const moved = database.run(moveBack, now, id, letter)
+      if (moved === 1 && replace?.deliverAt !== undefined)
+        database.run(postpone, replace.deliverAt, replace.deliverAt, now)
+      database.run(remove, id, letter)
+      return moved
+    })
+    if (count > 0) wakeUp.announce()
+    return count
+  }
+
+  purge(queue: string, letters: readonly string[] | undefined): Promise<number> {
+    return this.#each(queue, letters, (id, letter) => this.#file.database.run(remove, id, letter))
+  }
+
+  /** Runs `move` for the letters named, or for all that there are now. Gives the sum. */
+  async #each(
+    queue: string,
+    letters: readonly string[] | undefined,
+    move: (queue: number, letter: number) => number,
+  ): Promise<number> {
+    const { database, subscriptions } = this.#file
+    const id = await database.read(() => subscriptions.queue(queue))
+    const moveAll = (list: readonly number[]): number =>
+      list.reduce((sum, letter) => sum + move(id, letter), 0)
+    let count = 0
+    if (letters !== undefined) {
+      for (let i = 0; i < letters.length; i += batch) {
+        count += await database.write(() => moveAll(letters.slice(i, i + batch).map(letterNumber)))
+      }
+      return count
+    }
+    const end = await database.read(() => database.get<{ letter: number | null }>(last, id)?.letter ?? 0)
+    for (let at = 0; at < end;) {
+      const moved = await database.write(() => {
+        const list = database.all<{ letter: number }>(next, id, at, end, batch).map((row) => row.letter)
+        return { count: moveAll(list), at: list.at(-1) ?? end }
+      })
+      count += moved.count
+      at = moved.at
+    }
+    return count
+  }
+}
+
+/** A name that is no number is no letter; the first letter is 1. */
+function letterNumber(letter: string): number {
+  return /^\d{1,15}$/.test(letter) ? Number(letter) : 0
+}
+
+function storedLetter({ letter, id, type, key, head, data, record }: LetterRow): StoredDeadLetter {
+  return {
+    letter: String(letter),
+    id,
+    type,
+    key: key ?? undefined,
+    head: headOrNone(head),
+    data,
+    record: JSON.parse(record) as DeadLetterRecord,
+  }
+}
+
+/** Attributes that cannot be decoded may be the very reason of the death. */
+function headOrNone(head: string): EventHead | undefined {
+  try {
+    return decodeHead(head)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,37 @@
+import type { Clock } from '../../clock/clock.ts'
+import type { Database } from './database.ts'
+import { openDatabase, type OpenOptions } from './open-database.ts'
+import { Rates } from './rates.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { Unrouted } from './unrouted.ts'
+import { WakeUp } from './wake-up.ts'
+
+export interface EventFileOptions extends OpenOptions {
+  /** Of unrouted events, in milliseconds. */
+  readonly retention: number
+  /** For everything that belongs to no session. */
+  readonly clock: Clock
+}
+
+/** The file as one transport has it open. */
+export interface EventFile {
+  readonly database: Database
+  readonly subscriptions: Subscriptions
+  readonly unrouted: Unrouted
+  readonly rates: Rates
+  readonly wakeUp: WakeUp
+  readonly clock: Clock
+}
+
+/** @throws MillraceError as `openDatabase` */
+export async function openEventFile(options: EventFileOptions): Promise<EventFile> {
+  const database = await openDatabase(options)
+  return {
+    database,
+    subscriptions: new Subscriptions(database),
+    unrouted: new Unrouted(database, options.retention),
+    rates: new Rates(database),
+    wakeUp: new WakeUp(options.path),
+    clock: options.clock,
+  }
+}

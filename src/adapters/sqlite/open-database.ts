@@ -1,0 +1,91 @@
+import { MillraceError } from '../../errors/millrace-error.ts'
+import { bootId, lapseOlderBoots } from './boot-id.ts'
+import { Database } from './database.ts'
+import { cannotBeOpened, storeError } from './failures.ts'
+import { checkFileSystem, isReadOnly } from './file-system.ts'
+import { checkFormat, createTables } from './schema.ts'
+
+/** What survives a power cut: everything resolved (fsync), or everything but the last commits (process). */
+export type Durability = 'fsync' | 'process'
+
+export interface OpenOptions {
+  /** Absolute. */
+  readonly path: string
+  readonly durability: Durability
+  /** How long a file that another program keeps locked is waited for, in milliseconds. */
+  readonly busyLimit: number
+}
+
+/** Opens the file, or makes it. @throws MillraceError NODE_TOO_OLD, SQLITE_TOO_OLD, TRANSPORT_UNREACHABLE, a STORE_ code */
+export async function openDatabase({ path, durability, busyLimit }: OpenOptions): Promise<Database> {
+  // Not an import, so that this module loads where node:sqlite does not exist.
+  const sqlite = process.getBuiltinModule?.('node:sqlite')
+  if (sqlite === undefined) {
+    throw new MillraceError(
+      'NODE_TOO_OLD',
+      `Node.js ${process.versions.node} has no node:sqlite, which the sqlite transport needs`,
+    )
+  }
+  await checkFileSystem(path)
+  let database: Database | undefined
+  try {
+    database = new Database(new sqlite.DatabaseSync(path, { timeout: 0 }), path, busyLimit)
+    await prepare(database, durability)
+    return database
+  } catch (error) {
+    database?.close()
+    if (cannotBeOpened(error instanceof MillraceError ? error.cause : error) && (await isReadOnly(path))) {
+      throw new MillraceError('STORE_READ_ONLY', `The folder of ${path} is not writable`, { cause: error })
+    }
+    throw storeError(error, path)
+  }
+}
+
+async function prepare(database: Database, durability: Durability): Promise<void> {
+  await database.read(() => {
+    checkSqlite(database.get<{ version: string }>('SELECT sqlite_version() AS version')!.version)
+    // Before anything is written: a database of something else stays as it is.
+    checkFormat(database)
+  })
+  await database.read(() => {
+    const mode = database.get<{ journal_mode: string }>('PRAGMA journal_mode = WAL')?.journal_mode
+    if (mode !== 'wal')
+      throw new MillraceError('STORE_FAILED', `${database.path} stays in journal mode ${mode}; WAL is needed`)
+  })
+  // Set explicitly: builds differ in their defaults. The sizes are measured: 4000 pages of log before they are written
+  // back make bulk publishing a third faster. fullfsync concerns macOS, whose fsync leaves data in the disk's cache.
+  const safe = durability === 'fsync'
+  database.script(`
+    PRAGMA synchronous = ${safe ? 'FULL' : 'NORMAL'};
+    PRAGMA fullfsync = ${safe ? 1 : 0};
+    PRAGMA checkpoint_fullfsync = 1;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA cache_size = -16000;
+  `)
+  const boot = bootId()
+  await database.write(() => {
+    createTables(database)
+    lapseOlderBoots(database, boot)
+  })
+}
+
+/**
+ * "The WAL-reset bug" (https://sqlite.org/wal.html): two connections that write and checkpoint at the same moment can lose
+ * committed transactions. Fixed in 3.51.3, and in 3.50.7 and 3.44.6 of the older lines.
+ * @throws MillraceError SQLITE_TOO_OLD
+ */
+export function checkSqlite(version: string): void {
+  const [major = 0, minor = 0, patch = 0] = version.split('.').map(Number)
+  const sound =
+    major > 3 ||
+    minor > 51 ||
+    (minor === 51 && patch >= 3) ||
+    (minor === 50 && patch >= 7) ||
+    (minor === 44 && patch >= 6)
+  if (!sound)
+    throw new MillraceError(
+      'SQLITE_TOO_OLD',
+      `This Node.js has SQLite ${version}, which has the WAL-reset bug`,
+    )
+}

@@ -1,0 +1,58 @@
+import { PublishError, type PublishOutcome } from '../../contract/publish-error.ts'
+import type { TransportPublishOptions } from '../../contract/transport.ts'
+import { MillraceError, messageOf } from '../../errors/millrace-error.ts'
+import { encodeHead } from '../../event/head.ts'
+import type { Outgoing } from '../../event/outgoing.ts'
+import { CommitUnknown, type Database } from './database.ts'
+import { isPassing } from './failures.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import type { Unrouted } from './unrouted.ts'
+
+const insert = `
+  INSERT INTO messages (queue, due, taken, id, type, key, head, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+
+/** Takes the events in one transaction: all of them or none. @throws PublishError */
+export async function publish(
+  events: readonly Outgoing[],
+  { transaction, signal }: TransportPublishOptions,
+  now: number,
+  file: { readonly database: Database; readonly subscriptions: Subscriptions; readonly unrouted: Unrouted },
+): Promise<void> {
+  const { database, subscriptions, unrouted } = file
+  try {
+    if (transaction !== undefined) {
+      throw new MillraceError(
+        'TRANSACTION_UNSUPPORTED',
+        'The sqlite transport cannot join a transaction of the caller',
+      )
+    }
+    // Before the transaction, which keeps other processes from writing.
+    const heads = events.map((event) => encodeHead(event.head))
+    await database.write(() => {
+      subscriptions.refresh()
+      for (let i = 0; i < events.length; i++) {
+        const { topic, type, id, key = null, deliverAt, data } = events[i]!
+        const head = heads[i]!
+        const queues = subscriptions.route(topic, type)
+        const due = deliverAt !== undefined && deliverAt > now ? deliverAt : null
+        if (queues.length === 0) unrouted.keep({ topic, due, taken: now, id, type, key, head, data })
+        for (const queue of queues) database.run(insert, queue, due, now, id, type, key, head, data)
+      }
+    }, signal)
+  } catch (error) {
+    throw publishError(error, events.length, signal)
+  }
+}
+
+/** What the caller of publish is told: nothing was taken, unless the disk failed in the very commit. */
+export function publishError(error: unknown, count: number, signal: AbortSignal | undefined): PublishError {
+  const aborted = signal?.aborted === true && error === signal.reason
+  const coded = error instanceof MillraceError ? error : undefined
+  const outcome: PublishOutcome = error instanceof CommitUnknown ? 'unknown' : 'rejected'
+  return new PublishError(`None of ${count} events was taken: ${messageOf(error)}`, {
+    code: aborted ? 'PUBLISH_ABORTED' : (coded?.code ?? 'PUBLISH_FAILED'),
+    results: Array.from({ length: count }, () => outcome),
+    retryable: aborted || (coded !== undefined && isPassing(coded)),
+    cause: error,
+  })
+}

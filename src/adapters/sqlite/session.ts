@@ -1,0 +1,169 @@
+import { randomInt } from 'node:crypto'
+import type {
+  ExchangeRequest,
+  ExchangeResult,
+  Received,
+  Session,
+  SessionOptions,
+  SettleResult,
+  Settlement,
+} from '../../contract/transport.ts'
+import { Claims, type Claimant, type View } from './claims.ts'
+import type { EventFile } from './event-file.ts'
+import { Settlements } from './settlements.ts'
+import type { StoredEvent } from './stored-event.ts'
+import { untilHint } from './until-hint.ts'
+
+/** What the session saw when there was nothing more to take. */
+export interface Rest extends View {
+  /** The wake-up's count then, and the database's: if one is another now, somebody has changed something. */
+  readonly hints: number
+  readonly changes: number
+}
+
+export class SqliteSession implements Session {
+  readonly claim = 128
+  readonly pulls = 1
+  readonly #file: EventFile
+  readonly #name: string
+  readonly #options: SessionOptions
+  readonly #owner = randomInt(2 ** 48 - 1)
+  readonly #claims: Claims
+  readonly #settlements: Settlements
+  readonly #leave: () => void
+  #queue: number
+  #lastClaim = 0
+  /** undefined: there may be something to take. */
+  #rest: Rest | undefined
+  #quiet = false
+  #closed = false
+
+  constructor(file: EventFile, name: string, queue: number, options: SessionOptions) {
+    this.#file = file
+    this.#name = name
+    this.#queue = queue
+    this.#options = options
+    this.#claims = new Claims(file.database, options.order)
+    this.#settlements = new Settlements(file.database, this.#owner)
+    this.#leave = file.wakeUp.join((notice) => options.notice({ ...notice, queue: name }))
+  }
+
+  async exchange({ settle, max, lapsed = 0 }: ExchangeRequest): Promise<ExchangeResult> {
+    const { database, rates, clock } = this.#file
+    const wanted = this.#quiet ? 0 : max
+    const wantedLapsed = this.#quiet ? 0 : lapsed
+    if (settle.length === 0) {
+      // Looking takes no lock: a consumer that finds nothing to do disturbs nobody.
+      const rest = await this.#look()
+      const hasWork =
+        (rest.ready && wanted > 0) || (rest.lapsed && wantedLapsed > 0) || rates.isDue(clock.now())
+      if (!hasWork) {
+        if (wanted + wantedLapsed > 0) this.#rest = rest.ready ? undefined : rest
+        return { received: [], lapsed: rest.lapsed }
+      }
+    }
+    const claim = ++this.#lastClaim
+    const result = await database.write(() => {
+      const me = this.#claimant()
+      const lease = me.monotonic + Math.ceil(this.#options.lease)
+      const settled = settle.length === 0 ? undefined : this.#settlements.settle(settle, me.now)
+      const received = wanted === 0 ? [] : this.#claims.ready(me, claim, lease, wanted)
+      if (wantedLapsed > 0) received.push(...this.#claims.lapsed(me, claim, lease, wantedLapsed))
+      if (rates.isDue(clock.now())) rates.flush(clock.now())
+      return { received, settled, lapsed: this.#claims.hasLapsed(me) }
+    })
+    const tookAll = result.received.length < wanted
+    if (settle.length > 0) this.#afterSettling(settle, result.settled, tookAll)
+    if (tookAll) await this.#rememberRest()
+    else if (settle.length > 0 || wanted > 0) this.#rest = undefined
+    return result
+  }
+
+  async settle(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined> {
+    return (await this.exchange({ settle: list, max: 0 })).settled
+  }
+
+  extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]> {
+    return this.#file.database.write(() => {
+      const lease = Math.ceil(this.#options.clock.monotonic() + ms)
+      return this.#settlements.extend(list as readonly StoredEvent[], lease)
+    })
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    if (this.#rest === undefined && !this.#quiet) return
+    await untilHint(this.#file, this.#quiet ? undefined : this.#rest, this.#options.clock, signal)
+  }
+
+  async quiesce(): Promise<void> {
+    this.#quiet = true
+  }
+
+  async close({ keep = [] }: { readonly keep?: readonly Received[] } = {}): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#quiet = true
+    this.#leave()
+    const { database, rates, wakeUp, clock } = this.#file
+    const kept = JSON.stringify((keep as readonly StoredEvent[]).map((event) => event.seq))
+    await database.write(() => {
+      database.run(
+        'DELETE FROM held WHERE owner = ? AND seq NOT IN (SELECT value FROM json_each(?))',
+        this.#owner,
+        kept,
+      )
+      rates.flush(clock.now())
+    })
+    wakeUp.announce()
+  }
+
+  #look(): Promise<Rest> {
+    const { database, subscriptions, wakeUp } = this.#file
+    return database.read(() => {
+      // Before the look: what changes during it is seen as a change.
+      const hints = wakeUp.count
+      const changes = database.changes()
+      // A queue that was removed and declared again has another id.
+      this.#queue = subscriptions.find(this.#name) ?? this.#queue
+      return { ...this.#claims.view(this.#claimant()), hints, changes }
+    })
+  }
+
+  /** A commit cannot be taken back, so a look that fails behind it is no failure: `ready` lets the engine ask again. */
+  async #rememberRest(): Promise<void> {
+    const rest = await this.#look().catch(() => undefined)
+    this.#rest = rest?.ready === true ? undefined : rest
+  }
+
+  #afterSettling(
+    list: readonly Settlement[],
+    results: readonly SettleResult[] | undefined,
+    tookAll: boolean,
+  ): void {
+    let handled = 0
+    let failed = 0
+    let givenBack = false
+    let keyed = false
+    for (let i = 0; i < list.length; i++) {
+      if (results !== undefined && results[i] !== 'done') continue
+      const { as, of } = list[i]!
+      if (as === 'ack') handled++
+      else if (as !== 'release') failed++
+      if (as === 'retry' || as === 'release') givenBack = true
+      if (of.key !== undefined) keyed = true
+    }
+    this.#file.rates.add(this.#queue, handled, failed)
+    // The end of one event makes the next of its key free; this session has just looked itself, others have not.
+    if (givenBack || (keyed && this.#options.order && !tookAll)) this.#file.wakeUp.announce()
+  }
+
+  #claimant(): Claimant {
+    const { clock } = this.#options
+    return {
+      queue: this.#queue,
+      owner: this.#owner,
+      now: Math.floor(clock.now()),
+      monotonic: Math.floor(clock.monotonic()),
+    }
+  }
+}

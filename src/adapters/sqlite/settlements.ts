@@ -1,0 +1,110 @@
+import type { SettleResult, Settlement } from '../../contract/transport.ts'
+import type { Database } from './database.ts'
+import type { StoredEvent } from './stored-event.ts'
+
+const ownOf =
+  'FROM json_each(:seqs) s CROSS JOIN held h ON h.seq = s.value WHERE h.owner = :owner AND h.claim = :claim'
+const countOwn = `SELECT count(*) AS own ${ownOf}`
+const deleteMessages = 'DELETE FROM messages WHERE seq IN (SELECT value FROM json_each(?))'
+const deleteHeld = 'DELETE FROM held WHERE seq IN (SELECT value FROM json_each(?))'
+const extendOwn = `UPDATE held SET lease = :lease WHERE seq IN (SELECT s.value ${ownOf})`
+
+const isOwn = 'SELECT 1 FROM held WHERE seq = ? AND owner = ? AND claim = ?'
+const isThere = 'SELECT 1 FROM messages WHERE seq = ? AND id = ?'
+const giveBack = 'UPDATE messages SET due = ?, parked = max(parked, ?) WHERE seq = ?'
+const giveBackFailed =
+  'UPDATE messages SET failures = failures + 1, due = ?, parked = ?, trail = ? WHERE seq = ?'
+const bury = `
+  INSERT INTO dead (queue, id, type, key, head, data, record)
+  SELECT queue, id, type, key, head, data, ? FROM messages WHERE seq = ?`
+const deleteMessage = 'DELETE FROM messages WHERE seq = ?'
+const release = 'DELETE FROM held WHERE seq = ?'
+
+/** Settles and extends what one session holds. All methods belong in a write transaction. */
+export class Settlements {
+  readonly #database: Database
+  readonly #owner: number
+
+  constructor(database: Database, owner: number) {
+    this.#database = database
+    this.#owner = owner
+  }
+
+  /** Results in the order of the list; undefined: all done. */
+  settle(list: readonly Settlement[], now: number): readonly SettleResult[] | undefined {
+    const slow = new Set<StoredEvent>()
+    for (const [claim, events] of byClaim(
+      list.filter((one) => one.as === 'ack').map((one) => one.of as StoredEvent),
+    )) {
+      if (!this.#ackAll(claim, events)) for (const event of events) slow.add(event)
+    }
+    let allDone = true
+    const results = list.map((settlement): SettleResult => {
+      const event = settlement.of as StoredEvent
+      const result =
+        settlement.as === 'ack' && !slow.has(event) ? 'done' : this.#settleOne(settlement, event, now)
+      if (result !== 'done') allDone = false
+      return result
+    })
+    return allDone ? undefined : results
+  }
+
+  extend(list: readonly StoredEvent[], lease: number): readonly ('ok' | 'lost')[] {
+    const slow = new Set<StoredEvent>()
+    for (const [claim, events] of byClaim(list)) {
+      const changed = this.#database.run(extendOwn, {
+        seqs: seqsOf(events),
+        owner: this.#owner,
+        claim,
+        lease,
+      })
+      if (changed < events.length) for (const event of events) slow.add(event)
+    }
+    return list.map((event) => (!slow.has(event) || this.#owns(event) ? 'ok' : 'lost'))
+  }
+
+  /** Acks of one claim at once, which is what almost all settlements are. False, and nothing done, if one is not ours. */
+  #ackAll(claim: number, events: readonly StoredEvent[]): boolean {
+    const seqs = seqsOf(events)
+    const { own } = this.#database.get<{ own: number }>(countOwn, { seqs, owner: this.#owner, claim })!
+    if (own < events.length) return false
+    this.#database.run(deleteHeld, seqs)
+    this.#database.run(deleteMessages, seqs)
+    return true
+  }
+
+  #settleOne(
+    { as, delay = 0, park = false, trail, record }: Settlement,
+    event: StoredEvent,
+    now: number,
+  ): SettleResult {
+    const { seq, id } = event
+    if (!this.#owns(event)) return this.#database.get(isThere, seq, id) === undefined ? 'gone' : 'lost'
+    const due = delay > 0 ? Math.ceil(now + delay) : null
+    if (as === 'dead') this.#database.run(bury, JSON.stringify(record), seq)
+    if (as === 'retry')
+      this.#database.run(
+        giveBackFailed,
+        due,
+        Number(park),
+        trail === undefined ? null : JSON.stringify(trail),
+        seq,
+      )
+    else if (as !== 'release') this.#database.run(deleteMessage, seq)
+    else if (due !== null || park) this.#database.run(giveBack, due, Number(park), seq)
+    this.#database.run(release, seq)
+    return 'done'
+  }
+
+  #owns({ seq, claim }: StoredEvent): boolean {
+    return this.#database.get(isOwn, seq, this.#owner, claim) !== undefined
+  }
+}
+
+function byClaim(events: readonly StoredEvent[]): ReadonlyMap<number, readonly StoredEvent[]> {
+  return Map.groupBy(events, (event) => event.claim)
+}
+
+function seqsOf(events: readonly StoredEvent[]): string {
+  return JSON.stringify(events.map((event) => event.seq))
+}

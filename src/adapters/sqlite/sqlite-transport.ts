@@ -1,0 +1,119 @@
+import type { Features } from '../../contract/features.ts'
+import { publish, publishError } from './publishing.ts'
+import { readable } from '../../clock/duration.ts'
+import type {
+  DeclareReport,
+  QueueSpec,
+  Session,
+  SessionOptions,
+  Transport,
+  TransportPublishOptions,
+} from '../../contract/transport.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
+import type { Outgoing } from '../../event/outgoing.ts'
+import { SqliteAdmin } from './admin.ts'
+import { openEventFile, type EventFile, type EventFileOptions } from './event-file.ts'
+import { SqliteSession } from './session.ts'
+import { reaches } from './subscriptions.ts'
+
+/**
+ * SQLite takes rows of 1 GB, but data passes whole through memory, a few copies at a time, and blocks the event loop for
+ * about a millisecond for each MiB.
+ */
+const maxBytes = 100 * 1024 * 1024
+
+/** How many unrouted events a new queue takes over at a time. */
+const page = 1_000
+
+export class SqliteTransport implements Transport<never> {
+  readonly system = 'sqlite'
+  readonly features: Features
+  readonly admin: SqliteAdmin
+  readonly #options: EventFileOptions
+  #file: Promise<EventFile> | undefined
+  #closed = false
+
+  constructor(options: EventFileOptions) {
+    this.#options = options
+    this.admin = new SqliteAdmin(() => this.#open())
+    this.features = {
+      durable: options.durability,
+      settlement: 'confirmed',
+      fencing: 'strict',
+      attempts: 'exact',
+      order: 'key',
+      onRetry: ['park', 'pass'],
+      delayClock: 'machine',
+      delayResolution: 50,
+      dedupe: 0,
+      unrouted: 'kept',
+      retention: `waiting and dead events until they are handled or purged, unrouted ones for ${readable(options.retention)}`,
+      processes: true,
+      filters: true,
+      transactions: false,
+      maxBytes,
+    }
+  }
+
+  async declare(queues: readonly QueueSpec[]): Promise<DeclareReport> {
+    const { database, subscriptions, unrouted, wakeUp, clock } = await this.#open()
+    const { report, found } = await database.write(() => {
+      const { report: made, fromBeginning } = subscriptions.declare(queues)
+      const wanted = fromBeginning.map((queue) => ({ queue, all: subscriptions.of(queue) }))
+      const route = (topic: string, type: string): readonly number[] =>
+        wanted.filter(({ all }) => all.some((one) => reaches(one, topic, type))).map(({ queue }) => queue)
+      let routed = 0
+      for (let after: number | undefined = wanted.length > 0 ? 0 : undefined; after !== undefined;) {
+        const result = unrouted.retry(after, page, route, clock.now())
+        routed += result.routed
+        after = result.next
+      }
+      return { report: made, found: routed }
+    })
+    if (found > 0) wakeUp.announce()
+    return report
+  }
+
+  async publish(events: readonly Outgoing[], options: TransportPublishOptions = {}): Promise<void> {
+    if (events.length === 0) return
+    let file: EventFile
+    try {
+      file = await this.#open()
+    } catch (error) {
+      throw publishError(error, events.length, options.signal)
+    }
+    await publish(events, options, Math.floor(file.clock.now()), file)
+    file.wakeUp.announce()
+  }
+
+  async open(queue: string, options: SessionOptions): Promise<Session> {
+    const file = await this.#open()
+    const id = await file.database.read(() => file.subscriptions.queue(queue))
+    return new SqliteSession(file, queue, id, options)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const file = this.#file
+    this.#file = undefined
+    // An opening that fails is reported to whoever asked for it.
+    const opened = await file?.catch(() => undefined)
+    opened?.database.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** At first use; uses at the same time share it. If it fails, the next use tries again. */
+  #open(): Promise<EventFile> {
+    if (this.#closed) return Promise.reject(new MillraceError('STOPPED', `${this.#options.path} is closed`))
+    if (this.#file !== undefined) return this.#file
+    const opening = openEventFile(this.#options)
+    this.#file = opening
+    opening.catch(() => {
+      if (this.#file === opening) this.#file = undefined
+    })
+    return opening
+  }
+}

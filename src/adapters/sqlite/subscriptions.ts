@@ -1,0 +1,133 @@
+import type { DeclareReport, QueueSpec, Subscription } from '../../contract/transport.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
+import { matches } from '../../event/names.ts'
+import type { Database } from './database.ts'
+
+/** Types are few, but nothing keeps a publisher from making up new ones: beyond this the cache begins anew. */
+const rememberedRoutes = 10_000
+
+interface Binding extends Subscription {
+  readonly queue: number
+}
+
+/**
+ * Which queues an event goes to. Remembered by each process; a counter in the file, read in every transaction that
+ * publishes, tells it that another process has changed something.
+ */
+export class Subscriptions {
+  readonly #database: Database
+  readonly #routes = new Map<string, readonly number[]>()
+  #bindings: readonly Binding[] = []
+  #generation = -1
+
+  constructor(database: Database) {
+    this.#database = database
+  }
+
+  /** Takes in what others have changed. At the start of a transaction, before it changes anything itself. */
+  refresh(): void {
+    const { generation } = this.#database.get<{ generation: number }>('SELECT generation FROM meta')!
+    if (generation === this.#generation) return
+    this.#bindings = this.#database.all<Binding>(
+      'SELECT queue, topic, pattern FROM subscriptions ORDER BY queue',
+    )
+    this.#routes.clear()
+    this.#generation = generation
+  }
+
+  /** The queues that subscribe to the type. */
+  route(topic: string, type: string): readonly number[] {
+    const name = `${topic} ${type}`
+    let queues = this.#routes.get(name)
+    if (queues === undefined) {
+      const fitting = this.#bindings.filter((binding) => reaches(binding, topic, type))
+      queues = [...new Set(fitting.map((binding) => binding.queue))]
+      if (this.#routes.size >= rememberedRoutes) this.#routes.clear()
+      this.#routes.set(name, queues)
+    }
+    return queues
+  }
+
+  /** Within a write transaction. Gives also the new queues that want what was published before. */
+  declare(specs: readonly QueueSpec[]): { report: DeclareReport; fromBeginning: readonly number[] } {
+    const report = { created: [] as string[], kept: [] as string[] }
+    const fromBeginning: number[] = []
+    let changes = 0
+    for (const spec of specs) {
+      const add = 'INSERT INTO queues (name, ordered) VALUES (?, ?) ON CONFLICT DO NOTHING'
+      const isNew = this.#database.run(add, spec.name, Number(spec.order)) === 1
+      const queue = this.queue(spec.name)
+      if (isNew) {
+        changes++
+        report.created.push(spec.name)
+        if (spec.from === 'beginning') fromBeginning.push(queue)
+      }
+      report.kept.push(...this.#beyond(spec, queue))
+      for (const { topic, pattern } of spec.subscriptions) {
+        const bind = 'INSERT INTO subscriptions VALUES (?, ?, ?) ON CONFLICT DO NOTHING'
+        changes += this.#database.run(bind, queue, topic, pattern)
+      }
+    }
+    if (changes > 0) this.#changed()
+    return { report, fromBeginning }
+  }
+
+  unbind(queue: number, subscriptions: readonly Subscription[]): void {
+    for (const { topic, pattern } of subscriptions) {
+      this.#database.run(
+        'DELETE FROM subscriptions WHERE queue = ? AND topic = ? AND pattern = ?',
+        queue,
+        topic,
+        pattern,
+      )
+    }
+    this.#changed()
+  }
+
+  unbindAll(queue: number): void {
+    this.#database.run('DELETE FROM subscriptions WHERE queue = ?', queue)
+    this.#changed()
+  }
+
+  of(queue: number): readonly Subscription[] {
+    return this.#database.all<Subscription>('SELECT topic, pattern FROM subscriptions WHERE queue = ?', queue)
+  }
+
+  /** The id of a queue. @throws MillraceError UNKNOWN_QUEUE */
+  queue(name: string): number {
+    const id = this.find(name)
+    if (id === undefined)
+      throw new MillraceError('UNKNOWN_QUEUE', `${this.#database.path} has no queue '${name}'`)
+    return id
+  }
+
+  find(name: string): number | undefined {
+    return this.#database.get<{ id: number }>('SELECT id FROM queues WHERE name = ?', name)?.id
+  }
+
+  /** What the queue has that the spec does not ask for, in words. */
+  #beyond(spec: QueueSpec, queue: number): readonly string[] {
+    const others = this.of(queue).filter(
+      (own) =>
+        !spec.subscriptions.some((asked) => asked.topic === own.topic && asked.pattern === own.pattern),
+    )
+    const kept = others.map(
+      ({ topic, pattern }) => `'${spec.name}' subscribes to '${pattern}' of topic '${topic}'`,
+    )
+    const { ordered } = this.#database.get<{ ordered: number }>(
+      'SELECT ordered FROM queues WHERE id = ?',
+      queue,
+    )!
+    if (Boolean(ordered) !== spec.order)
+      kept.push(`'${spec.name}' has ${ordered === 1 ? 'order by key' : 'no order by key'}`)
+    return kept
+  }
+
+  #changed(): void {
+    this.#database.run('UPDATE meta SET generation = generation + 1')
+  }
+}
+
+export function reaches(subscription: Subscription, topic: string, type: string): boolean {
+  return (subscription.topic === '*' || subscription.topic === topic) && matches(subscription.pattern, type)
+}
