@@ -1,0 +1,60 @@
+/** A timer that can be taken back. */
+export interface Timer {
+  cancel(): void
+}
+
+/**
+ * Where every part of millrace takes its time from, so that a test can move it by hand.
+ * Leases and time-outs are counted with `monotonic`, which never jumps; only what a user named as a date uses `now`.
+ */
+export interface Clock {
+  /** Milliseconds since 1970, as people count them. Can step both ways. */
+  now(): number
+  /** Milliseconds since this machine started; the same for all its processes; never steps. */
+  monotonic(): number
+  /** Calls `run` once, `ms` from now by the monotonic clock. Does not keep the process alive. Any length: longer than 2^31 ms too. */
+  after(ms: number, run: () => void): Timer
+}
+
+/** Node's setTimeout overflows above this and fires at once. */
+const longest = 2 ** 31 - 1
+
+/** `performance.now()` counts from the start of this process; the difference makes it the machine's. */
+const sinceBoot = Number(process.hrtime.bigint() / 1_000n) / 1_000 - performance.now()
+
+/** The machine's own clocks. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => sinceBoot + performance.now(),
+  after(ms, run) {
+    const end = systemClock.monotonic() + ms
+    let timer: NodeJS.Timeout
+    const arm = (left: number): void => {
+      timer = setTimeout(
+        () => {
+          const rest = end - systemClock.monotonic()
+          if (rest > 1) arm(rest)
+          else run()
+        },
+        Math.min(Math.max(Math.ceil(left), 1), longest),
+      )
+      timer.unref()
+    }
+    arm(ms)
+    return { cancel: () => clearTimeout(timer) }
+  },
+}
+
+/** Resolves `ms` from now, or as soon as the signal is aborted. Never rejects. */
+export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted === true) return resolve()
+    const done = (): void => {
+      timer.cancel()
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = clock.after(ms, done)
+    signal?.addEventListener('abort', done, { once: true })
+  })
+}

@@ -1,0 +1,57 @@
+/** Why an event became a dead letter. Kept beside the event, as JSON, in at most 8 KiB: `capRecord` sees to that. */
+export interface DeadLetterRecord {
+  readonly error: { readonly name: string; readonly message: string; readonly stack?: string; readonly code?: string }
+  /** Times the handler ran, or could have been running when its process died. */
+  readonly attempts: number
+  /** Milliseconds since 1970. */
+  readonly firstFailedAt: number
+  readonly deadAt: number
+  /** The latest failures, oldest first. Redriving keeps them. */
+  readonly history: readonly FailureNote[]
+}
+
+export interface FailureNote {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly message: string
+}
+
+/** What the driver keeps of failures between attempts: the times of the first, and the latest messages. */
+export interface FailureTrail {
+  readonly firstFailedAt: number
+  readonly history: readonly FailureNote[]
+}
+
+const historyLength = 10
+const messageLength = 500
+const stackLength = 3_000
+
+/** A text of at most `length` characters. */
+export function cut(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`
+}
+
+/** The trail with one more failure, the oldest notes dropped. */
+export function addFailure(trail: FailureTrail | undefined, at: number, message: string): FailureTrail {
+  const note = { at, message: cut(message, messageLength) }
+  if (trail === undefined) return { firstFailedAt: at, history: [note] }
+  return { firstFailedAt: trail.firstFailedAt, history: [...trail.history, note].slice(-historyLength) }
+}
+
+/** The record of a final failure, cut so that its JSON fits the 8 KiB that `features.maxBytes` leaves free. */
+export function deadLetterRecord(error: unknown, attempts: number, at: number, trail: FailureTrail): DeadLetterRecord {
+  const thrown = error instanceof Error ? error : undefined
+  const code: unknown = (thrown as { code?: unknown } | undefined)?.code
+  return {
+    error: {
+      name: cut(thrown?.name ?? 'Error', 100),
+      message: trail.history.at(-1)?.message ?? '',
+      ...(thrown?.stack === undefined ? {} : { stack: cut(thrown.stack, stackLength) }),
+      ...(typeof code === 'string' ? { code: cut(code, 100) } : {}),
+    },
+    attempts,
+    firstFailedAt: trail.firstFailedAt,
+    deadAt: at,
+    history: trail.history,
+  }
+}

@@ -1,0 +1,221 @@
+import type { Clock } from '../clock/clock.ts'
+import type { MillraceError } from '../errors/millrace-error.ts'
+import type { EventHead } from '../event/event.ts'
+import type { Outgoing } from '../event/outgoing.ts'
+import type { Raw } from '../event/payload.ts'
+import type { DeadLetterRecord, FailureTrail } from './dead-letter.ts'
+import type { Features } from './features.ts'
+
+/*
+ * What a driver implements. These comments are the specification; `millrace/conformance` tests them.
+ * All that systems share lives once, in the engine: coalescing of publishes, leases and their renewal, back-pressure,
+ * retry policy, the order of keys within a process, what dead letters say. A driver moves events and keeps its word.
+ */
+
+declare const transaction: unique symbol
+
+/** A system that has topics and queues. Tx is the type of its transactions; never if it has none. */
+export interface Transport<Tx = unknown> extends AsyncDisposable {
+  /** Its name for people and metrics: `memory`, `sqlite`, `kafka`. */
+  readonly system: string
+  readonly features: Features
+  readonly admin: TransportAdmin
+  /** Only for the compiler: carries Tx. */
+  readonly [transaction]?: Tx
+  /**
+   * Makes the queues and adds to their subscriptions, durably, before it resolves: an event published later reaches them.
+   * Idempotent, and safe when several processes do it at once. Adds only; nothing is ever unsubscribed here.
+   */
+  declare(queues: readonly QueueSpec[]): Promise<DeclareReport>
+  /**
+   * Takes the events in their order, each into every queue that subscribes to it. Resolves when they are as safe as
+   * `features.durable` says. Rejects with PublishError if some were not taken; then it says which, and an event behind
+   * a failed one of the same key was not taken either.
+   */
+  publish(events: readonly Outgoing[], options?: TransportPublishOptions): Promise<void>
+  /** Begins to consume a declared queue. Several sessions on one queue, in any process, compete for its events. */
+  open(queue: string, options: SessionOptions): Promise<Session>
+  /** Gives up what it holds. Sessions are closed first by whoever opened them. Idempotent. */
+  close(options?: { readonly signal?: AbortSignal }): Promise<void>
+}
+
+export interface TransportPublishOptions {
+  /** The caller's transaction, in the system's own type. */
+  readonly transaction?: unknown
+  readonly signal?: AbortSignal
+}
+
+export interface QueueSpec {
+  readonly name: string
+  /** What it subscribes to: patterns of types, each with the topic its events come from (`*` for every topic). */
+  readonly subscriptions: readonly Subscription[]
+  /** For a queue that is new: whether it also gets what was published before and is still there. */
+  readonly from: 'now' | 'beginning'
+  /** Whether events of one key are to be handed to one session at a time, in their order. */
+  readonly order: boolean
+}
+
+export interface Subscription {
+  readonly topic: string
+  /** A type, a prefix that ends in `.*`, or `*`. */
+  readonly pattern: string
+}
+
+export interface DeclareReport {
+  readonly created: readonly string[]
+  /** What the system has and this declare did not ask for, in words; it was left alone. */
+  readonly kept: readonly string[]
+}
+
+/** One consumer's session. Not used concurrently except where `pulls` says so; `extend` may overlap anything. */
+export interface Session {
+  /** How many events one exchange should ask for to be worth its cost. */
+  readonly claim: number
+  /** How many exchanges may overlap. */
+  readonly pulls: number
+  /**
+   * Settles and claims, in one round trip where the system can. Never waits for events. Of equal claim to both: events
+   * that are due, in their order, none of which another session holds; with order by key also none whose key another
+   * session holds, or whose key has an event parked. `lapsed` asks for at most so many, besides `max`, of those whose
+   * holder let the lease run out; such an event is never among the others.
+   * If it rejects, nothing was claimed as far as the caller knows, and the settlements are sent again: doing so is safe.
+   */
+  exchange(request: ExchangeRequest): Promise<ExchangeResult>
+  /** Resolves when there may be something to take, at once if it might have been missed, or when the signal is aborted. Never rejects. */
+  ready(signal: AbortSignal): Promise<void>
+  /** Settles only. Results in the order of the list; undefined: all done. */
+  settle(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined>
+  /** Makes the leases end `ms` from now. */
+  extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]>
+  /** Where `features.settlement` is 'recorded': resolves when all settlements so far are confirmed. */
+  flush?(): Promise<void>
+  /** No new events from now on; `settle` and `extend` still work. */
+  quiesce(): Promise<void>
+  /** For transactional queues: runs the handler, its publishes and the fenced ack as one commit. */
+  transact?<T>(of: Received, run: (transaction: unknown) => Promise<T>): Promise<T>
+  /** Gives back what is not settled, except `keep`, whose leases are left to run out. Idempotent. */
+  close(options?: { readonly keep?: readonly Received[] }): Promise<void>
+}
+
+export interface ExchangeRequest {
+  readonly settle: readonly Settlement[]
+  /** At most so many events. 0: none. */
+  readonly max: number
+  readonly lapsed?: number
+}
+
+export interface ExchangeResult {
+  readonly received: readonly Received[]
+  /** In the order of `settle`; undefined: all done. */
+  readonly settled?: readonly SettleResult[] | undefined
+  /** Whether events wait whose lease ran out. The engine then asks for them one at a time, when nothing else runs. */
+  readonly lapsed?: boolean
+}
+
+/**
+ * done; gone: nothing is there any more (an ack that is repeated after a cut connection finds this: a success);
+ * lost: somebody else has it, nothing was changed; or an error, nothing was changed and it may be tried again.
+ */
+export type SettleResult = 'done' | 'gone' | 'lost' | MillraceError
+
+/** An event as a driver hands it out. It is its own lease: settling and extending take this very object. */
+export interface Received {
+  readonly id: string
+  readonly type: string
+  readonly key: string | undefined
+  /** Failures so far, plus 1. A claim that was given back or a crash among others does not count. */
+  readonly attempt: number
+  /** Whether its last holder let the lease run out: it was claimed by `lapsed`. */
+  readonly lapsed: boolean
+  /** The part of the stream it came from, where the system has such (a Kafka partition). */
+  readonly lane?: string | undefined
+  /** The other attributes. May be a getter that decodes on demand, and may throw DECODE_FAILED. */
+  readonly head: EventHead
+  readonly data: Raw
+  /** What `retry` left with it; undefined at the first attempt. */
+  readonly trail: FailureTrail | undefined
+}
+
+export interface Settlement {
+  readonly of: Received
+  /**
+   * ack: handled, gone for good. retry: one failure more, due again after `delay`; `trail` is kept with it.
+   * release: given back as it was, no failure counted, due after `delay`. dead: a dead letter of this queue, with `record`;
+   * if that cannot be written, the event stays as it is.
+   * A retry, release or redrive reaches this queue only, never the topic.
+   */
+  readonly as: 'ack' | 'retry' | 'release' | 'dead'
+  /** Milliseconds; default 0. */
+  readonly delay?: number
+  /** For a retry or a delayed release in a queue with order by key: until it is settled, no other event of its key is handed out. */
+  readonly park?: boolean
+  readonly trail?: FailureTrail
+  readonly record?: DeadLetterRecord
+}
+
+export interface SessionOptions {
+  /** Milliseconds that a claim holds without being extended. */
+  readonly lease: number
+  /** As in the queue's spec. */
+  readonly order: boolean
+  readonly clock: Clock
+  notice(notice: Notice): void
+  /** The system takes lanes away: their events are released or lost when the returned promise settles, at the latest at `deadline` (monotonic). */
+  onRevoke(lanes: readonly string[], deadline: number): void | Promise<void>
+  /** These leases are lost: the handlers' signals are aborted. */
+  onLost(list: readonly Received[]): void
+}
+
+/** Something worth knowing that is no failure of a call. */
+export interface Notice {
+  readonly code: string
+  readonly message: string
+  readonly queue?: string
+  readonly cause?: unknown
+}
+
+/** What operators do. All of it works without a session, from any process. */
+export interface TransportAdmin {
+  /** Every declared queue, by name. */
+  queues(): Promise<readonly QueueCounts[]>
+  /** Dead letters of a queue in the order in which they died; `after` is the letter to go on behind. @throws UNKNOWN_QUEUE */
+  deadLetters(queue: string, page: { readonly limit: number; readonly after?: string | undefined }): Promise<readonly StoredDeadLetter[]>
+  deadLetter(queue: string, letter: string): Promise<StoredDeadLetter | undefined>
+  /** Puts letters back into their queue at attempt 1, keeping their history; no list: all. Gives the number. `replace` takes the place of the event of the one letter. */
+  redrive(queue: string, letters: readonly string[] | undefined, replace?: Outgoing): Promise<number>
+  /** Deletes letters; no list: all. Gives the number. */
+  purge(queue: string, letters: readonly string[] | undefined): Promise<number>
+  /** Removes a queue with its subscriptions, waiting events and dead letters. Gives the number of events and letters that went with it. */
+  removeQueue(queue: string): Promise<number>
+  /** Takes subscriptions from a queue; its waiting events stay. */
+  unbind(queue: string, subscriptions: readonly Subscription[]): Promise<void>
+  /** Publishes kept events that no queue had subscribed to once more, now that some may. Gives the number that found a queue. */
+  redriveUnrouted(): Promise<number>
+}
+
+export interface QueueCounts {
+  readonly name: string
+  /** Waiting and due: neither held, nor retrying, nor delayed. */
+  readonly depth: number
+  readonly inFlight: number
+  readonly retrying: number
+  readonly delayed: number
+  readonly dead: number
+  /** Age of the oldest event that waits and is due, in milliseconds since it was taken; 0 if none. */
+  readonly oldestMs: number
+  /** Over about the last minute, by all processes. */
+  readonly handledPerSecond: number
+  readonly failedPerSecond: number
+}
+
+export interface StoredDeadLetter {
+  /** Names the letter within its queue: the event's id; if the queue has such a letter already, the id with `~2`, `~3` ... behind. */
+  readonly letter: string
+  readonly id: string
+  readonly type: string
+  readonly key: string | undefined
+  /** undefined if the stored attributes cannot be decoded. */
+  readonly head: EventHead | undefined
+  readonly data: Raw
+  readonly record: DeadLetterRecord
+}

@@ -1,0 +1,92 @@
+import type { StoredDeadLetter, Transport } from './contract/transport.ts'
+import { MillraceError } from './errors/millrace-error.ts'
+import { EventRecord, type MillraceEvent } from './event/event.ts'
+import { encodeEvent } from './event/outgoing.ts'
+import { bytesOf, Payload } from './event/payload.ts'
+
+/** An event that will not be tried again unless somebody redrives it, with what went wrong. */
+export interface DeadLetter {
+  /** The event's id; with `~2`, `~3` behind if the queue had such a letter already. */
+  readonly id: string
+  readonly queue: string
+  /** undefined if its attributes could not be decoded. Reading its `data` may throw DECODE_FAILED. */
+  readonly event?: MillraceEvent
+  /** The data as it travelled. */
+  readonly raw: Uint8Array
+  readonly error: { readonly name: string; readonly message: string; readonly stack?: string; readonly code?: string }
+  /** Runs of the handler, those that ended with their process included. */
+  readonly attempts: number
+  readonly firstFailedAt: Date
+  readonly deadAt: Date
+  /** The latest failures, oldest first, those before a redrive included. */
+  readonly history: readonly { readonly at: Date; readonly message: string }[]
+}
+
+/** The dead letters of one queue. */
+export interface DeadLetters {
+  /** In the order in which they died. `after`: go on behind this letter. */
+  list(options?: { limit?: number; after?: string }): AsyncIterable<DeadLetter>
+  get(id: string): Promise<DeadLetter | undefined>
+  /**
+   * Puts letters back into the queue, at attempt 1; no ids: all. Gives their number.
+   * `replace` takes the place of the event of the one letter named. @throws MillraceError DEAD_LETTER_NOT_FOUND
+   */
+  redrive(ids?: string | readonly string[], options?: { replace?: MillraceEvent }): Promise<number>
+  /** Deletes letters; no ids: all. Gives their number. */
+  purge(ids?: string | readonly string[]): Promise<number>
+}
+
+const pageLength = 100
+
+export function deadLettersOf(queue: string, transport: () => Promise<Transport>): DeadLetters {
+  const page = async (limit: number, after: string | undefined): Promise<readonly StoredDeadLetter[]> =>
+    (await transport()).admin.deadLetters(queue, { limit, after })
+  return {
+    async *list(options = {}) {
+      let left = options.limit ?? Number.POSITIVE_INFINITY
+      let after = options.after
+      while (left > 0) {
+        const letters = await page(Math.min(left, pageLength), after)
+        for (const letter of letters) yield letterOf(queue, letter)
+        left -= letters.length
+        after = letters.at(-1)?.letter
+        if (letters.length < pageLength) return
+      }
+    },
+    async get(id) {
+      const letter = await (await transport()).admin.deadLetter(queue, id)
+      return letter === undefined ? undefined : letterOf(queue, letter)
+    },
+    async redrive(ids, options = {}) {
+      const list = listOf(ids)
+      if (options.replace === undefined) return (await transport()).admin.redrive(queue, list)
+      if (list?.length !== 1) throw new MillraceError('INVALID_OPTION', 'Give the one id whose event `replace` replaces')
+      const replaced = await (await transport()).admin.redrive(queue, list, encodeEvent(options.replace))
+      if (replaced === 1) return 1
+      throw new MillraceError('DEAD_LETTER_NOT_FOUND', `The queue '${queue}' has no dead letter '${list[0]}'`)
+    },
+    async purge(ids) {
+      return (await transport()).admin.purge(queue, listOf(ids))
+    },
+  }
+}
+
+function listOf(ids: string | readonly string[] | undefined): readonly string[] | undefined {
+  return typeof ids === 'string' ? [ids] : ids
+}
+
+/** What users see of a stored letter. */
+export function letterOf(queue: string, { letter, id, type, key, head, data, record }: StoredDeadLetter): DeadLetter {
+  const event = head === undefined ? undefined : new EventRecord(id, type, key, head, Payload.from(data, head.contentType))
+  return {
+    id: letter,
+    queue,
+    ...(event === undefined ? {} : { event }),
+    raw: bytesOf(data),
+    error: record.error,
+    attempts: record.attempts,
+    firstFailedAt: new Date(record.firstFailedAt),
+    deadAt: new Date(record.deadAt),
+    history: record.history.map(({ at, message }) => ({ at: new Date(at), message })),
+  }
+}

@@ -1,0 +1,207 @@
+/**
+ * Every code that a public error or notice of millrace can carry. docs/errors.md is generated from this table
+ * (`npm run docs:errors`), and a test keeps the two equal. A code is never reused with another meaning.
+ */
+export const errorCodes = {
+  // events and catalogs
+  INVALID_EVENT: {
+    summary: 'An event attribute is missing, of the wrong type, or not allowed (a type with `*`, an empty id, a bad date).',
+    remedy: 'Correct the attribute that the message names.',
+  },
+  INVALID_OPTION: {
+    summary: 'An option has a value that cannot work, such as a negative duration or a concurrency of 0.',
+    remedy: 'Correct the option that the message names.',
+  },
+  TOPIC_AMBIGUOUS: {
+    summary: 'The type looks like a reverse-DNS name (`com.acme.order.placed`), whose first segment is no useful topic.',
+    remedy: 'Give `defineEvents(schemas, { topic: (type) => ... })`, or the option `topic` of this one event.',
+  },
+  UNKNOWN_TYPE: {
+    summary: 'The type is not in the catalog that was given as `events`.',
+    remedy: 'Add it to `defineEvents`, correct its spelling, or publish it from an app without a catalog.',
+  },
+  DATA_INVALID: {
+    summary: 'The data does not fit the schema of its type. The message lists the issues; `cause` holds them.',
+    remedy: 'Correct the data, or the schema if the data is right.',
+  },
+  DATA_NOT_JSON: {
+    summary: 'The data cannot travel as JSON: a BigInt, a cycle, a function, or a `toJSON` that throws.',
+    remedy: 'Convert it before publishing (a BigInt to text), or publish a Uint8Array with a contentType.',
+  },
+  DECODE_FAILED: {
+    summary: 'What arrived is not an event, or its data cannot be decoded (malformed JSON, bad UTF-8).',
+    remedy: 'Look at the raw bytes of the dead letter; correct the sender; redrive with a replacement.',
+  },
+  EVENT_TOO_LARGE: {
+    summary: 'The encoded event is larger than `features.maxBytes` of the transport.',
+    remedy: 'Store the data elsewhere and publish a reference to it.',
+  },
+  // publishing
+  PUBLISH_FAILED: {
+    summary: 'Some events were not taken. `results` says for each: taken, rejected or unknown.',
+    remedy: 'Publish those again that were not taken; use the same id where the outcome is unknown.',
+  },
+  PUBLISH_ABORTED: {
+    summary: 'The signal given to publish was aborted. Events not yet handed over were not sent; for the others the outcome is unknown.',
+    remedy: 'Publish again with the same id if the event still matters.',
+  },
+  TRANSACTION_UNSUPPORTED: {
+    summary: 'A `transaction` was given, or a queue is `transactional`, but the transport has no transactions.',
+    remedy: 'Use a transport with `features.transactions`, or leave the transaction out.',
+  },
+  OUTBOX_UNSUPPORTED: {
+    summary: 'The transport given as `outbox` cannot hold one.',
+    remedy: 'Leave `outbox` out, or give a transport whose `features.transactions` is true.',
+  },
+  // building an app
+  HANDLER_EXISTS: {
+    summary: 'The queue already has a handler for this pattern.',
+    remedy: 'Use another queue for a second handler: every queue gets its own copy of the event.',
+  },
+  QUEUE_EXISTS: {
+    summary: 'The queue was already made with options; options can be given once.',
+    remedy: 'Give the options at the first `app.queue(name, options)` and only the name afterwards.',
+  },
+  QUEUE_EMPTY: {
+    summary: 'The queue has no handler, no `types` and no `topics`, so it would subscribe to nothing.',
+    remedy: 'Add `.on(pattern, handler)`, or remove the queue.',
+  },
+  INVALID_NAME: {
+    summary: 'A queue or topic name is empty, too long, or has characters that some transport refuses.',
+    remedy: 'Use 1 to 128 letters, digits, dots, dashes and underscores, beginning with a letter or digit.',
+  },
+  INVALID_PATTERN: {
+    summary: "A pattern is not `*`, a type, or a prefix that ends in `.*`.",
+    remedy: "Write `'order.placed'`, `'order.*'` or `'*'`.",
+  },
+  TOO_LATE: {
+    summary: '`use`, `on` or `queue` was called after `start()`, or `use` after `on`.',
+    remedy: 'Set the app up completely before it starts; put `use` before the first `on`.',
+  },
+  ALREADY_STARTED: { summary: '`start()` was called twice.', remedy: 'Start an app once; make a new one to start again.' },
+  STOPPED: {
+    summary: 'The app or the transport was stopped or closed, so it takes no more calls.',
+    remedy: 'Publish before `stop()`, or make a new app.',
+  },
+  UNKNOWN_QUEUE: {
+    summary: 'No queue of this name exists.',
+    remedy: 'Check the spelling with `app.queues()` or `millrace queues`.',
+  },
+  UNKNOWN_TRANSPORT: {
+    summary: 'The scheme of the transport URL is not known.',
+    remedy: 'Use `memory:` or `sqlite:PATH`, or pass a transport instance.',
+  },
+  MISSING_PEER: {
+    summary: 'The client library of this transport is not installed.',
+    remedy: 'Install it with the command in the message.',
+  },
+  NODE_TOO_OLD: {
+    summary: 'This Node.js is too old for millrace or for the transport.',
+    remedy: 'Use Node.js 24.15 or newer, or 22.22.3 or newer in the 22 line.',
+  },
+  UNSUPPORTED: {
+    summary: 'The transport cannot do what was asked (its `features` say so).',
+    remedy: 'Choose another option or another transport; docs/transports says which can.',
+  },
+  // handling
+  HANDLER_FAILED: { summary: 'The handler threw something that is not an Error.', remedy: 'Throw an Error.' },
+  NO_HANDLER: {
+    summary: 'The queue got an event that this process has no handler for.',
+    remedy: 'Deploy the handler, or choose `unhandled: "skip"` or `"dead-letter"` for the queue.',
+  },
+  NEXT_NOT_AWAITED: {
+    summary: 'A middleware returned before the `next()` it had called was done. The event is settled only when it is.',
+    remedy: 'Write `await next()` or `return next()`.',
+  },
+  NEXT_CALLED_TWICE: {
+    summary: 'A middleware called `next()` a second time before the first had ended, or after it had returned.',
+    remedy: 'Await the first `next()` before another one, and never keep `next` for later.',
+  },
+  HANDLING_TIMEOUT: {
+    summary: 'The handler ran longer than `maxHandling`. Its signal was aborted and the run counted as a failure.',
+    remedy: 'Raise `maxHandling`, call `ctx.extend`, or make the handler listen to `ctx.signal`.',
+  },
+  LEASE_LOST: {
+    summary: 'The lease on the event ran out or was taken over, so somebody else may handle it now.',
+    remedy: 'Do not block the event loop for longer than the lease; raise `lease`; make the handler idempotent.',
+  },
+  CRASHED: {
+    summary: 'The process that handled the event ended before it was settled, as often as `attempts` allows.',
+    remedy: 'Find out why the process died on this event, then redrive it.',
+  },
+  ALREADY_SETTLED: {
+    summary: 'The delivery was settled before; a delivery is settled once.',
+    remedy: 'Call one of ack, retry, deadLetter or settle, once.',
+  },
+  STOPPING: { summary: 'The app is stopping; handlers see this as the reason of `ctx.signal`.', remedy: 'End the handler soon.' },
+  // transports
+  TRANSPORT_UNREACHABLE: {
+    summary: 'The transport could not be opened or reached.',
+    remedy: 'Check the URL, the path and the server; `cause` says what the driver saw.',
+  },
+  STORE_BUSY: {
+    summary: 'The SQLite file stayed locked by another program for longer than 10 s.',
+    remedy: 'End the program that holds a write transaction on the file open.',
+  },
+  STORE_FULL: {
+    summary: 'The disk, or the limit of the database file, is full. The event was not taken.',
+    remedy: 'Free disk space. What was taken before is safe.',
+  },
+  STORE_READ_ONLY: { summary: 'The file or its folder is not writable.', remedy: 'Correct the permissions, or choose another path.' },
+  STORE_CORRUPT: {
+    summary: 'The file is not a SQLite database, or is damaged.',
+    remedy: 'Restore it from a backup, or run `.recover` of the sqlite3 tool on a copy.',
+  },
+  STORE_INCOMPATIBLE: {
+    summary: 'The file was written by a newer version of millrace, or is a database of something else.',
+    remedy: 'Upgrade millrace, or choose another path.',
+  },
+  STORE_NETWORK: {
+    summary: 'The file is on a network file system, where SQLite locks cannot be trusted.',
+    remedy: 'Use a local disk, or a server transport such as Postgres.',
+  },
+  STORE_FAILED: { summary: 'SQLite reported another error.', remedy: '`cause` holds its code and message.' },
+  SQLITE_TOO_OLD: {
+    summary: 'The SQLite inside this Node.js has the WAL-reset bug, which can lose committed events.',
+    remedy: 'Use Node.js 24.15 or newer, or 22.22.3 or newer in the 22 line.',
+  },
+  WAKE_UP_DEGRADED: {
+    summary: 'Watching for new events failed, so the transport polls every 500 ms instead.',
+    remedy: 'On Linux, raise fs.inotify.max_user_watches; events are only later, never lost.',
+  },
+  CONNECTION_LOST: { summary: 'An exchange with the transport failed; it is tried again with backoff.', remedy: 'See `cause`; nothing is lost.' },
+  // dead letters
+  DEAD_LETTER_NOT_FOUND: { summary: 'The queue has no dead letter with this id.', remedy: 'List them with `millrace dead list QUEUE`.' },
+  DEAD_LETTER_UNREAD: {
+    summary: 'A test ended with a dead letter that it never looked at.',
+    remedy: 'Look at it with `t.dead(queue)`, or repair the handler.',
+  },
+  // http
+  HTTP_METHOD: { summary: 'The ingress takes POST only.', remedy: 'Send a POST request.' },
+  HTTP_UNVERIFIED: { summary: 'The signature or token of the request is missing or wrong.', remedy: 'Sign with the secret the receiver has.' },
+  HTTP_TOO_LARGE: { summary: 'The request body is larger than `maxBytes` of the ingress.', remedy: 'Send less, or raise `maxBytes`.' },
+  HTTP_MEDIA_TYPE: {
+    summary: 'The content type is neither a CloudEvent nor something `toEvent` was given for.',
+    remedy: 'Send application/cloudevents+json or ce- headers, or give the ingress a `toEvent`.',
+  },
+  HTTP_BAD_REQUEST: { summary: 'The request is not a valid event.', remedy: 'Correct what the message names.' },
+  HTTP_TYPE_REFUSED: { summary: 'The ingress does not take events of this type.', remedy: 'Send a type listed in its `types`.' },
+  HTTP_UNAVAILABLE: { summary: 'The event could not be stored now.', remedy: 'Send it again after the time in Retry-After.' },
+  HTTP_UNVERIFIED_INGRESS: {
+    summary: 'The HTTP ingress has no `verify`, so anybody who reaches the port can publish.',
+    remedy: 'Give `http: { verify }`, or keep the port on 127.0.0.1.',
+  },
+  PORT_TAKEN: {
+    summary: 'Another program listens on the port already.',
+    remedy: 'End that program, or choose another port; port 0 takes any that is free.',
+  },
+  LISTEN_FAILED: {
+    summary: 'The HTTP server cannot listen on this host and port, or cannot take connections.',
+    remedy: '`cause` says why: a port under 1024 needs rights, a host must be an address of this machine.',
+  },
+  // command line
+  USAGE: { summary: 'The command line has a mistake.', remedy: 'See `millrace --help`.' },
+  MODULE_INVALID: { summary: 'The module could not be loaded or does not export an app as default.', remedy: 'End the module with `export default app`.' },
+} as const satisfies Record<string, { summary: string; remedy: string }>
+
+export type ErrorCode = keyof typeof errorCodes

@@ -1,0 +1,69 @@
+import { MillraceError } from '../errors/millrace-error.ts'
+import { checkDate, checkExtensions, checkText, EventRecord, headOf, payloadOf, type EventHead, type MillraceEvent } from './event.ts'
+import { checkName, checkType } from './names.ts'
+import { Payload, sizeOf, type Raw } from './payload.ts'
+
+/** An event encoded and ready to leave. Drivers read it, and never change it. */
+export interface Outgoing {
+  readonly id: string
+  readonly type: string
+  readonly topic: string
+  readonly key: string | undefined
+  /** Milliseconds since 1970; undefined for at once. */
+  readonly deliverAt: number | undefined
+  /** All other attributes, and topic and deliverAt again: what the receiving side needs to make the event. */
+  readonly head: EventHead
+  readonly data: Raw
+  /** Bytes of the data and of all attributes, about: what `features.maxBytes` is held against. */
+  readonly size: number
+}
+
+/**
+ * Encodes at once, so that data changed later changes nothing. Takes any object of an event's shape: a spread, one of
+ * another copy of the library, one written by hand.
+ * @throws MillraceError INVALID_EVENT, INVALID_NAME, DATA_NOT_JSON
+ */
+export function encodeEvent(event: MillraceEvent): Outgoing {
+  const record = event instanceof EventRecord ? event : recordOf(event)
+  const head = headOf(record)
+  const data = record[payloadOf].encode()
+  return {
+    id: record.id,
+    type: record.type,
+    topic: record.topic,
+    key: record.key,
+    deliverAt: head.deliverAt,
+    head,
+    data,
+    size: sizeOf(data) + headSize(record, head),
+  }
+}
+
+function recordOf(event: MillraceEvent): EventRecord {
+  if (typeof event !== 'object' || event === null) {
+    throw new MillraceError('INVALID_EVENT', `Expected an event (createEvent makes one), got ${event === null ? 'null' : typeof event}`)
+  }
+  const head: EventHead = {
+    source: checkText(event.source, 'source'),
+    topic: checkName(event.topic, 'topic'),
+    time: checkDate(event.time, 'time'),
+    subject: event.subject === undefined ? undefined : checkText(event.subject, 'subject'),
+    deliverAt: event.deliverAt === undefined ? undefined : checkDate(event.deliverAt, 'deliverAt'),
+    correlationId: event.correlationId === undefined ? undefined : checkText(event.correlationId, 'correlationId'),
+    causationId: event.causationId === undefined ? undefined : checkText(event.causationId, 'causationId'),
+    extensions: event.extensions === undefined ? undefined : checkExtensions(event.extensions),
+  }
+  const key = event.key === undefined ? undefined : checkText(event.key, 'key')
+  // A spread carries the payload along: its bytes are still right if its data is still the same thing.
+  const carried = (event as { [payloadOf]?: Payload })[payloadOf]
+  const payload = carried !== undefined && carried.value === event.data ? carried : Payload.of(event.data, event.contentType)
+  return new EventRecord(checkText(event.id, 'id'), checkType(event.type), key, head, payload)
+}
+
+/** An upper estimate of what the attributes take in any encoding; every character may be up to three bytes. */
+function headSize(record: EventRecord, head: EventHead): number {
+  let characters = record.id.length + record.type.length + (record.key?.length ?? 0) + head.source.length + head.topic.length
+  characters += (head.subject?.length ?? 0) + (head.correlationId?.length ?? 0) + (head.causationId?.length ?? 0) + (head.contentType?.length ?? 0)
+  for (const name in head.extensions) characters += name.length + String(head.extensions[name]).length
+  return 256 + 3 * characters
+}

@@ -1,0 +1,129 @@
+import { MillraceError, messageOf } from '../errors/millrace-error.ts'
+
+/** The data of an event as it travels: JSON and other text as a string, everything else as bytes. */
+export type Raw = string | Uint8Array
+
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Whether data of this content type is JSON. Nothing said means JSON, as in CloudEvents' JSON format. */
+export function isJson(contentType: string | undefined): boolean {
+  if (contentType === undefined) return true
+  const type = mediaType(contentType)
+  return type === 'application/json' || type === 'text/json' || type.endsWith('+json')
+}
+
+export function mediaType(contentType: string): string {
+  const end = contentType.indexOf(';')
+  return (end === -1 ? contentType : contentType.slice(0, end)).trim().toLowerCase()
+}
+
+/** Text of raw data. @throws MillraceError DECODE_FAILED if bytes are not UTF-8 */
+export function textOf(raw: Raw): string {
+  if (typeof raw === 'string') return raw
+  try {
+    return strictUtf8.decode(raw)
+  } catch (cause) {
+    throw new MillraceError('DECODE_FAILED', 'The data is not UTF-8', { cause })
+  }
+}
+
+export function bytesOf(raw: Raw): Uint8Array {
+  return typeof raw === 'string' ? Buffer.from(raw, 'utf8') : raw
+}
+
+export function sizeOf(raw: Raw): number {
+  return typeof raw === 'string' ? Buffer.byteLength(raw, 'utf8') : raw.byteLength
+}
+
+/** @throws MillraceError DECODE_FAILED */
+export function decodeData(raw: Raw, contentType: string | undefined): unknown {
+  if (isJson(contentType)) {
+    if (raw.length === 0) return undefined
+    try {
+      return JSON.parse(textOf(raw))
+    } catch (cause) {
+      throw new MillraceError('DECODE_FAILED', `The data is not JSON: ${messageOf(cause)}`, { cause })
+    }
+  }
+  if (contentType !== undefined && mediaType(contentType).startsWith('text/')) return textOf(raw)
+  return bytesOf(raw)
+}
+
+/** @throws MillraceError DATA_NOT_JSON */
+export function encodeData(data: unknown, contentType: string | undefined): Raw {
+  if (data === undefined) return ''
+  if (data instanceof Uint8Array) return new Uint8Array(data)
+  if (typeof data === 'string' && !isJson(contentType)) return data
+  let text: string | undefined
+  try {
+    text = JSON.stringify(data)
+  } catch (cause) {
+    throw new MillraceError('DATA_NOT_JSON', `The data cannot travel as JSON: ${messageOf(cause)}`, { cause })
+  }
+  if (text === undefined) throw new MillraceError('DATA_NOT_JSON', `A ${typeof data} cannot travel as JSON`)
+  return text
+}
+
+/**
+ * The data of one event, decoded once and only when somebody looks. Data that nobody changed leaves exactly as it came:
+ * big integers, key order and escapes survive a trip through a handler that publishes its event on.
+ */
+export class Payload {
+  readonly contentType: string | undefined
+  readonly #raw: Raw | undefined
+  #value: unknown
+  #decode: (() => unknown) | undefined
+  #decoded: boolean
+
+  private constructor(raw: Raw | undefined, contentType: string | undefined, value: unknown) {
+    this.#raw = raw
+    this.contentType = contentType
+    this.#value = value
+    this.#decoded = raw === undefined
+  }
+
+  /** What a user gave to publish. */
+  static of(value: unknown, contentType?: string): Payload {
+    const type = contentType ?? (value instanceof Uint8Array ? 'application/octet-stream' : undefined)
+    return new Payload(undefined, type, value)
+  }
+
+  /** What travelled. */
+  static from(raw: Raw, contentType: string | undefined): Payload {
+    return new Payload(raw, contentType, undefined)
+  }
+
+  get value(): unknown {
+    if (!this.#decoded) {
+      this.#value = decodeData(this.#raw as Raw, this.contentType)
+      this.#decoded = true
+    }
+    return this.#value
+  }
+
+  /** The data decoded anew, untouched by anybody. */
+  fresh(): unknown {
+    return this.#raw === undefined ? this.#value : decodeData(this.#raw, this.contentType)
+  }
+
+  /** From now on `value` is what the schema made of the data. `again` makes it anew; none: it cannot be made synchronously. */
+  replace(value: unknown, again: (() => unknown) | undefined): void {
+    this.#value = value
+    this.#decoded = true
+    this.#decode = again ?? (() => value)
+  }
+
+  /** The data as it will travel. */
+  encode(): Raw {
+    if (this.#raw === undefined) return encodeData(this.#value, this.contentType)
+    return this.#changed(this.#raw) ? encodeData(this.#value, this.contentType) : this.#raw
+  }
+
+  /** Whether somebody wrote into the decoded data. Decoding again costs, but only an event that is published on pays it. */
+  #changed(raw: Raw): boolean {
+    if (!this.#decoded || typeof this.#value !== 'object' || this.#value === null) return false
+    if (this.#value instanceof Uint8Array) return false
+    const fresh = this.#decode === undefined ? decodeData(raw, this.contentType) : this.#decode()
+    return JSON.stringify(fresh) !== JSON.stringify(this.#value)
+  }
+}

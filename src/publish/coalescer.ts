@@ -1,0 +1,182 @@
+import { PublishError, type PublishOutcome } from '../contract/publish-error.ts'
+import type { Transport } from '../contract/transport.ts'
+import { isMillraceError, MillraceError, messageOf } from '../errors/millrace-error.ts'
+import type { Outgoing } from '../event/outgoing.ts'
+
+/** Events in one call of a transport: enough that its fixed cost is small, few enough that a store's commit stays short. */
+const batchLength = 512
+const batchBytes = 4 * 1024 * 1024
+
+/** One call of publish, waiting for its outcome. */
+interface Call {
+  readonly results: (PublishOutcome | undefined)[]
+  left: number
+  error: unknown
+  /** Keys of events that were not taken: what follows with the same key must not overtake them. */
+  failedKeys: Set<string> | undefined
+  resolve(): void
+  reject(error: unknown): void
+}
+
+interface Item {
+  readonly event: Outgoing
+  readonly call: Call
+  readonly index: number
+}
+
+/**
+ * Joins the publishes of one turn of the event loop into one call of the transport, which then pays for one commit or one
+ * round trip. One call is under way at a time, so that events leave in the order of their publishes.
+ */
+export class Coalescer {
+  readonly #transport: () => Promise<Transport>
+  #items: Item[] = []
+  #scheduled = false
+  #idle: (() => void)[] = []
+
+  constructor(transport: () => Promise<Transport>) {
+    this.#transport = transport
+  }
+
+  get busy(): boolean {
+    return this.#scheduled
+  }
+
+  /** Resolves when all were taken; rejects with PublishError. An abort gives up what was not yet handed over. */
+  publish(events: readonly Outgoing[], signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted === true) return Promise.reject(aborted(events.map(() => 'rejected'), signal.reason))
+    if (events.length === 0) return Promise.resolve()
+    return new Promise((resolve, reject) => {
+      const call: Call = { results: Array.from({ length: events.length }), left: events.length, error: undefined, failedKeys: undefined, resolve, reject }
+      events.forEach((event, index) => this.#items.push({ event, call, index }))
+      if (signal !== undefined) this.#abortable(call, signal)
+      if (this.#scheduled) return
+      this.#scheduled = true
+      setImmediate(() => void this.#run())
+    })
+  }
+
+  /** Resolves when nothing is waiting or under way. */
+  idle(): Promise<void> {
+    return this.#scheduled ? new Promise((resolve) => this.#idle.push(resolve)) : Promise.resolve()
+  }
+
+  #abortable(call: Call, signal: AbortSignal): void {
+    const abort = (): void => {
+      this.#items = this.#items.filter((item) => {
+        if (item.call === call) call.results[item.index] = 'rejected'
+        return item.call !== call
+      })
+      call.reject(aborted(call.results.map((result) => result ?? 'unknown'), signal.reason))
+    }
+    signal.addEventListener('abort', abort, { once: true })
+    const { resolve, reject } = call
+    call.resolve = () => (signal.removeEventListener('abort', abort), resolve())
+    call.reject = (error) => (signal.removeEventListener('abort', abort), reject(error))
+  }
+
+  async #run(): Promise<void> {
+    while (this.#items.length > 0) {
+      await this.#send(this.#take())
+      // Callers that were just answered publish again in this turn: let them join the next batch.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    this.#scheduled = false
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #take(): Item[] {
+    let bytes = 0
+    let n = 0
+    while (n < this.#items.length && n < batchLength) {
+      bytes += (this.#items[n] as Item).event.size
+      if (bytes > batchBytes && n > 0) break
+      n++
+    }
+    return this.#items.splice(0, n)
+  }
+
+  async #send(batch: readonly Item[]): Promise<void> {
+    let transport: Transport
+    try {
+      transport = await this.#transport()
+    } catch (error) {
+      for (const item of batch) settle(item, 'rejected', error)
+      return
+    }
+    const sendable = batch.filter((item) => fits(item, transport.features.maxBytes))
+    if (sendable.length === 0) return
+    try {
+      await transport.publish(sendable.map((item) => item.event))
+      for (const item of sendable) settle(item, 'taken')
+    } catch (error) {
+      await this.#failed(transport, sendable, error)
+    }
+  }
+
+  /** A store may refuse a whole batch for one event: the others, of other callers, must not suffer for it. */
+  async #failed(transport: Transport, batch: readonly Item[], error: unknown): Promise<void> {
+    const results = error instanceof PublishError ? error.results : undefined
+    const calls = new Set(batch.map((item) => item.call))
+    const hopeless = error instanceof PublishError && !error.retryable
+    if (!hopeless || calls.size === 1) {
+      batch.forEach((item, i) => settle(item, results?.[i] ?? 'unknown', error))
+      return
+    }
+    for (const call of calls) {
+      const own = batch.filter((item, i) => item.call === call && results?.[i] !== 'taken')
+      batch.forEach((item, i) => item.call === call && results?.[i] === 'taken' && settle(item, 'taken'))
+      if (own.length === 0) continue
+      try {
+        await transport.publish(own.map((item) => item.event))
+        for (const item of own) settle(item, 'taken')
+      } catch (again) {
+        const outcomes = again instanceof PublishError ? again.results : undefined
+        own.forEach((item, i) => settle(item, outcomes?.[i] ?? 'unknown', again))
+      }
+    }
+  }
+}
+
+function fits(item: Item, maxBytes: number): boolean {
+  const { event, call } = item
+  if (event.key !== undefined && call.failedKeys?.has(event.key) === true) {
+    settle(item, 'rejected')
+    return false
+  }
+  if (event.size <= maxBytes) return true
+  const text = `The event ${event.id} of type '${event.type}' takes ${event.size} bytes; the transport takes ${maxBytes}`
+  settle(item, 'rejected', new MillraceError('EVENT_TOO_LARGE', text))
+  return false
+}
+
+function settle(item: Item, outcome: PublishOutcome, error?: unknown): void {
+  const { call, event, index } = item
+  call.results[index] = outcome
+  if (outcome !== 'taken') {
+    call.error ??= error
+    if (event.key !== undefined) (call.failedKeys ??= new Set()).add(event.key)
+  }
+  if (--call.left > 0) return
+  if (call.results.every((result) => result === 'taken')) call.resolve()
+  else call.reject(failure(call))
+}
+
+function failure(call: Call): PublishError {
+  const results = call.results as PublishOutcome[]
+  const taken = results.filter((result) => result === 'taken').length
+  const first = call.error
+  return new PublishError(
+    results.length === 1 ? messageOf(first) : `${results.length - taken} of ${results.length} events were not taken: ${messageOf(first)}`,
+    {
+      results,
+      retryable: first instanceof PublishError ? first.retryable : !isMillraceError(first),
+      code: isMillraceError(first) ? first.code : 'PUBLISH_FAILED',
+      cause: first instanceof PublishError ? first.cause : first,
+    },
+  )
+}
+
+function aborted(results: readonly PublishOutcome[], reason: unknown): PublishError {
+  return new PublishError('The publish was aborted', { results, retryable: true, code: 'PUBLISH_ABORTED', cause: reason })
+}

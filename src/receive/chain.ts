@@ -1,0 +1,125 @@
+import type { Duration } from '../clock/duration.ts'
+import { MillraceError } from '../errors/millrace-error.ts'
+import type { MillraceEvent } from '../event/event.ts'
+import type { UntypedPublish } from '../contract/publishing.ts'
+
+/** What a handler gets besides the event. */
+export interface Context {
+  readonly queue: string
+  /** Failures of this event so far, plus 1. */
+  readonly attempt: number
+  /** Aborted when the handler has run for `maxHandling`, its lease is lost, or the app stops and its time is over. */
+  readonly signal: AbortSignal
+  /** Publishes with this event as cause: correlation and causation ids are set. */
+  readonly publish: UntypedPublish
+  /** Gives the handler this long from now, beyond the lease and beyond `maxHandling`. @throws MillraceError LEASE_LOST */
+  extend(by: Duration): Promise<void>
+  /** In transactional queues: write through this, and it commits together with the acknowledgement. */
+  readonly transaction?: unknown
+}
+
+/** Return or resolve: the event is acknowledged. Throw or reject: it is tried again. */
+export type Handler = (event: MillraceEvent, ctx: Context) => unknown
+/** Goes on by calling `next`, with another event or more context if it likes. What follows has ended when `next()` resolves. */
+export type Next = (event?: MillraceEvent, add?: object) => Promise<unknown>
+export type Middleware = (event: MillraceEvent, ctx: Context, next: Next) => Promise<unknown>
+
+/** A context may carry a way to report what a middleware does wrong. */
+export const report: unique symbol = Symbol('millrace.report')
+
+/** The middlewares around the handler, outermost first, as one handler. */
+export function compose(middlewares: readonly Middleware[], handler: Handler): Handler {
+  return middlewares.reduceRight<Handler>((inner, middleware) => layer(middleware, inner), handler)
+}
+
+/**
+ * One middleware around what follows. The layer ends when the middleware has ended and every `next()` it called has: an
+ * event must not be settled while somebody still works on it.
+ */
+function layer(middleware: Middleware, inner: Handler): Handler {
+  return function middlewareLayer(event, ctx) {
+    let calls: NextCall[] | undefined
+    let over = false
+    const next: Next = (changed = event, add) => {
+      if (over || (calls !== undefined && !calls.every((call) => call.ended))) {
+        return Promise.reject(new MillraceError('NEXT_CALLED_TWICE', 'next() was called again before the first call had ended, or too late'))
+      }
+      const call = new NextCall(inner, changed, add === undefined ? ctx : extended(ctx, add))
+      ;(calls ??= []).push(call)
+      return call as unknown as Promise<unknown>
+    }
+    const close = async (): Promise<void> => {
+      over = true
+      for (const call of calls ?? []) {
+        if (call.awaited && call.ended) continue
+        complain(ctx)
+        await call.outcome
+      }
+    }
+    const clean = (): boolean => calls === undefined || calls.every((call) => call.awaited && call.ended)
+    return started(middleware, event, ctx, next).then(
+      (value) => {
+        over = true
+        return clean() ? value : close()
+      },
+      async (error: unknown) => {
+        // The middleware's own error decides; but the event is not settled while what it left behind still runs.
+        if (!clean()) await close().catch(() => undefined)
+        throw error
+      },
+    )
+  }
+}
+
+/** Whatever a middleware does, throwing before its first await included, as a promise. */
+function started(middleware: Middleware, event: MillraceEvent, ctx: Context, next: Next): Promise<unknown> {
+  try {
+    const result = middleware(event, ctx, next)
+    return result instanceof Promise ? result : Promise.resolve(result)
+  } catch (error) {
+    return Promise.reject(error)
+  }
+}
+
+function complain(ctx: Context): void {
+  const tell = (ctx as { [report]?: (code: 'NEXT_NOT_AWAITED', message: string) => void })[report]
+  tell?.call(ctx, 'NEXT_NOT_AWAITED', 'A middleware did not await next(); the event was settled only after it')
+}
+
+function extended(ctx: Context, add: object): Context {
+  return Object.assign(Object.create(ctx) as Context, add)
+}
+
+/** What `next()` gives back. It is thenable, and so knows whether somebody waited for it; a native promise cannot tell. */
+class NextCall {
+  readonly outcome: Promise<unknown>
+  awaited = false
+  ended = false
+
+  constructor(inner: Handler, event: MillraceEvent, ctx: Context) {
+    this.outcome = run(inner, event, ctx)
+    const end = (): void => {
+      this.ended = true
+    }
+    this.outcome.then(end, end)
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable -- being awaited is exactly what must be seen
+  then<A, B>(ok?: ((value: unknown) => A) | null, failed?: ((error: unknown) => B) | null): Promise<unknown> {
+    this.awaited = true
+    return this.outcome.then(ok, failed)
+  }
+
+  catch<B>(failed?: ((error: unknown) => B) | null): Promise<unknown> {
+    return this.then(undefined, failed)
+  }
+
+  finally(after?: (() => void) | null): Promise<unknown> {
+    this.awaited = true
+    return this.outcome.finally(after)
+  }
+}
+
+async function run(inner: Handler, event: MillraceEvent, ctx: Context): Promise<unknown> {
+  return inner(event, ctx)
+}

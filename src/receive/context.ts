@@ -1,0 +1,97 @@
+import type { Duration } from '../clock/duration.ts'
+import { derivedId } from '../event/ids.ts'
+import type { MillraceEvent } from '../event/event.ts'
+import type { EventSender, PublishOptions, UntypedPublish } from '../contract/publishing.ts'
+import { report, type Context } from './chain.ts'
+
+/** What a context is made from: an event held by a subscription, or a delivery somebody brought. */
+export interface Handled {
+  readonly event: MillraceEvent
+  readonly queue: string
+  readonly attempt: number
+  /** Whether its last holder died with it. */
+  readonly lapsed: boolean
+  /** Made only when it is read: most handlers never look at it. */
+  readonly signal: AbortSignal
+  extend(by: Duration): Promise<void>
+  notice(code: 'NEXT_NOT_AWAITED', message: string): void
+}
+
+const handled: unique symbol = Symbol('millrace.handled')
+const publisherOf: unique symbol = Symbol('millrace.publisher')
+const published: unique symbol = Symbol('millrace.publish')
+
+/** The context of one run of a handler. Middlewares add to it by deriving from it, so nothing here may be `#private`. */
+export class HandlerContext implements Context {
+  readonly queue: string
+  readonly attempt: number
+  readonly [handled]: Handled
+  readonly [publisherOf]: EventSender
+  [published]: UntypedPublish | undefined = undefined
+
+  constructor(of: Handled, publisher: EventSender) {
+    this.queue = of.queue
+    this.attempt = of.attempt
+    this[handled] = of
+    this[publisherOf] = publisher
+  }
+
+  /** Made when first read, and may be taken off the context: `const { publish } = ctx`. */
+  get publish(): UntypedPublish {
+    return (this[published] ??= publishFrom(this[handled], this[publisherOf]))
+  }
+
+  get signal(): AbortSignal {
+    return this[handled].signal
+  }
+
+  extend(by: Duration): Promise<void> {
+    return this[handled].extend(by)
+  }
+
+  [report](code: 'NEXT_NOT_AWAITED', message: string): void {
+    this[handled].notice(code, message)
+  }
+}
+
+/** Publishes with the handled event as cause. */
+function publishFrom(of: Handled, publisher: EventSender): UntypedPublish {
+  return async (first: string | MillraceEvent | readonly MillraceEvent[], second?: unknown, third: PublishOptions = {}) => {
+    const parent = of.event
+    const correlationId = parent.correlationId ?? parent.id
+    if (typeof first === 'string') {
+      const { idempotencyKey, ...options } = third
+      const derived = idempotencyKey === undefined ? {} : { id: derivedId(parent.id, of.queue, idempotencyKey) }
+      const event = publisher.make(first, second, { correlationId, causationId: parent.id, ...derived, ...options })
+      return publisher.send([event], third)
+    }
+    const events = Array.isArray(first) ? (first as readonly MillraceEvent[]) : [first as MillraceEvent]
+    const marked = events.map((event) =>
+      event.id === parent.id || event.causationId !== undefined || typeof event.with !== 'function'
+        ? event
+        : event.with({ correlationId: event.correlationId ?? correlationId, causationId: parent.id }),
+    )
+    return publisher.send(marked, (second ?? {}) as PublishOptions)
+  }
+}
+
+function source(ctx: Context): Handled | undefined {
+  return (ctx as { [handled]?: Handled })[handled]
+}
+
+/** Whether the event failed before, or was with a process that died: then it must not share its fate with others. */
+export function isAlone(ctx: Context): boolean {
+  return ctx.attempt > 1 || source(ctx)?.lapsed === true
+}
+
+/** One context for several events: aborted when one of theirs is, extending them all. What it publishes has no single cause. */
+export function batchContext(members: readonly Context[]): Context {
+  const first = members[0] as Context
+  if (members.length === 1) return first
+  return Object.defineProperties(Object.create(first) as Context, {
+    attempt: { value: Math.max(...members.map((ctx) => ctx.attempt)) },
+    publish: { value: (first as Partial<HandlerContext>)[publisherOf]?.publish ?? first.publish },
+    signal: { get: () => AbortSignal.any(members.map((ctx) => ctx.signal)) },
+    extend: { value: async (by: Duration) => void (await Promise.all(members.map((ctx) => ctx.extend(by)))) },
+  })
+}

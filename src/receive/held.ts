@@ -1,0 +1,88 @@
+import type { Duration } from '../clock/duration.ts'
+import type { Received, Settlement } from '../contract/transport.ts'
+import { EventRecord } from '../event/event.ts'
+import { Payload } from '../event/payload.ts'
+import type { Handled } from './context.ts'
+import type { Route } from './queue-runtime.ts'
+
+/** What a held event needs of the subscription that holds it. */
+export interface Holder {
+  readonly queue: string
+  extend(held: Held, by: Duration): Promise<void>
+  notice(held: Held, code: 'NEXT_NOT_AWAITED', message: string): void
+}
+
+/** An event in the hands of this process: received, and not yet settled. */
+export class Held implements Handled {
+  readonly received: Received
+  readonly route: Route | undefined
+  /** Monotonic time until which it is surely ours. */
+  leaseEnd: number
+  /** Monotonic time after which the run is over, whatever the handler does. */
+  deadline = 0
+  /** waiting: not started. running: with the handler. settling: decided. over: nothing more to do. */
+  state: 'waiting' | 'running' | 'settling' | 'over' = 'waiting'
+  /** Its lease is lost: only an ack may still be sent. */
+  lost = false
+  /** It ran for longer than maxHandling. */
+  timedOut = false
+  settlement: Settlement | undefined
+  readonly #holder: Holder
+  #event: EventRecord | undefined
+  #abort: AbortController | undefined
+  #reason: unknown
+
+  constructor(received: Received, route: Route | undefined, leaseEnd: number, holder: Holder) {
+    this.received = received
+    this.route = route
+    this.leaseEnd = leaseEnd
+    this.#holder = holder
+  }
+
+  get queue(): string {
+    return this.#holder.queue
+  }
+
+  get attempt(): number {
+    return this.received.attempt
+  }
+
+  get lapsed(): boolean {
+    return this.received.lapsed
+  }
+
+  /** @throws MillraceError DECODE_FAILED if the stored attributes make no event */
+  get event(): EventRecord {
+    if (this.#event === undefined) {
+      const { id, type, key, head, data } = this.received
+      this.#event = new EventRecord(id, type, key, head, Payload.from(data, head.contentType))
+    }
+    return this.#event
+  }
+
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      if (this.#reason !== undefined) this.#abort.abort(this.#reason)
+    }
+    return this.#abort.signal
+  }
+
+  get aborted(): boolean {
+    return this.#reason !== undefined
+  }
+
+  abort(reason: unknown): void {
+    if (this.#reason !== undefined) return
+    this.#reason = reason
+    this.#abort?.abort(reason)
+  }
+
+  extend(by: Duration): Promise<void> {
+    return this.#holder.extend(this, by)
+  }
+
+  notice(code: 'NEXT_NOT_AWAITED', message: string): void {
+    this.#holder.notice(this, code, message)
+  }
+}

@@ -1,0 +1,90 @@
+import type { Held } from './held.ts'
+
+interface Lane {
+  /** Events of the key that wait for the one before them. */
+  readonly waiting: Held[]
+  /** The event before them has gone to a retry that parks: they may not run before it. */
+  parked: boolean
+}
+
+/**
+ * Which held event may start next. Without order: as they came. By key: one of each key at a time, as they came; events
+ * without a key never wait for each other.
+ */
+export class Lanes {
+  readonly #byKey: boolean
+  readonly #lanes = new Map<string, Lane>()
+  #ready: Held[] = []
+  #head = 0
+
+  constructor(byKey: boolean) {
+    this.#byKey = byKey
+  }
+
+  /** Gives false if the event may not even wait here: its key was parked in the meantime. */
+  add(held: Held): boolean {
+    const key = this.#byKey ? held.received.key : undefined
+    if (key !== undefined) {
+      const lane = this.#lanes.get(key)
+      if (lane?.parked === true) return false
+      if (lane !== undefined) {
+        lane.waiting.push(held)
+        return true
+      }
+      this.#lanes.set(key, { waiting: [], parked: false })
+    }
+    this.#ready.push(held)
+    return true
+  }
+
+  /** The next event that may start; it stays until `shift`. */
+  peek(): Held | undefined {
+    return this.#ready[this.#head]
+  }
+
+  shift(): Held | undefined {
+    const held = this.#ready[this.#head]
+    if (held === undefined) return undefined
+    this.#head++
+    if (this.#head > 1_024 && this.#head * 2 > this.#ready.length) {
+      this.#ready = this.#ready.slice(this.#head)
+      this.#head = 0
+    }
+    return held
+  }
+
+  /** The event is done with, or given up: the next of its key may start. */
+  leave(held: Held): void {
+    const key = held.received.key
+    const lane = key === undefined ? undefined : this.#lanes.get(key)
+    if (key === undefined || lane === undefined) return
+    const next = lane.waiting.shift()
+    if (next !== undefined) this.#ready.push(next)
+    else this.#lanes.delete(key)
+  }
+
+  /** The event goes to a retry before which nothing of its key may run. Gives those that waited behind it, to be given back. */
+  park(held: Held): readonly Held[] {
+    const lane = held.received.key === undefined ? undefined : this.#lanes.get(held.received.key)
+    if (lane === undefined) return []
+    lane.parked = true
+    return lane.waiting.splice(0)
+  }
+
+  /** The system knows of the retry, so it holds the key back itself now. */
+  unpark(held: Held): void {
+    if (held.received.key !== undefined && this.#lanes.get(held.received.key)?.parked === true) this.#lanes.delete(held.received.key)
+  }
+
+  /** Takes out everything that has not started. */
+  drain(): readonly Held[] {
+    const all = this.#ready.slice(this.#head)
+    this.#ready = []
+    this.#head = 0
+    for (const [key, lane] of this.#lanes) {
+      all.push(...lane.waiting.splice(0))
+      if (!lane.parked) this.#lanes.delete(key)
+    }
+    return all
+  }
+}

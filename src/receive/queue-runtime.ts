@@ -1,0 +1,104 @@
+import type { Clock } from '../clock/clock.ts'
+import type { QueueSpec } from '../contract/transport.ts'
+import { isMillraceError, MillraceError } from '../errors/millrace-error.ts'
+import { applySchema, type CatalogRuntime } from '../event/catalog.ts'
+import { EventRecord, type MillraceEvent } from '../event/event.ts'
+import { matches } from '../event/names.ts'
+import { encodeEvent } from '../event/outgoing.ts'
+import { Payload } from '../event/payload.ts'
+import type { EventSender } from '../contract/publishing.ts'
+import { Batcher } from './batcher.ts'
+import { compose, type Handler, type Middleware } from './chain.ts'
+import { HandlerContext, type Handled } from './context.ts'
+import { fatal } from './outcome.ts'
+import type { QueueDefinition } from './queue-definition.ts'
+import type { QueueSettings } from './queue-options.ts'
+import { specOf } from './queue-options.ts'
+import { Router } from './router.ts'
+import { Slots } from './slots.ts'
+
+/** Where events of one pattern go: the middlewares of app and queue around the handler, composed once. */
+export interface Route {
+  readonly run: Handler
+  readonly batch: boolean
+}
+
+/** One queue, ready to handle: the definition compiled. */
+export class QueueRuntime {
+  readonly name: string
+  readonly settings: QueueSettings
+  readonly spec: QueueSpec
+  readonly slots: Slots
+  /** Events of the largest batch; 0 without batches. */
+  readonly largestBatch: number
+  readonly #router = new Router<Route>()
+  readonly #catalog: CatalogRuntime | undefined
+  readonly #publisher: EventSender
+
+  constructor(
+    definition: QueueDefinition,
+    appMiddlewares: readonly Middleware[],
+    parts: { readonly catalog: CatalogRuntime | undefined; readonly publisher: EventSender; readonly clock: Clock },
+  ) {
+    this.name = definition.name
+    this.settings = definition.settings
+    this.#catalog = parts.catalog
+    this.#publisher = parts.publisher
+    this.slots = new Slots(this.settings.concurrency)
+    const middlewares = [...appMiddlewares, ...definition.middlewares]
+    let largest = 0
+    for (const { pattern, handler, batch } of definition.handlers) {
+      largest = Math.max(largest, batch?.settings.size ?? 0)
+      const inner: Handler = handler ?? new Batcher(batch.handler, batch.settings, this.slots, parts.clock).join
+      this.#router.add(pattern, { run: compose(middlewares, inner), batch: batch !== undefined }, this.name)
+    }
+    this.largestBatch = largest
+    this.spec = specOf(this.name, this.settings, this.#router.patterns, parts.catalog)
+  }
+
+  find(type: string): Route | undefined {
+    return this.#router.find(type)
+  }
+
+  subscribes(type: string): boolean {
+    return this.spec.subscriptions.some(({ pattern }) => matches(pattern, type))
+  }
+
+  /**
+   * One run: decode, validate, middlewares, handler. Rejects or throws if the event was not handled; what becomes of it
+   * then is decided by `verdictOn`.
+   */
+  handle(of: Handled, route: Route | undefined): unknown {
+    if (route === undefined) return this.#unhandled(of.event)
+    if (this.#catalog === undefined) return route.run(of.event, new HandlerContext(of, this.#publisher))
+    const event = recordOf(of.event)
+    const checked = this.#validate(this.#catalog, event)
+    if (checked === undefined) return route.run(event, new HandlerContext(of, this.#publisher))
+    return checked.then(() => route.run(event, new HandlerContext(of, this.#publisher)))
+  }
+
+  #validate(catalog: CatalogRuntime, event: EventRecord): void | Promise<void> {
+    const refused = (error: unknown): never => {
+      // A newer version of the catalog may know the type: that is for a retry, as a missing handler is.
+      throw isMillraceError(error, 'UNKNOWN_TYPE') ? error : fatal(error)
+    }
+    try {
+      return applySchema(catalog, event)?.catch(refused)
+    } catch (error) {
+      return refused(error)
+    }
+  }
+
+  #unhandled(event: MillraceEvent): void {
+    if (this.settings.unhandled === 'skip') return
+    const error = new MillraceError('NO_HANDLER', `This process has no handler for '${event.type}' in the queue '${this.name}'`)
+    throw this.settings.unhandled === 'dead-letter' ? fatal(error) : error
+  }
+}
+
+/** An event that somebody else made (`receiver.deliver`) as one of ours, as if it had travelled. */
+function recordOf(event: MillraceEvent): EventRecord {
+  if (event instanceof EventRecord) return event
+  const { id, type, key, head, data } = encodeEvent(event)
+  return new EventRecord(id, type, key, head, Payload.from(data, head.contentType))
+}

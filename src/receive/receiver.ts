@@ -1,0 +1,220 @@
+import { systemClock, type Clock } from '../clock/clock.ts'
+import { milliseconds, type Duration } from '../clock/duration.ts'
+import type { DeadLetterRecord } from '../contract/dead-letter.ts'
+import type { Delivery } from '../contract/delivery.ts'
+import type { Logger } from '../contract/ingress.ts'
+import type { EventSender } from '../contract/publishing.ts'
+import type { QueueSpec, Received, Transport } from '../contract/transport.ts'
+import { MillraceError } from '../errors/millrace-error.ts'
+import type { CatalogRuntime } from '../event/catalog.ts'
+import { matches } from '../event/names.ts'
+import type { Handler, Middleware } from './chain.ts'
+import { deliverTo } from './deliver.ts'
+import { LoneGate } from './lone-gate.ts'
+import { QueueDefinition } from './queue-definition.ts'
+import { checkAgainst, specOf, type QueueOptions } from './queue-options.ts'
+import { QueueRuntime } from './queue-runtime.ts'
+import { Reporter } from './reporter.ts'
+import { Subscription } from './subscription.ts'
+
+/** Brings events to handlers. */
+export interface Receiver extends AsyncDisposable {
+  /** @throws MillraceError HANDLER_EXISTS, INVALID_NAME, INVALID_PATTERN, TOO_LATE */
+  on(queue: string, pattern: string, handler: Handler): this
+  queueNames(): readonly string[]
+  /** The patterns that the queue has handlers for. @throws MillraceError UNKNOWN_QUEUE */
+  types(queue: string): readonly string[]
+  /** Resolves when every queue is declared and consuming. Aborting the signal stops the receiver. */
+  start(options?: { signal?: AbortSignal }): Promise<void>
+  /** Lets handlers finish for `timeout` (default 10 s), then aborts their signals; done at the latest two seconds after that. */
+  stop(options?: { timeout?: Duration }): Promise<void>
+  /** Runs the handler for a delivery that came some other way, and settles it. @throws MillraceError UNKNOWN_QUEUE */
+  deliver(delivery: Delivery): Promise<void>
+}
+
+export interface ReceiverParts {
+  readonly transport: () => Promise<Transport>
+  readonly publisher: EventSender
+  readonly catalog: CatalogRuntime | undefined
+  readonly clock: Clock
+  readonly logger: Logger | undefined
+  readonly onDead?: (queue: string, received: Received, record: DeadLetterRecord) => void
+}
+
+const defaultTimeout = 10_000
+
+/** The one implementation of Receiver; the app adds its own middlewares and queues with options. */
+export class EventReceiver implements Receiver {
+  readonly #parts: ReceiverParts
+  readonly #reporter: Reporter
+  readonly #definitions = new Map<string, QueueDefinition>()
+  readonly #middlewares: Middleware[] = []
+  readonly #subscriptions = new Map<string, Subscription>()
+  #runtimes: Map<string, QueueRuntime> | undefined
+  #starting: Promise<void> | undefined
+  #stopping: Promise<void> | undefined
+  #alive: NodeJS.Timeout | undefined
+
+  constructor(parts: ReceiverParts) {
+    this.#parts = parts
+    this.#reporter = new Reporter(parts.logger)
+  }
+
+  get #frozen(): boolean {
+    return this.#runtimes !== undefined
+  }
+
+  /** @throws MillraceError TOO_LATE */
+  use(middleware: Middleware): void {
+    if (this.#frozen) throw new MillraceError('TOO_LATE', 'use() of the app came after start()')
+    for (const { name, handlers } of this.#definitions.values()) {
+      if (handlers.length > 0) throw new MillraceError('TOO_LATE', `use() of the app came after on() of the queue '${name}'`)
+    }
+    this.#middlewares.push(middleware)
+  }
+
+  /** The queue of this name, made if there is none. @throws MillraceError QUEUE_EXISTS, INVALID_NAME, INVALID_OPTION, TOO_LATE */
+  queue(name: string, options?: QueueOptions): QueueDefinition {
+    const known = this.#definitions.get(name)
+    if (known === undefined) {
+      if (this.#frozen) throw new MillraceError('TOO_LATE', `queue('${name}') came after start()`)
+      const made = new QueueDefinition(name, options, () => this.#frozen)
+      this.#definitions.set(name, made)
+      return made
+    }
+    if (options !== undefined) known.configure(options)
+    return known
+  }
+
+  on(queue: string, pattern: string, handler: Handler): this {
+    this.queue(queue).on(pattern, handler)
+    return this
+  }
+
+  queueNames(): readonly string[] {
+    return [...this.#definitions.keys()]
+  }
+
+  types(queue: string): readonly string[] {
+    return this.#definition(queue).handlers.map((entry) => entry.pattern)
+  }
+
+  /** The queues with a handler for the type, or that take everything of their topics. */
+  queuesFor(type: string): readonly string[] {
+    return this.queueNames().filter((name) => this.types(name).some((pattern) => matches(pattern, type)))
+  }
+
+  /** What the queues described so far ask of the transport. A queue that has no handler yet is left out. */
+  specs(): readonly QueueSpec[] {
+    const described = [...this.#definitions.values()].filter(({ handlers, settings }) => handlers.length > 0 || settings.types || settings.topics)
+    return described.map(({ name, settings, handlers }) => specOf(name, settings, handlers.map((entry) => entry.pattern), this.#parts.catalog))
+  }
+
+  async start(options: { signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#starting !== undefined) throw new MillraceError('ALREADY_STARTED', 'start() was called twice')
+    if (this.#stopping !== undefined) throw new MillraceError('STOPPED', 'The app was stopped')
+    const { signal } = options
+    if (signal?.aborted) throw new MillraceError('STOPPED', 'The signal was aborted before the start', { cause: signal.reason })
+    this.#starting = this.#start()
+    try {
+      await this.#starting
+    } catch (error) {
+      this.#starting = undefined
+      throw error
+    }
+    const stop = (): void => {
+      this.stop().catch((cause: unknown) => this.#reporter.notice({ code: 'STOPPED', message: 'The stop failed', cause }, 'error'))
+    }
+    if (signal?.aborted) stop()
+    else signal?.addEventListener('abort', stop, { once: true })
+  }
+
+  async #start(): Promise<void> {
+    const runtimes = this.#compile()
+    const transport = await this.#parts.transport()
+    for (const runtime of runtimes.values()) checkAgainst(runtime.name, runtime.settings, transport)
+    await transport.declare([...runtimes.values()].map((runtime) => runtime.spec))
+    const gate = new LoneGate(this.#parts.clock)
+    // A consumer waits for events that may be hours away: that alone must keep the process alive.
+    this.#alive = setInterval(() => undefined, 2 ** 30)
+    try {
+      for (const runtime of runtimes.values()) {
+        const { clock, onDead } = this.#parts
+        const subscription = new Subscription({
+          runtime,
+          transport,
+          clock,
+          gate,
+          reporter: this.#reporter,
+          onDead: (received, record) => onDead?.(runtime.name, received, record),
+        })
+        await subscription.open()
+        this.#subscriptions.set(runtime.name, subscription)
+      }
+    } catch (error) {
+      await this.#stopAll(0)
+      throw error
+    }
+  }
+
+  stop(options: { timeout?: Duration } = {}): Promise<void> {
+    const timeout = milliseconds(options.timeout ?? defaultTimeout, 'timeout')
+    this.#stopping ??= (async () => {
+      await this.#starting?.catch(() => undefined) // start() itself reports why it failed
+      await this.#stopAll(timeout)
+    })()
+    return this.#stopping
+  }
+
+  async #stopAll(timeout: number): Promise<void> {
+    const deadline = systemClock.monotonic() + timeout
+    try {
+      const results = await Promise.allSettled([...this.#subscriptions.values()].map((subscription) => subscription.stop(deadline)))
+      for (const result of results) if (result.status === 'rejected') throw result.reason
+    } finally {
+      this.#subscriptions.clear()
+      clearInterval(this.#alive)
+    }
+  }
+
+  async deliver(delivery: Delivery): Promise<void> {
+    this.#definition(delivery.queue)
+    await deliverTo(this.#compile().get(delivery.queue) as QueueRuntime, delivery, this.#reporter)
+  }
+
+  pause(queue: string): void {
+    this.#subscription(queue).pause()
+  }
+
+  resume(queue: string): void {
+    this.#subscription(queue).resume()
+  }
+
+  #compile(): Map<string, QueueRuntime> {
+    if (this.#runtimes !== undefined) return this.#runtimes
+    const { catalog, publisher, clock } = this.#parts
+    const runtimes = new Map<string, QueueRuntime>()
+    for (const definition of this.#definitions.values()) {
+      runtimes.set(definition.name, new QueueRuntime(definition, this.#middlewares, { catalog, publisher, clock }))
+    }
+    this.#runtimes = runtimes
+    return runtimes
+  }
+
+  #definition(queue: string): QueueDefinition {
+    const definition = this.#definitions.get(queue)
+    if (definition !== undefined) return definition
+    throw new MillraceError('UNKNOWN_QUEUE', `This app has no queue '${queue}'. It has: ${this.queueNames().join(', ') || 'none'}`)
+  }
+
+  #subscription(queue: string): Subscription {
+    this.#definition(queue)
+    const subscription = this.#subscriptions.get(queue)
+    if (subscription !== undefined) return subscription
+    throw new MillraceError('STOPPED', `The queue '${queue}' is not consuming: the app has not started, or was stopped`)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop()
+  }
+}

@@ -1,0 +1,100 @@
+import type { Clock, Timer } from '../clock/clock.ts'
+import type { SettleResult, Session, Settlement } from '../contract/transport.ts'
+import type { Held } from './held.ts'
+
+const firstWait = 100
+const longestWait = 5_000
+
+/** What the settler tells the subscription. */
+export interface SettlerEvents {
+  /** The system has answered: nothing more to do for this event. */
+  settled(held: Held, result: 'done' | 'gone' | 'lost'): void
+  /** It refused for now; it will be asked again. */
+  refused(held: Held, error: Error): void
+  /** There is something to send. */
+  ready(): void
+}
+
+/** Settlements on their way: collected, sent many at a time, sent again until the system has answered for each. */
+export class Settler {
+  readonly #clock: Clock
+  readonly #events: SettlerEvents
+  #waiting: Held[] = []
+  #sent = 0
+  #again: { held: Held[]; timer: Timer } | undefined
+  #refusals = 0
+
+  constructor(clock: Clock, events: SettlerEvents) {
+    this.#clock = clock
+    this.#events = events
+  }
+
+  /** Settlements that are not answered yet. */
+  get open(): number {
+    return this.#waiting.length + this.#sent + (this.#again?.held.length ?? 0)
+  }
+
+  get size(): number {
+    return this.#waiting.length
+  }
+
+  add(held: Held, settlement: Settlement): void {
+    held.state = 'settling'
+    held.settlement = settlement
+    this.#waiting.push(held)
+    this.#events.ready()
+  }
+
+  /** Takes what waits, to be answered by `answer` or put back by `failed`. Nothing while others are under way: they must not overtake. */
+  take(): readonly Held[] {
+    if (this.#sent > 0 || this.#waiting.length === 0) return []
+    const list = this.#waiting
+    this.#waiting = []
+    this.#sent = list.length
+    return list
+  }
+
+  async send(session: Session, list: readonly Held[]): Promise<void> {
+    this.answer(list, await session.settle(list.map(settlementOf)))
+  }
+
+  answer(list: readonly Held[], results: readonly SettleResult[] | undefined): void {
+    this.#sent -= list.length
+    const refused: Held[] = []
+    list.forEach((held, i) => {
+      const result = results?.[i] ?? 'done'
+      if (typeof result === 'string') return this.#events.settled(held, result)
+      refused.push(held)
+      this.#events.refused(held, result)
+    })
+    if (refused.length === 0) this.#refusals = 0
+    else this.#later(refused)
+    if (this.#waiting.length > 0) this.#events.ready()
+  }
+
+  /** The exchange broke: all are sent again, before anything newer. */
+  failed(list: readonly Held[]): void {
+    this.#sent -= list.length
+    this.#waiting = [...list, ...this.#waiting]
+  }
+
+  close(): void {
+    this.#again?.timer.cancel()
+  }
+
+  #later(refused: Held[]): void {
+    if (this.#again !== undefined) return void this.#again.held.push(...refused)
+    const wait = Math.min(firstWait * 2 ** this.#refusals++, longestWait)
+    const timer = this.#clock.after(wait, () => {
+      const held = this.#again?.held ?? []
+      this.#again = undefined
+      this.#waiting = [...held, ...this.#waiting]
+      this.#events.ready()
+    })
+    this.#again = { held: refused, timer }
+  }
+}
+
+export function settlementOf(held: Held): Settlement {
+  return held.settlement as Settlement
+}

@@ -1,0 +1,95 @@
+import type { Features } from './contract/features.ts'
+import type {
+  DeclareReport,
+  QueueSpec,
+  Session,
+  SessionOptions,
+  Transport,
+  TransportAdmin,
+  TransportPublishOptions,
+} from './contract/transport.ts'
+import { MillraceError } from './errors/millrace-error.ts'
+import type { Outgoing } from './event/outgoing.ts'
+
+/** How each scheme is opened. Adapters are loaded when a URL asks for them, so that nobody pays for the others. */
+const schemes: Readonly<Record<string, (url: string) => Promise<Transport>>> = {
+  memory: async () => (await import('./adapters/memory/index.ts')).memory(),
+  sqlite: async (url) => (await import('./adapters/sqlite/index.ts')).sqlite(pathOf(url)),
+}
+
+/** Tells at once whether the URL can be a transport's. @throws MillraceError UNKNOWN_TRANSPORT */
+export function schemeOf(url: string): string {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
+  if (scheme !== undefined && Object.hasOwn(schemes, scheme)) return scheme
+  const known = Object.keys(schemes).map((name) => `${name}:`)
+  throw new MillraceError('UNKNOWN_TRANSPORT', `No transport for '${redacted(url)}'. Known: ${known.join(', ')}`)
+}
+
+export function transportFromUrl(url: string): Promise<Transport> {
+  return (schemes[schemeOf(url)] as (url: string) => Promise<Transport>)(url)
+}
+
+/** `sqlite:shop.db`, `sqlite:/var/lib/shop.db`, `sqlite:///var/lib/shop.db`. */
+function pathOf(url: string): string {
+  const path = decodeURI(url.slice('sqlite:'.length)).replace(/^\/\/(?=\/)/, '')
+  if (path !== '' && !path.startsWith('//')) return path
+  throw new MillraceError('INVALID_OPTION', `No path in '${url}'. Write sqlite:shop.db or sqlite:///var/lib/shop.db`)
+}
+
+/** The URL without a password, for messages. */
+export function redacted(url: string): string {
+  return url.replace(/(\/\/[^/@:]*):[^/@]*@/, '$1:***@')
+}
+
+/** A transport known by its URL: made when it is first used, because its code is loaded only then. */
+export class UrlTransport implements Transport {
+  readonly system: string
+  readonly #url: string
+  #loading: Promise<Transport> | undefined
+  #loaded: Transport | undefined
+
+  /** @throws MillraceError UNKNOWN_TRANSPORT */
+  constructor(url: string) {
+    this.system = schemeOf(url)
+    this.#url = url
+  }
+
+  /** The transport itself. */
+  load(): Promise<Transport> {
+    this.#loading ??= transportFromUrl(this.#url).then((transport) => (this.#loaded = transport))
+    return this.#loading
+  }
+
+  get features(): Features {
+    return this.#now.features
+  }
+
+  get admin(): TransportAdmin {
+    return this.#now.admin
+  }
+
+  get #now(): Transport {
+    if (this.#loaded !== undefined) return this.#loaded
+    throw new MillraceError('TRANSPORT_UNREACHABLE', `The transport '${redacted(this.#url)}' is known after the first publish, start or await`)
+  }
+
+  async declare(queues: readonly QueueSpec[]): Promise<DeclareReport> {
+    return (await this.load()).declare(queues)
+  }
+
+  async publish(events: readonly Outgoing[], options?: TransportPublishOptions): Promise<void> {
+    return (await this.load()).publish(events, options)
+  }
+
+  async open(queue: string, options: SessionOptions): Promise<Session> {
+    return (await this.load()).open(queue, options)
+  }
+
+  async close(options?: { readonly signal?: AbortSignal }): Promise<void> {
+    await (await this.#loading)?.close(options)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+}
