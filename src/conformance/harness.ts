@@ -33,8 +33,8 @@ export interface TransportUnderTest {
 /** One promise of the contract. `run` rejects if the transport does not keep it. */
 export interface Case {
   readonly name: string
-  /** Why the case does not apply to a transport of these features; undefined if it does. */
-  unless?(features: Features): string | undefined
+  /** Why the case does not apply to a transport of these features, tested this way; undefined if it does. */
+  unless?(features: Features, under: TransportUnderTest): string | undefined
   run(bench: Bench): Promise<void>
 }
 
@@ -191,6 +191,16 @@ export class Bench {
     } while (!stop.aborted)
   }
 
+  /** How often `ready` resolves for a moment, at most `most` times. */
+  async wakes(session: Session, most: number): Promise<number> {
+    const stop = AbortSignal.timeout(this.#watch)
+    let count = 0
+    for (;;) {
+      await session.ready(stop)
+      if (stop.aborted || ++count === most) return count
+    }
+  }
+
   /** Lets time pass by the clock of the transport: for leases and delays, whose length is what a case is about. */
   async pass(ms: number): Promise<void> {
     if (this.#manual === undefined) await pause(this.clock, ms)
@@ -224,8 +234,10 @@ export class Bench {
     let awake = false
     const waiting = session.ready(stop).then(() => (awake = true))
     await nextTurn()
-    // Nobody else moves a manual clock: what a session waits for then is the next timer.
-    if (!awake && this.#manual?.nextIn !== undefined) this.#manual.advance(this.#manual.nextIn)
+    // Nobody else moves a manual clock: what a session waits for then is one of the next timers.
+    for (; !awake && this.#manual?.nextIn !== undefined && !stop.aborted; await nextTurn()) {
+      this.#manual.advance(this.#manual.nextIn)
+    }
     await waiting
   }
 }

@@ -1,34 +1,27 @@
 import { describe, test } from 'vitest'
-import { Bench, type Case, type TransportUnderTest } from './harness.ts'
-import { publishing } from './publishing.ts'
-import { settling } from './settling.ts'
+import { runCase, themes } from './cases.ts'
+import type { TransportUnderTest } from './harness.ts'
 
-export type { Case, TransportUnderTest } from './harness.ts'
-
-const themes: Readonly<Record<string, readonly Case[]>> = { publishing, settling }
+export type { TransportUnderTest } from './harness.ts'
 
 /**
  * Registers the conformance suite with vitest: one test for each promise of the contract, adjusted to
- * `transport.features` and to nothing else. To be called at the top of a test file.
+ * `transport.features` and to nothing else. What does not apply is skipped with its reason. To be called at the top
+ * of a test file.
  * @example testTransport('memory', { open: () => memory() })
  */
 export function testTransport(name: string, under: TransportUnderTest): void {
-  const patience = under.patience ?? 10_000
+  const timeout = 6 * (under.patience ?? 10_000)
   describe(`${name} keeps the contract of transports`, () => {
+    const names = new Set(Object.values(themes).flatMap((cases) => cases.map((one) => one.name)))
+    const strange = under.skip?.find(({ test: skipped }) => !names.has(skipped))
+    if (strange !== undefined) throw new Error(`The suite has no case '${strange.test}' to skip`)
     for (const [theme, cases] of Object.entries(themes)) {
       describe(theme, () => {
         for (const one of cases) {
-          test(one.name, { timeout: 6 * patience }, async ({ skip }) => {
-            const excuse = under.skip?.find(({ test: skipped }) => skipped === one.name)
-            if (excuse !== undefined) skip(excuse.reason)
-            const bench = await Bench.open(under)
-            try {
-              const reason = one.unless?.(bench.features)
-              if (reason !== undefined) skip(reason)
-              await one.run(bench)
-            } finally {
-              await bench.close()
-            }
+          test(one.name, { timeout }, async ({ skip }) => {
+            const reason = await runCase(one, under)
+            if (reason !== undefined) skip(reason)
           })
         }
       })

@@ -1,0 +1,184 @@
+import { expect } from 'vitest'
+import type { QueueCounts } from '../contract/transport.ts'
+import { numbersOf, shortLease, type Bench, type Case } from './harness.ts'
+
+async function countsOf(bench: Bench, queue: string): Promise<QueueCounts | undefined> {
+  return (await bench.other.admin.queues()).find(({ name }) => name === queue)
+}
+
+/** Waits until the counts are as expected: a system may take a moment to count. */
+async function counts(bench: Bench, queue: string, expected: Partial<QueueCounts>): Promise<void> {
+  await bench.until(`the counts ${JSON.stringify(expected)}`, async () => {
+    const found = await countsOf(bench, queue)
+    const fits = Object.entries(expected).every(
+      ([name, value]) => found?.[name as keyof QueueCounts] === value,
+    )
+    return fits ? 'done' : { waitFor: undefined, state: JSON.stringify(found) }
+  })
+}
+
+const record = {
+  error: { name: 'Error', message: 'no' },
+  attempts: 1,
+  firstFailedAt: 1,
+  deadAt: 1,
+  history: [],
+}
+
+/** What operators see and do, and how a transport ends. */
+export const admin: readonly Case[] = [
+  {
+    name: 'queues counts every event once: waiting, in flight, retrying, delayed, dead',
+    async run(bench) {
+      const queue = await bench.queue()
+      await counts(bench, queue, { depth: 0, inFlight: 0, retrying: 0, delayed: 0, dead: 0, oldestMs: 0 })
+      const session = await bench.session(queue)
+      const deliverAt = new Date(bench.clock.now() + 600_000)
+      await bench.publish(...bench.events(10), ...bench.events(3, () => ({ deliverAt })))
+      await counts(bench, queue, { depth: 10, inFlight: 0, retrying: 0, delayed: 3, dead: 0 })
+      const [a, b, c, d] = await bench.receive(session, 4)
+      await counts(bench, queue, { depth: 6, inFlight: 4, retrying: 0, delayed: 3, dead: 0 })
+      await bench.settle(
+        session,
+        { of: a!, as: 'ack' },
+        { of: b!, as: 'retry', delay: 600_000 },
+        { of: c!, as: 'dead', record },
+        { of: d!, as: 'release', delay: 600_000 },
+      )
+      await counts(bench, queue, { depth: 6, inFlight: 0, retrying: 1, delayed: 4, dead: 1 })
+    },
+  },
+  {
+    name: 'queues lists what is declared, by name',
+    async run(bench) {
+      const names = [await bench.queue('c'), await bench.queue('a'), await bench.queue('b')]
+      const listed = (await bench.other.admin.queues()).map(({ name }) => name)
+      expect(listed).toEqual(listed.toSorted())
+      expect(listed).toEqual(expect.arrayContaining(names))
+    },
+  },
+  {
+    name: 'queues tells how long the oldest event waits',
+    async run(bench) {
+      const queue = await bench.queue()
+      await bench.publish(bench.event('old'))
+      const published = bench.clock.now()
+      await bench.pass(shortLease)
+      await bench.publish(bench.event('new'))
+      const passed = bench.clock.now() - published
+      const oldest = (await countsOf(bench, queue))?.oldestMs ?? 0
+      expect(oldest).toBeGreaterThanOrEqual(passed - 50)
+      expect(oldest).toBeLessThan(passed + 10_000)
+    },
+  },
+  {
+    name: 'queues tells how many were handled and how many failed, per second',
+    async run(bench) {
+      const queue = await bench.queue()
+      const session = await bench.session(queue)
+      await bench.publish(...bench.events(60))
+      const received = await bench.receive(session, 60)
+      await bench.settle(
+        session,
+        ...received.map((of, i) => ({
+          of,
+          as: i < 40 ? ('ack' as const) : ('retry' as const),
+          delay: 600_000,
+        })),
+      )
+      await bench.until('rates above 0', async () => {
+        const found = await countsOf(bench, queue)
+        const counted =
+          found !== undefined && found.handledPerSecond > found.failedPerSecond && found.failedPerSecond > 0
+        return counted ? 'done' : { waitFor: undefined, state: JSON.stringify(found) }
+      })
+    },
+  },
+  {
+    name: 'removeQueue takes the queue with everything in it, and says how much that was',
+    async run(bench) {
+      const [queue, other] = [await bench.queue(), await bench.queue('other')]
+      const session = await bench.session(queue)
+      await bench.publish(...bench.events(4))
+      await bench.settle(session, { of: await bench.receiveOne(session), as: 'dead', record })
+      await session.close()
+      expect(await bench.other.admin.removeQueue(queue)).toBe(4)
+      expect(await countsOf(bench, queue)).toBe(undefined)
+      await expect(bench.session(queue)).rejects.toMatchObject({ code: 'UNKNOWN_QUEUE' })
+      await bench.publish(bench.event('numbered', 4))
+      expect(numbersOf(await bench.handle(await bench.session(other), 5)).toSorted()).toEqual([0, 1, 2, 3, 4])
+      const report = await bench.transport.declare([bench.spec(queue)])
+      expect(report.created).toEqual([queue])
+      await bench.nothing(await bench.session(queue), 'a removed queue still had events')
+    },
+  },
+  {
+    name: 'unbind takes subscriptions, and leaves what waits',
+    async run(bench) {
+      const subscription = (type: string): { topic: string; pattern: string } => ({
+        topic: bench.topic,
+        pattern: bench.type(type),
+      })
+      const queue = await bench.queue('queue', { subscriptions: [subscription('a'), subscription('b')] })
+      await bench.publish(bench.event('a', 0))
+      await bench.other.admin.unbind(queue, [subscription('a'), subscription('never there')])
+      await bench.publish(bench.event('a', 1), bench.event('b', 2))
+      const session = await bench.session(queue)
+      expect(numbersOf(await bench.handle(session, 2)).toSorted()).toEqual([0, 2])
+      await bench.nothing(session, 'an event came by a subscription that was taken away')
+    },
+  },
+  {
+    name: 'a queue that does not exist is UNKNOWN_QUEUE everywhere',
+    async run(bench) {
+      const missing = bench.name('missing')
+      const { admin: operator } = bench.transport
+      const calls = [
+        operator.deadLetters(missing, { limit: 1 }),
+        operator.deadLetter(missing, '1'),
+        operator.redrive(missing, undefined),
+        operator.purge(missing, undefined),
+        operator.removeQueue(missing),
+        operator.unbind(missing, []),
+      ]
+      for (const call of await Promise.allSettled(calls)) {
+        expect(call).toMatchObject({ status: 'rejected', reason: { code: 'UNKNOWN_QUEUE' } })
+      }
+    },
+  },
+  {
+    name: 'close may be repeated, and then everything is STOPPED',
+    async run(bench) {
+      const queue = await bench.queue()
+      const session = await bench.session(queue)
+      await session.close()
+      await Promise.all([bench.transport.close(), bench.transport.close()])
+      await bench.transport[Symbol.asyncDispose]()
+      const { transport } = bench
+      const calls = [
+        transport.publish([bench.event('late')]),
+        transport.declare([bench.spec(queue)]),
+        bench.session(queue),
+        transport.admin.queues(),
+        transport.admin.deadLetters(queue, { limit: 1 }),
+        transport.admin.redriveUnrouted(),
+      ]
+      for (const call of await Promise.allSettled(calls)) {
+        expect(call).toMatchObject({ status: 'rejected', reason: { code: 'STOPPED' } })
+      }
+      await transport.close()
+    },
+  },
+  {
+    name: 'closing one instance leaves the other at work',
+    unless: (_features, { reopen }) => (reopen === undefined ? 'there is no second instance' : undefined),
+    async run(bench) {
+      const queue = await bench.queue()
+      const session = await bench.session(queue, { on: bench.other })
+      await bench.publish(bench.event('numbered', 0))
+      await bench.transport.close()
+      await bench.other.publish([bench.event('numbered', 1)])
+      expect(numbersOf(await bench.handle(session, 2)).toSorted()).toEqual([0, 1])
+    },
+  },
+]

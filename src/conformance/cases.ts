@@ -1,0 +1,38 @@
+import { admin } from './admin.ts'
+import { data } from './data.ts'
+import { deadLetters } from './dead-letters.ts'
+import { declaring } from './declaring.ts'
+import { delaying } from './delaying.ts'
+import { Bench, type Case, type TransportUnderTest } from './harness.ts'
+import { leases } from './leases.ts'
+import { order } from './order.ts'
+import { publishing } from './publishing.ts'
+import { settling } from './settling.ts'
+
+/** All cases by theme. */
+export const themes: Readonly<Record<string, readonly Case[]>> = {
+  publishing,
+  declaring,
+  settling,
+  leases,
+  order,
+  delaying,
+  'dead letters': deadLetters,
+  data,
+  admin,
+}
+
+/** Runs a case on a transport of its own. Rejects if it fails; resolves to the reason if it does not apply. */
+export async function runCase(one: Case, under: TransportUnderTest): Promise<string | undefined> {
+  const excuse = under.skip?.find(({ test }) => test === one.name)
+  if (excuse !== undefined) return excuse.reason
+  const bench = await Bench.open(under)
+  try {
+    const reason = one.unless?.(bench.features, under)
+    if (reason !== undefined) return reason
+    await one.run(bench)
+    return undefined
+  } finally {
+    await bench.close()
+  }
+}

@@ -1,0 +1,255 @@
+import { expect } from 'vitest'
+import type { Features } from '../contract/features.ts'
+import type { Received, Session } from '../contract/transport.ts'
+import { dataOf, numbers, numbersOf, shortLease, type Bench, type Case } from './harness.ts'
+
+const noOrder = ({ order }: Features): string | undefined =>
+  order === 'key' ? undefined : "features.order is 'none'"
+const no =
+  (kind: 'park' | 'pass') =>
+  (features: Features): string | undefined =>
+    noOrder(features) ?? (features.onRetry.includes(kind) ? undefined : `features.onRetry lacks '${kind}'`)
+
+interface Ordered {
+  readonly queue: string
+  readonly session: Session
+  /** A second consumer, on another instance where there can be one. */
+  readonly second: Session
+}
+
+async function ordered(bench: Bench): Promise<Ordered> {
+  const queue = await bench.queue('ordered', { order: true })
+  const session = await bench.session(queue, { order: true })
+  return { queue, session, second: await bench.session(queue, { order: true, on: bench.other }) }
+}
+
+/** Publishes events whose data is their number, with one key for all. */
+async function publishKeyed(bench: Bench, key: string, ...data: readonly number[]): Promise<void> {
+  await bench.publish(...data.map((i) => bench.event('numbered', i, { key })))
+}
+
+async function acknowledge(bench: Bench, session: Session, received: readonly Received[]): Promise<void> {
+  await bench.settle(session, ...received.map((of) => ({ of, as: 'ack' as const })))
+}
+
+/** Order by key. */
+export const order: readonly Case[] = [
+  {
+    name: 'events of a key come in their order, and to one session at a time',
+    unless: noOrder,
+    async run(bench) {
+      const { session, second } = await ordered(bench)
+      const [keys, each] = [7, 30]
+      await bench.publish(...bench.events(keys * each, (i) => ({ key: `key ${i % keys}` })))
+      const sessions = [session, second]
+      const held = new Map<Session, readonly Received[]>(sessions.map((one) => [one, []]))
+      const last = new Map<string, number>()
+      let count = 0
+      let turn = 0
+      await bench.until(`${keys * each} events`, async () => {
+        // Each session holds its events while the other one claims.
+        const own = sessions[turn++ % 2]!
+        await acknowledge(bench, own, held.get(own) ?? [])
+        const { received } = await own.exchange({ settle: [], max: 4 })
+        held.set(own, received)
+        const foreign = new Set(
+          sessions.flatMap((one) => (one === own ? [] : (held.get(one) ?? []))).map(({ key }) => key),
+        )
+        for (const one of received) {
+          const key = one.key ?? ''
+          expect(foreign.has(key), `${key} is held by both sessions`).toBe(false)
+          expect(dataOf(one), `${key} came out of order`).toBe(
+            (last.get(key) ?? Number(key.slice(4)) - keys) + keys,
+          )
+          last.set(key, dataOf(one) as number)
+          count++
+        }
+        const waiting = sessions.some((one) => (held.get(one) ?? []).length > 0)
+        return count >= keys * each ? 'done' : { waitFor: waiting ? undefined : own, state: `${count} came` }
+      })
+      for (const one of sessions) await acknowledge(bench, one, held.get(one) ?? [])
+    },
+  },
+  {
+    name: 'a key that is held elsewhere waits; ready wakes when it is free',
+    unless: noOrder,
+    async run(bench) {
+      const { session, second } = await ordered(bench)
+      await publishKeyed(bench, 'a', 0, 1)
+      const first = await bench.receiveOne(session)
+      await bench.nothing(second, 'a key that another session holds was handed out')
+      const waiting = bench.receiveOne(second)
+      await bench.settle(session, { of: first, as: 'ack' })
+      expect(dataOf(await waiting)).toBe(1)
+    },
+  },
+  {
+    name: 'other keys, and events without a key, do not wait for a held key',
+    unless: noOrder,
+    async run(bench) {
+      const { session, second } = await ordered(bench)
+      await publishKeyed(bench, 'hot', ...numbers(500))
+      await bench.receiveOne(session)
+      await publishKeyed(bench, 'b', 1_000, 1_001)
+      await bench.publish(bench.event('numbered', 1_002))
+      expect(numbersOf(await bench.handle(second, 3)).toSorted()).toEqual([1_000, 1_001, 1_002])
+      await bench.nothing(second, 'a key that another session holds was handed out')
+    },
+  },
+  {
+    name: 'release puts an event back at its place',
+    unless: noOrder,
+    async run(bench) {
+      const { session, second } = await ordered(bench)
+      await publishKeyed(bench, 'a', 0, 1, 2, 3)
+      const [zero, one, two] = await bench.receive(session, 3)
+      await bench.settle(
+        session,
+        { of: two!, as: 'release' },
+        { of: zero!, as: 'release' },
+        { of: one!, as: 'release' },
+      )
+      expect(numbersOf(await bench.receive(second, 4))).toEqual([0, 1, 2, 3])
+    },
+  },
+  {
+    name: 'closing a session puts its events back at their places',
+    unless: noOrder,
+    async run(bench) {
+      const { session, second } = await ordered(bench)
+      await publishKeyed(bench, 'a', ...numbers(20))
+      await bench.receive(session, 10)
+      await session.close()
+      expect(numbersOf(await bench.receive(second, 20))).toEqual(numbers(20))
+    },
+  },
+  {
+    name: 'park: a retry holds back its key, and nothing else',
+    unless: no('park'),
+    async run(bench) {
+      const { session, second } = await ordered(bench)
+      await publishKeyed(bench, 'a', 0, 1)
+      await bench.settle(session, {
+        of: await bench.receiveOne(session),
+        as: 'retry',
+        delay: 600_000,
+        park: true,
+      })
+      await publishKeyed(bench, 'a', 2)
+      await publishKeyed(bench, 'b', 10, 11)
+      await bench.publish(bench.event('numbered', 12))
+      expect(numbersOf(await bench.handle(second, 3)).toSorted()).toEqual([10, 11, 12])
+      for (const one of [session, second])
+        await bench.nothing(one, 'an event overtook a parked one of its key')
+    },
+  },
+  {
+    name: 'park: after its retry the key goes on in its order',
+    unless: no('park'),
+    async run(bench) {
+      const { session, second } = await ordered(bench)
+      await publishKeyed(bench, 'a', 0, 1, 2)
+      const [zero, one] = await bench.receive(session, 2)
+      await bench.settle(
+        session,
+        { of: zero!, as: 'retry', delay: 100, park: true },
+        { of: one!, as: 'release' },
+      )
+      await publishKeyed(bench, 'a', 3)
+      const again = await bench.receiveOne(second)
+      expect([dataOf(again), again.attempt]).toEqual([0, 2])
+      await bench.settle(second, { of: again, as: 'retry', delay: 100, park: true })
+      const third = await bench.receiveOne(session)
+      expect([dataOf(third), third.attempt]).toEqual([0, 3])
+      await acknowledge(bench, session, [third])
+      expect(numbersOf(await bench.handle(second, 3))).toEqual([1, 2, 3])
+    },
+  },
+  {
+    name: 'park: a retry without delay comes before the rest of its key',
+    unless: no('park'),
+    async run(bench) {
+      const { session } = await ordered(bench)
+      await publishKeyed(bench, 'a', 0, 1, 2)
+      await bench.settle(session, { of: await bench.receiveOne(session), as: 'retry', park: true })
+      expect(numbersOf(await bench.handle(session, 3))).toEqual([0, 1, 2])
+    },
+  },
+  {
+    name: 'park: a parked event that dies lets its key go on',
+    unless: no('park'),
+    async run(bench) {
+      const { session, second } = await ordered(bench)
+      await publishKeyed(bench, 'a', 0, 1)
+      await bench.settle(session, { of: await bench.receiveOne(session), as: 'retry', delay: 50, park: true })
+      const again = await bench.receiveOne(session)
+      const record = {
+        error: { name: 'Error', message: 'no' },
+        attempts: 2,
+        firstFailedAt: 1,
+        deadAt: 2,
+        history: [],
+      }
+      await bench.settle(session, { of: again, as: 'dead', record })
+      expect(numbersOf(await bench.handle(second, 1))).toEqual([1])
+    },
+  },
+  {
+    name: 'pass: a retry lets the others of its key pass, and comes back',
+    unless: no('pass'),
+    async run(bench) {
+      const { session, second } = await ordered(bench)
+      await publishKeyed(bench, 'a', 0, 1, 2)
+      await bench.settle(session, {
+        of: await bench.receiveOne(session),
+        as: 'retry',
+        delay: 600_000,
+        park: false,
+      })
+      expect(numbersOf(await bench.handle(second, 2))).toEqual([1, 2])
+      await publishKeyed(bench, 'b', 10, 11)
+      await bench.settle(session, {
+        of: await bench.receiveOne(session),
+        as: 'retry',
+        delay: 100,
+        park: false,
+      })
+      expect(numbersOf(await bench.handle(second, 1))).toEqual([11])
+      const again = await bench.receiveOne(second)
+      expect([dataOf(again), again.attempt]).toEqual([10, 2])
+    },
+  },
+  {
+    name: 'a delayed event stands outside of the order until it is due',
+    unless: noOrder,
+    async run(bench) {
+      const { session } = await ordered(bench)
+      await bench.publish(
+        bench.event('numbered', 0, { key: 'a', deliverAt: new Date(bench.clock.now() + 600_000) }),
+      )
+      await publishKeyed(bench, 'a', 1, 2)
+      expect(numbersOf(await bench.handle(session, 2))).toEqual([1, 2])
+      await bench.nothing(session, 'a delayed event came early')
+    },
+  },
+  {
+    name: 'events whose lease ran out hold back their key, and are handed out in its order',
+    unless: noOrder,
+    async run(bench) {
+      const { queue, session, second } = await ordered(bench)
+      await publishKeyed(bench, 'a', 0, 1, 2)
+      const crashed = await bench.session(queue, { order: true, lease: shortLease })
+      await bench.receive(crashed, 2)
+      const zero = await bench.receiveOne(session, 'lapsed')
+      expect(dataOf(zero)).toBe(0)
+      const { received } = await second.exchange({ settle: [], max: 10, lapsed: 10 })
+      expect(received, 'a key that another session holds was handed out').toEqual([])
+      await bench.settle(session, { of: zero, as: 'ack' })
+      await bench.nothing(second, 'an event overtook a lapsed one of its key')
+      const one = await bench.receiveOne(second, 'lapsed')
+      expect(dataOf(one)).toBe(1)
+      await bench.settle(second, { of: one, as: 'ack' })
+      expect(numbersOf(await bench.handle(second, 1))).toEqual([2])
+    },
+  },
+]
