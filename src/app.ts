@@ -13,7 +13,17 @@ import { defaultTopic } from './event/names.ts'
 import { EventPublisher, type Publisher } from './publish/publisher.ts'
 import { EventReceiver, type Receiver } from './receive/receiver.ts'
 import { stderrLogger } from './receive/reporter.ts'
-import type { Handed, Matched, Merge, Next, Publish, Queue, QueueContext, QueueOptions, Context } from './receive/typed.ts'
+import type {
+  Handed,
+  Matched,
+  Merge,
+  Next,
+  Publish,
+  Queue,
+  QueueContext,
+  QueueOptions,
+  Context,
+} from './receive/typed.ts'
 import { UrlTransport } from './url.ts'
 
 /** How things stand in a queue, counted by the transport over all processes. */
@@ -39,7 +49,8 @@ export interface AppOptions<M extends EventMap = EventMap, Tx = unknown> {
 }
 
 /** A publisher and a receiver put together. */
-export interface App<M extends EventMap = EventMap, Tx = unknown, C = {}> extends AsyncDisposable, IngressSource {
+export interface App<M extends EventMap = EventMap, Tx = unknown, C = {}>
+  extends AsyncDisposable, IngressSource {
   readonly transport: Transport<Tx>
   readonly publisher: Publisher
   readonly receiver: Receiver
@@ -47,7 +58,11 @@ export interface App<M extends EventMap = EventMap, Tx = unknown, C = {}> extend
   readonly publish: Publish<M, Tx>
   /** Adds to what every handler of every queue goes through. Before the first `on`. @throws MillraceError TOO_LATE */
   use<A extends object = {}>(
-    middleware: (event: Matched<M, '*'>, ctx: Merge<Context<M, Tx>, C>, next: Next<Matched<M, '*'>>) => Handed<Matched<M, '*'>, A>,
+    middleware: (
+      event: Matched<M, '*'>,
+      ctx: Merge<Context<M, Tx>, C>,
+      next: Next<Matched<M, '*'>>,
+    ) => Handed<Matched<M, '*'>, A>,
   ): App<M, Tx, Merge<C, A>>
   /** The queue of this name; made at the first call. Options can be given once. @throws MillraceError QUEUE_EXISTS, INVALID_NAME */
   queue<const O extends QueueOptions = {}>(name: string, options?: O): Queue<M, QueueContext<M, Tx, C, O>>
@@ -77,7 +92,9 @@ export interface Swappable {
  * An app on a transport. Opens nothing: the first `publish` or `start()` does.
  * @throws MillraceError UNKNOWN_TRANSPORT, INVALID_OPTION, OUTBOX_UNSUPPORTED
  */
-export function millrace<M extends EventMap = EventMap, Tx = unknown>(options: AppOptions<M, Tx>): App<M, Tx> {
+export function millrace<M extends EventMap = EventMap, Tx = unknown>(
+  options: AppOptions<M, Tx>,
+): App<M, Tx> {
   return new MillraceApp(options as unknown as AppOptions) as unknown as App<M, Tx>
 }
 
@@ -100,7 +117,8 @@ class MillraceApp implements Swappable, IngressSource, AsyncDisposable {
   #stopping: Promise<void> | undefined
 
   constructor(options: AppOptions) {
-    if (options.outbox !== undefined) throw new MillraceError('OUTBOX_UNSUPPORTED', `${options.outbox.system} cannot hold an outbox`)
+    if (options.outbox !== undefined)
+      throw new MillraceError('OUTBOX_UNSUPPORTED', `${options.outbox.system} cannot hold an outbox`)
     this.#transport = asTransport(options.transport)
     this.#logger = options.logger === false ? undefined : (options.logger ?? stderrLogger)
     const catalog = options.events === undefined ? undefined : runtimeOf(options.events)
@@ -167,8 +185,16 @@ class MillraceApp implements Swappable, IngressSource, AsyncDisposable {
     try {
       await this.receiver.stop({ timeout })
     } finally {
-      await this.#within(this.publisher.close(), left(graceForPublishing), 'Some events were not sent in time')
-      await this.#within(this.#transport.close(), left(graceForClosing), 'The transport did not close in time')
+      await this.#within(
+        this.publisher.close(),
+        left(graceForPublishing),
+        'Some events were not sent in time',
+      )
+      await this.#within(
+        this.#transport.close(),
+        left(graceForClosing),
+        'The transport did not close in time',
+      )
     }
   }
 
@@ -204,7 +230,8 @@ class MillraceApp implements Swappable, IngressSource, AsyncDisposable {
   }
 
   [swapParts](parts: { transport?: Transport | string; clock?: Clock }): void {
-    if (this.#opening !== undefined) throw new MillraceError('TOO_LATE', 'The app is open already: its transport cannot be exchanged')
+    if (this.#opening !== undefined)
+      throw new MillraceError('TOO_LATE', 'The app is open already: its transport cannot be exchanged')
     if (parts.transport !== undefined) this.#transport = asTransport(parts.transport)
     if (parts.clock !== undefined) this.#clock.replace(parts.clock)
   }
@@ -214,7 +241,8 @@ class MillraceApp implements Swappable, IngressSource, AsyncDisposable {
    * A failure is not remembered, so that a server that was down at first can be reached later.
    */
   #open(): Promise<Transport> {
-    if (this.#stopping !== undefined && this.#opening === undefined) return Promise.reject(new MillraceError('STOPPED', 'The app was stopped'))
+    if (this.#stopping !== undefined && this.#opening === undefined)
+      return Promise.reject(new MillraceError('STOPPED', 'The app was stopped'))
     this.#opening ??= this.#declared().catch((error: unknown) => {
       this.#opening = undefined
       throw error
@@ -256,5 +284,8 @@ function headOrNone(received: Received): EventHead | undefined {
 export function asTransport(transport: Transport | string): Transport {
   if (typeof transport === 'string') return new UrlTransport(transport)
   if (typeof transport?.publish === 'function' && typeof transport.open === 'function') return transport
-  throw new MillraceError('INVALID_OPTION', "Expected `transport` to be a transport or a URL such as 'sqlite:shop.db'")
+  throw new MillraceError(
+    'INVALID_OPTION',
+    "Expected `transport` to be a transport or a URL such as 'sqlite:shop.db'",
+  )
 }

@@ -13,7 +13,12 @@ export interface DeadLetter {
   readonly event?: MillraceEvent
   /** The data as it travelled. */
   readonly raw: Uint8Array
-  readonly error: { readonly name: string; readonly message: string; readonly stack?: string; readonly code?: string }
+  readonly error: {
+    readonly name: string
+    readonly message: string
+    readonly stack?: string
+    readonly code?: string
+  }
   /** Runs of the handler, those that ended with their process included. */
   readonly attempts: number
   readonly firstFailedAt: Date
@@ -60,7 +65,8 @@ export function deadLettersOf(queue: string, transport: () => Promise<Transport>
     async redrive(ids, options = {}) {
       const list = listOf(ids)
       if (options.replace === undefined) return (await transport()).admin.redrive(queue, list)
-      if (list?.length !== 1) throw new MillraceError('INVALID_OPTION', 'Give the one id whose event `replace` replaces')
+      if (list?.length !== 1)
+        throw new MillraceError('INVALID_OPTION', 'Give the one id whose event `replace` replaces')
       const replaced = await (await transport()).admin.redrive(queue, list, encodeEvent(options.replace))
       if (replaced === 1) return 1
       throw new MillraceError('DEAD_LETTER_NOT_FOUND', `The queue '${queue}' has no dead letter '${list[0]}'`)
@@ -76,8 +82,14 @@ function listOf(ids: string | readonly string[] | undefined): readonly string[] 
 }
 
 /** What users see of a stored letter. */
-export function letterOf(queue: string, { letter, id, type, key, head, data, record }: StoredDeadLetter): DeadLetter {
-  const event = head === undefined ? undefined : new EventRecord(id, type, key, head, Payload.from(data, head.contentType))
+export function letterOf(
+  queue: string,
+  { letter, id, type, key, head, data, record }: StoredDeadLetter,
+): DeadLetter {
+  const event =
+    head === undefined
+      ? undefined
+      : new EventRecord(id, type, key, head, Payload.from(data, head.contentType))
   return {
     id: letter,
     queue,

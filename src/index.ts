@@ -17,4 +17,15 @@ export { pipeline } from './pipeline/pipeline.ts'
 export type { DeliveryFailure, Publisher } from './publish/publisher.ts'
 export { constant, defer, exponential, fatal, linear, retryIn, type Backoff } from './receive/outcome.ts'
 export type { Receiver } from './receive/receiver.ts'
-export type { BatchOutcome, Context, EventOf, Handler, HandlerOf, Middleware, Next, Publish, Queue, QueueOptions } from './receive/typed.ts'
+export type {
+  BatchOutcome,
+  Context,
+  EventOf,
+  Handler,
+  HandlerOf,
+  Middleware,
+  Next,
+  Publish,
+  Queue,
+  QueueOptions,
+} from './receive/typed.ts'

@@ -12,7 +12,11 @@ import { UrlTransport } from './url.ts'
  * The publishing half of an app. Whoever made the transport closes it.
  * @throws MillraceError INVALID_OPTION unless exactly one of `transport` and `bridge` is given
  */
-export function createPublisher(options: { transport?: Transport; bridge?: Bridge; source?: string }): Publisher {
+export function createPublisher(options: {
+  transport?: Transport
+  bridge?: Bridge
+  source?: string
+}): Publisher {
   const { transport, bridge, source } = options
   return new EventPublisher({
     transport: transport === undefined ? undefined : async () => transport,
@@ -27,7 +31,10 @@ export function createPublisher(options: { transport?: Transport; bridge?: Bridg
  * The receiving half of an app. Whoever made the transport closes it; a receiver that was given a URL does so itself.
  * @throws MillraceError UNKNOWN_TRANSPORT
  */
-export function createReceiver(options: { transport: Transport | string; logger?: Logger | false }): Receiver {
+export function createReceiver(options: {
+  transport: Transport | string
+  logger?: Logger | false
+}): Receiver {
   const given = asTransport(options.transport)
   const transport = async (): Promise<Transport> => (given instanceof UrlTransport ? given.load() : given)
   return new OwningReceiver(given instanceof UrlTransport ? given : undefined, {

@@ -22,7 +22,10 @@ export function schemeOf(url: string): string {
   const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(url)?.[1]?.toLowerCase()
   if (scheme !== undefined && Object.hasOwn(schemes, scheme)) return scheme
   const known = Object.keys(schemes).map((name) => `${name}:`)
-  throw new MillraceError('UNKNOWN_TRANSPORT', `No transport for '${redacted(url)}'. Known: ${known.join(', ')}`)
+  throw new MillraceError(
+    'UNKNOWN_TRANSPORT',
+    `No transport for '${redacted(url)}'. Known: ${known.join(', ')}`,
+  )
 }
 
 export function transportFromUrl(url: string): Promise<Transport> {
@@ -33,7 +36,10 @@ export function transportFromUrl(url: string): Promise<Transport> {
 function pathOf(url: string): string {
   const path = decodeURI(url.slice('sqlite:'.length)).replace(/^\/\/(?=\/)/, '')
   if (path !== '' && !path.startsWith('//')) return path
-  throw new MillraceError('INVALID_OPTION', `No path in '${url}'. Write sqlite:shop.db or sqlite:///var/lib/shop.db`)
+  throw new MillraceError(
+    'INVALID_OPTION',
+    `No path in '${url}'. Write sqlite:shop.db or sqlite:///var/lib/shop.db`,
+  )
 }
 
 /** The URL without a password, for messages. */
@@ -70,7 +76,10 @@ export class UrlTransport implements Transport {
 
   get #now(): Transport {
     if (this.#loaded !== undefined) return this.#loaded
-    throw new MillraceError('TRANSPORT_UNREACHABLE', `The transport '${redacted(this.#url)}' is known after the first publish, start or await`)
+    throw new MillraceError(
+      'TRANSPORT_UNREACHABLE',
+      `The transport '${redacted(this.#url)}' is known after the first publish, start or await`,
+    )
   }
 
   async declare(queues: readonly QueueSpec[]): Promise<DeclareReport> {

@@ -37,7 +37,14 @@ test('an event reaches its handlers, and what they publish carries its lineage',
   await shop.start()
   await shop.publish('order.placed', { orderId: '7', total: 10 }, { key: 'k' })
   const [mail] = await mails.all
-  expect(mail).toMatchObject({ type: 'order.paid', topic: 'order', source: '/shop', correlationId: placedId, causationId: placedId, data: { orderId: '7' } })
+  expect(mail).toMatchObject({
+    type: 'order.paid',
+    topic: 'order',
+    source: '/shop',
+    correlationId: placedId,
+    causationId: placedId,
+    data: { orderId: '7' },
+  })
 })
 
 test('a failing handler is tried again, then its event is a dead letter that can be redriven', async () => {
@@ -46,11 +53,13 @@ test('a failing handler is tried again, then its event is a dead letter that can
   const letters = collector<DeadLetter>(1)
   const redriven = collector<number>(1)
   let broken = true
-  shop.queue('billing', { retry: { attempts: 3, backoff: constant(1) } }).on('order.placed', (_event, ctx) => {
-    attempts.push(ctx.attempt)
-    if (broken) throw new Error(`declined ${ctx.attempt}`)
-    redriven.push(ctx.attempt)
-  })
+  shop
+    .queue('billing', { retry: { attempts: 3, backoff: constant(1) } })
+    .on('order.placed', (_event, ctx) => {
+      attempts.push(ctx.attempt)
+      if (broken) throw new Error(`declined ${ctx.attempt}`)
+      redriven.push(ctx.attempt)
+    })
   shop.onDeadLetter(letters.push)
   await shop.start()
   await shop.publish('order.placed', { orderId: '7', total: 10 })
@@ -103,7 +112,8 @@ test('events of one key are handled in order while one of them is being retried'
     seen.push(event.data.orderId)
   })
   await shop.start()
-  for (const orderId of ['a1', 'a2', 'b1', 'a3', 'b2']) await shop.publish('order.placed', { orderId, total: 1 }, { key: orderId.slice(0, 1) })
+  for (const orderId of ['a1', 'a2', 'b1', 'a3', 'b2'])
+    await shop.publish('order.placed', { orderId, total: 1 }, { key: orderId.slice(0, 1) })
   const order = await seen.all
   expect(order.filter((id) => id.startsWith('a'))).toEqual(['a1 failed', 'a1 failed', 'a1', 'a2', 'a3'])
   expect(order.filter((id) => id.startsWith('b'))).toEqual(['b1', 'b2'])
@@ -125,9 +135,14 @@ test('a batch handler gets many at once and settles each by its own outcome', as
   })
   shop.onDeadLetter(letters.push)
   await shop.start()
-  await shop.publish(Array.from({ length: 10 }, (_, i) => events.create('order.placed', { orderId: String(i), total: i })))
+  await shop.publish(
+    Array.from({ length: 10 }, (_, i) => events.create('order.placed', { orderId: String(i), total: i })),
+  )
   expect(await handled.all).toHaveLength(9)
-  expect((await letters.all)[0]).toMatchObject({ error: { message: 'bad five' }, event: { data: { orderId: '5' } } })
+  expect((await letters.all)[0]).toMatchObject({
+    error: { message: 'bad five' },
+    event: { data: { orderId: '5' } },
+  })
   expect(sizes).toEqual([10])
 })
 
@@ -140,7 +155,9 @@ test('data that does not fit the schema is refused by publish, and a dead letter
   })
   shop.onDeadLetter(letters.push)
   await shop.start()
-  await expect(shop.publish('order.placed', { orderId: '7', total: 'much' as unknown as number })).rejects.toMatchObject({ code: 'DATA_INVALID' })
+  await expect(
+    shop.publish('order.placed', { orderId: '7', total: 'much' as unknown as number }),
+  ).rejects.toMatchObject({ code: 'DATA_INVALID' })
   await using foreign = millrace({ transport, logger: false })
   await foreign.publish(createEvent('order.placed', { orderId: 7 }))
   const [letter] = await letters.all
@@ -165,6 +182,7 @@ test('stop waits for a handler, then aborts it, and gives back what had not star
   await shop.stop({ timeout: 100 })
   expect(performance.now() - began).toBeLessThan(2_100)
   expect(reason).toMatchObject({ code: 'STOPPING' })
-  await expect(shop.publish('order.placed', { orderId: '3', total: 1 })).rejects.toMatchObject({ code: 'STOPPED' })
+  await expect(shop.publish('order.placed', { orderId: '3', total: 1 })).rejects.toMatchObject({
+    code: 'STOPPED',
+  })
 })
-

@@ -1,6 +1,11 @@
 /** Why an event became a dead letter. Kept beside the event, as JSON, in at most 8 KiB: `capRecord` sees to that. */
 export interface DeadLetterRecord {
-  readonly error: { readonly name: string; readonly message: string; readonly stack?: string; readonly code?: string }
+  readonly error: {
+    readonly name: string
+    readonly message: string
+    readonly stack?: string
+    readonly code?: string
+  }
   /** Times the handler ran, or could have been running when its process died. */
   readonly attempts: number
   /** Milliseconds since 1970. */
@@ -39,7 +44,12 @@ export function addFailure(trail: FailureTrail | undefined, at: number, message:
 }
 
 /** The record of a final failure, cut so that its JSON fits the 8 KiB that `features.maxBytes` leaves free. */
-export function deadLetterRecord(error: unknown, attempts: number, at: number, trail: FailureTrail): DeadLetterRecord {
+export function deadLetterRecord(
+  error: unknown,
+  attempts: number,
+  at: number,
+  trail: FailureTrail,
+): DeadLetterRecord {
   const thrown = error instanceof Error ? error : undefined
   const code: unknown = (thrown as { code?: unknown } | undefined)?.code
   return {

@@ -12,7 +12,12 @@ export class PublishError extends MillraceError {
 
   constructor(
     message: string,
-    options: { results: readonly PublishOutcome[]; retryable: boolean; code?: MillraceError['code']; cause?: unknown },
+    options: {
+      results: readonly PublishOutcome[]
+      retryable: boolean
+      code?: MillraceError['code']
+      cause?: unknown
+    },
   ) {
     super(options.code ?? 'PUBLISH_FAILED', message, { cause: options.cause })
     this.results = options.results

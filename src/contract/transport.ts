@@ -179,7 +179,10 @@ export interface TransportAdmin {
   /** Every declared queue, by name. */
   queues(): Promise<readonly QueueCounts[]>
   /** Dead letters of a queue in the order in which they died; `after` is the letter to go on behind. @throws UNKNOWN_QUEUE */
-  deadLetters(queue: string, page: { readonly limit: number; readonly after?: string | undefined }): Promise<readonly StoredDeadLetter[]>
+  deadLetters(
+    queue: string,
+    page: { readonly limit: number; readonly after?: string | undefined },
+  ): Promise<readonly StoredDeadLetter[]>
   deadLetter(queue: string, letter: string): Promise<StoredDeadLetter | undefined>
   /** Puts letters back into their queue at attempt 1, keeping their history; no list: all. Gives the number. `replace` takes the place of the event of the one letter. */
   redrive(queue: string, letters: readonly string[] | undefined, replace?: Outgoing): Promise<number>

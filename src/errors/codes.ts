@@ -5,7 +5,8 @@
 export const errorCodes = {
   // events and catalogs
   INVALID_EVENT: {
-    summary: 'An event attribute is missing, of the wrong type, or not allowed (a type with `*`, an empty id, a bad date).',
+    summary:
+      'An event attribute is missing, of the wrong type, or not allowed (a type with `*`, an empty id, a bad date).',
     remedy: 'Correct the attribute that the message names.',
   },
   INVALID_OPTION: {
@@ -13,15 +14,18 @@ export const errorCodes = {
     remedy: 'Correct the option that the message names.',
   },
   TOPIC_AMBIGUOUS: {
-    summary: 'The type looks like a reverse-DNS name (`com.acme.order.placed`), whose first segment is no useful topic.',
-    remedy: 'Give `defineEvents(schemas, { topic: (type) => ... })`, or the option `topic` of this one event.',
+    summary:
+      'The type looks like a reverse-DNS name (`com.acme.order.placed`), whose first segment is no useful topic.',
+    remedy:
+      'Give `defineEvents(schemas, { topic: (type) => ... })`, or the option `topic` of this one event.',
   },
   UNKNOWN_TYPE: {
     summary: 'The type is not in the catalog that was given as `events`.',
     remedy: 'Add it to `defineEvents`, correct its spelling, or publish it from an app without a catalog.',
   },
   DATA_INVALID: {
-    summary: 'The data does not fit the schema of its type. The message lists the issues; `cause` holds them.',
+    summary:
+      'The data does not fit the schema of its type. The message lists the issues; `cause` holds them.',
     remedy: 'Correct the data, or the schema if the data is right.',
   },
   DATA_NOT_JSON: {
@@ -42,11 +46,13 @@ export const errorCodes = {
     remedy: 'Publish those again that were not taken; use the same id where the outcome is unknown.',
   },
   PUBLISH_ABORTED: {
-    summary: 'The signal given to publish was aborted. Events not yet handed over were not sent; for the others the outcome is unknown.',
+    summary:
+      'The signal given to publish was aborted. Events not yet handed over were not sent; for the others the outcome is unknown.',
     remedy: 'Publish again with the same id if the event still matters.',
   },
   TRANSACTION_UNSUPPORTED: {
-    summary: 'A `transaction` was given, or a queue is `transactional`, but the transport has no transactions.',
+    summary:
+      'A `transaction` was given, or a queue is `transactional`, but the transport has no transactions.',
     remedy: 'Use a transport with `features.transactions`, or leave the transaction out.',
   },
   OUTBOX_UNSUPPORTED: {
@@ -71,14 +77,17 @@ export const errorCodes = {
     remedy: 'Use 1 to 128 letters, digits, dots, dashes and underscores, beginning with a letter or digit.',
   },
   INVALID_PATTERN: {
-    summary: "A pattern is not `*`, a type, or a prefix that ends in `.*`.",
+    summary: 'A pattern is not `*`, a type, or a prefix that ends in `.*`.',
     remedy: "Write `'order.placed'`, `'order.*'` or `'*'`.",
   },
   TOO_LATE: {
     summary: '`use`, `on` or `queue` was called after `start()`, or `use` after `on`.',
     remedy: 'Set the app up completely before it starts; put `use` before the first `on`.',
   },
-  ALREADY_STARTED: { summary: '`start()` was called twice.', remedy: 'Start an app once; make a new one to start again.' },
+  ALREADY_STARTED: {
+    summary: '`start()` was called twice.',
+    remedy: 'Start an app once; make a new one to start again.',
+  },
   STOPPED: {
     summary: 'The app or the transport was stopped or closed, so it takes no more calls.',
     remedy: 'Publish before `stop()`, or make a new app.',
@@ -110,20 +119,24 @@ export const errorCodes = {
     remedy: 'Deploy the handler, or choose `unhandled: "skip"` or `"dead-letter"` for the queue.',
   },
   NEXT_NOT_AWAITED: {
-    summary: 'A middleware returned before the `next()` it had called was done. The event is settled only when it is.',
+    summary:
+      'A middleware returned before the `next()` it had called was done. The event is settled only when it is.',
     remedy: 'Write `await next()` or `return next()`.',
   },
   NEXT_CALLED_TWICE: {
-    summary: 'A middleware called `next()` a second time before the first had ended, or after it had returned.',
+    summary:
+      'A middleware called `next()` a second time before the first had ended, or after it had returned.',
     remedy: 'Await the first `next()` before another one, and never keep `next` for later.',
   },
   HANDLING_TIMEOUT: {
-    summary: 'The handler ran longer than `maxHandling`. Its signal was aborted and the run counted as a failure.',
+    summary:
+      'The handler ran longer than `maxHandling`. Its signal was aborted and the run counted as a failure.',
     remedy: 'Raise `maxHandling`, call `ctx.extend`, or make the handler listen to `ctx.signal`.',
   },
   LEASE_LOST: {
     summary: 'The lease on the event ran out or was taken over, so somebody else may handle it now.',
-    remedy: 'Do not block the event loop for longer than the lease; raise `lease`; make the handler idempotent.',
+    remedy:
+      'Do not block the event loop for longer than the lease; raise `lease`; make the handler idempotent.',
   },
   CRASHED: {
     summary: 'The process that handled the event ended before it was settled, as often as `attempts` allows.',
@@ -133,7 +146,10 @@ export const errorCodes = {
     summary: 'The delivery was settled before; a delivery is settled once.',
     remedy: 'Call one of ack, retry, deadLetter or settle, once.',
   },
-  STOPPING: { summary: 'The app is stopping; handlers see this as the reason of `ctx.signal`.', remedy: 'End the handler soon.' },
+  STOPPING: {
+    summary: 'The app is stopping; handlers see this as the reason of `ctx.signal`.',
+    remedy: 'End the handler soon.',
+  },
   // transports
   TRANSPORT_UNREACHABLE: {
     summary: 'The transport could not be opened or reached.',
@@ -147,7 +163,10 @@ export const errorCodes = {
     summary: 'The disk, or the limit of the database file, is full. The event was not taken.',
     remedy: 'Free disk space. What was taken before is safe.',
   },
-  STORE_READ_ONLY: { summary: 'The file or its folder is not writable.', remedy: 'Correct the permissions, or choose another path.' },
+  STORE_READ_ONLY: {
+    summary: 'The file or its folder is not writable.',
+    remedy: 'Correct the permissions, or choose another path.',
+  },
   STORE_CORRUPT: {
     summary: 'The file is not a SQLite database, or is damaged.',
     remedy: 'Restore it from a backup, or run `.recover` of the sqlite3 tool on a copy.',
@@ -169,24 +188,45 @@ export const errorCodes = {
     summary: 'Watching for new events failed, so the transport polls every 500 ms instead.',
     remedy: 'On Linux, raise fs.inotify.max_user_watches; events are only later, never lost.',
   },
-  CONNECTION_LOST: { summary: 'An exchange with the transport failed; it is tried again with backoff.', remedy: 'See `cause`; nothing is lost.' },
+  CONNECTION_LOST: {
+    summary: 'An exchange with the transport failed; it is tried again with backoff.',
+    remedy: 'See `cause`; nothing is lost.',
+  },
   // dead letters
-  DEAD_LETTER_NOT_FOUND: { summary: 'The queue has no dead letter with this id.', remedy: 'List them with `millrace dead list QUEUE`.' },
+  DEAD_LETTER_NOT_FOUND: {
+    summary: 'The queue has no dead letter with this id.',
+    remedy: 'List them with `millrace dead list QUEUE`.',
+  },
   DEAD_LETTER_UNREAD: {
     summary: 'A test ended with a dead letter that it never looked at.',
     remedy: 'Look at it with `t.dead(queue)`, or repair the handler.',
   },
   // http
   HTTP_METHOD: { summary: 'The ingress takes POST only.', remedy: 'Send a POST request.' },
-  HTTP_UNVERIFIED: { summary: 'The signature or token of the request is missing or wrong.', remedy: 'Sign with the secret the receiver has.' },
-  HTTP_TOO_LARGE: { summary: 'The request body is larger than `maxBytes` of the ingress.', remedy: 'Send less, or raise `maxBytes`.' },
+  HTTP_UNVERIFIED: {
+    summary: 'The signature or token of the request is missing or wrong.',
+    remedy: 'Sign with the secret the receiver has.',
+  },
+  HTTP_TOO_LARGE: {
+    summary: 'The request body is larger than `maxBytes` of the ingress.',
+    remedy: 'Send less, or raise `maxBytes`.',
+  },
   HTTP_MEDIA_TYPE: {
     summary: 'The content type is neither a CloudEvent nor something `toEvent` was given for.',
     remedy: 'Send application/cloudevents+json or ce- headers, or give the ingress a `toEvent`.',
   },
-  HTTP_BAD_REQUEST: { summary: 'The request is not a valid event.', remedy: 'Correct what the message names.' },
-  HTTP_TYPE_REFUSED: { summary: 'The ingress does not take events of this type.', remedy: 'Send a type listed in its `types`.' },
-  HTTP_UNAVAILABLE: { summary: 'The event could not be stored now.', remedy: 'Send it again after the time in Retry-After.' },
+  HTTP_BAD_REQUEST: {
+    summary: 'The request is not a valid event.',
+    remedy: 'Correct what the message names.',
+  },
+  HTTP_TYPE_REFUSED: {
+    summary: 'The ingress does not take events of this type.',
+    remedy: 'Send a type listed in its `types`.',
+  },
+  HTTP_UNAVAILABLE: {
+    summary: 'The event could not be stored now.',
+    remedy: 'Send it again after the time in Retry-After.',
+  },
   HTTP_UNVERIFIED_INGRESS: {
     summary: 'The HTTP ingress has no `verify`, so anybody who reaches the port can publish.',
     remedy: 'Give `http: { verify }`, or keep the port on 127.0.0.1.',
@@ -201,7 +241,10 @@ export const errorCodes = {
   },
   // command line
   USAGE: { summary: 'The command line has a mistake.', remedy: 'See `millrace --help`.' },
-  MODULE_INVALID: { summary: 'The module could not be loaded or does not export an app as default.', remedy: 'End the module with `export default app`.' },
+  MODULE_INVALID: {
+    summary: 'The module could not be loaded or does not export an app as default.',
+    remedy: 'End the module with `export default app`.',
+  },
 } as const satisfies Record<string, { summary: string; remedy: string }>
 
 export type ErrorCode = keyof typeof errorCodes

@@ -8,7 +8,10 @@ export type EventMap = { readonly [type: string]: { readonly in: unknown; readon
 
 type Schemas = { readonly [type: string]: StandardSchemaV1 }
 type MapOf<S extends Schemas> = {
-  readonly [K in keyof S]: { readonly in: StandardSchemaV1.InferInput<S[K]>; readonly out: StandardSchemaV1.InferOutput<S[K]> }
+  readonly [K in keyof S]: {
+    readonly in: StandardSchemaV1.InferInput<S[K]>
+    readonly out: StandardSchemaV1.InferOutput<S[K]>
+  }
 }
 
 /** The path of the first part of T that JSON would change or lose; never if there is none. Looks three levels deep. */
@@ -18,7 +21,14 @@ type NotJson<T, Path extends string, Depth extends 1[] = []> = 0 extends 1 & T
     ? never
     : T extends string | number | boolean | null | undefined
       ? never
-      : T extends Date | bigint | symbol | ReadonlyMap<unknown, unknown> | ReadonlySet<unknown> | RegExp | ((...a: never[]) => unknown)
+      : T extends
+            | Date
+            | bigint
+            | symbol
+            | ReadonlyMap<unknown, unknown>
+            | ReadonlySet<unknown>
+            | RegExp
+            | ((...a: never[]) => unknown)
         ? Path
         : T extends Uint8Array
           ? never
@@ -41,7 +51,11 @@ export type CheckJson<S extends Schemas> = {
 export interface Catalog<M extends EventMap = EventMap> {
   readonly types: readonly (keyof M & string)[]
   /** A typed event, to publish now or later. */
-  create<K extends keyof M & string>(type: K, data: M[K]['in'], options?: EventOptions): MillraceEvent<K, M[K]['in']>
+  create<K extends keyof M & string>(
+    type: K,
+    data: M[K]['in'],
+    options?: EventOptions,
+  ): MillraceEvent<K, M[K]['in']>
 }
 
 /** What the parts of millrace use of a catalog; users see `Catalog`. */
@@ -106,7 +120,10 @@ class SchemaCatalog implements CatalogRuntime {
   #schema(type: string): StandardSchemaV1 {
     const schema = this.#schemas.get(type)
     if (schema !== undefined) return schema
-    throw new MillraceError('UNKNOWN_TYPE', `The type '${type}' is not in the catalog. It has: ${some(this.types)}`)
+    throw new MillraceError(
+      'UNKNOWN_TYPE',
+      `The type '${type}' is not in the catalog. It has: ${some(this.types)}`,
+    )
   }
 }
 
@@ -117,10 +134,16 @@ function some(types: readonly string[]): string {
 function outputOf(type: string, result: StandardSchemaV1.Result<unknown>): unknown {
   if (result.issues === undefined) return result.value
   const issues = result.issues.slice(0, 5).map((issue) => {
-    const path = (issue.path ?? []).map((part) => String(typeof part === 'object' ? part.key : part)).join('.')
+    const path = (issue.path ?? [])
+      .map((part) => String(typeof part === 'object' ? part.key : part))
+      .join('.')
     return path === '' ? issue.message : `${path}: ${issue.message}`
   })
-  throw new MillraceError('DATA_INVALID', `The data of '${type}' does not fit its schema: ${issues.join('; ')}`, { cause: result.issues })
+  throw new MillraceError(
+    'DATA_INVALID',
+    `The data of '${type}' does not fit its schema: ${issues.join('; ')}`,
+    { cause: result.issues },
+  )
 }
 
 /**

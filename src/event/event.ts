@@ -131,13 +131,25 @@ export class EventRecord implements MillraceEvent {
 
   with(changes: Partial<EventOptions> & { data?: unknown; type?: string }): MillraceEvent {
     const { data, type = this.type, ...options } = changes
-    const topic = options.topic ?? (type !== this.type && this.topic === defaultTopicOrNone(this.type) ? defaultTopic(type) : this.topic)
+    const topic =
+      options.topic ??
+      (type !== this.type && this.topic === defaultTopicOrNone(this.type) ? defaultTopic(type) : this.topic)
     const changed = 'data' in changes ? Payload.of(data) : this[payloadOf]
     const head: EventHead = { ...headOf(this), ...headFromOptions(type, { ...options, topic }, headOf(this)) }
-    return new EventRecord(checkText(options.id ?? this.id, 'id'), checkType(type), options.key ?? this.key, head, changed)
+    return new EventRecord(
+      checkText(options.id ?? this.id, 'id'),
+      checkType(type),
+      options.key ?? this.key,
+      head,
+      changed,
+    )
   }
 
-  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, _options: unknown, inspect: (value: unknown, options: unknown) => string): string {
+  [Symbol.for('nodejs.util.inspect.custom')](
+    _depth: number,
+    _options: unknown,
+    inspect: (value: unknown, options: unknown) => string,
+  ): string {
     const { [payloadOf]: _, ...plain } = this
     return `MillraceEvent ${inspect(plain, _options)}`
   }
@@ -170,7 +182,11 @@ export function headOf(event: MillraceEvent): EventHead {
  * @throws MillraceError INVALID_EVENT, INVALID_NAME, INVALID_OPTION, TOPIC_AMBIGUOUS
  * @example await app.publish(createEvent('order.placed', { orderId: '7' }, { key: '7' }))
  */
-export function createEvent<T extends string, D>(type: T, data: D, options: EventOptions = {}): MillraceEvent<T, D> {
+export function createEvent<T extends string, D>(
+  type: T,
+  data: D,
+  options: EventOptions = {},
+): MillraceEvent<T, D> {
   return makeEvent(type, data, options) as MillraceEvent as MillraceEvent<T, D>
 }
 
@@ -184,33 +200,58 @@ export function makeEvent(
   checkType(type)
   const now = app.now ?? Date.now()
   const topic = options.topic ?? (app.topicOf ?? defaultTopic)(type)
-  const head = headFromOptions(type, { ...options, topic }, { source: app.source ?? defaultSource, topic, time: now }, now)
+  const head = headFromOptions(
+    type,
+    { ...options, topic },
+    { source: app.source ?? defaultSource, topic, time: now },
+    now,
+  )
   const id = options.id === undefined ? newId() : checkText(options.id, 'id')
   const key = options.key === undefined ? undefined : checkText(options.key, 'key')
   return new EventRecord(id, type, key, head, Payload.of(data))
 }
 
-function headFromOptions(type: string, options: EventOptions & { topic: string }, base: EventHead, now: number = Date.now()): EventHead {
+function headFromOptions(
+  type: string,
+  options: EventOptions & { topic: string },
+  base: EventHead,
+  now: number = Date.now(),
+): EventHead {
   if (options.delay !== undefined && options.deliverAt !== undefined) {
     throw new MillraceError('INVALID_OPTION', `Give delay or deliverAt for '${type}', not both`)
   }
-  const deliverAt = options.delay === undefined ? options.deliverAt : new Date(now + milliseconds(options.delay, 'delay'))
+  const deliverAt =
+    options.delay === undefined ? options.deliverAt : new Date(now + milliseconds(options.delay, 'delay'))
   return {
     source: options.source === undefined ? base.source : checkText(options.source, 'source'),
     topic: checkName(options.topic, 'topic'),
     time: options.time === undefined ? base.time : checkDate(options.time, 'time'),
     subject: options.subject === undefined ? base.subject : checkText(options.subject, 'subject'),
     deliverAt: deliverAt === undefined ? base.deliverAt : checkDate(deliverAt, 'deliverAt'),
-    correlationId: options.correlationId === undefined ? base.correlationId : checkText(options.correlationId, 'correlationId'),
-    causationId: options.causationId === undefined ? base.causationId : checkText(options.causationId, 'causationId'),
+    correlationId:
+      options.correlationId === undefined
+        ? base.correlationId
+        : checkText(options.correlationId, 'correlationId'),
+    causationId:
+      options.causationId === undefined ? base.causationId : checkText(options.causationId, 'causationId'),
     extensions: options.extensions === undefined ? base.extensions : checkExtensions(options.extensions),
   }
 }
 
 /** Attributes travel in headers, so they are bounded, not empty and well-formed. */
 export function checkText(value: unknown, name: string): string {
-  if (typeof value === 'string' && value.length > 0 && value.length <= 1024 && value.isWellFormed() && !value.includes('\u0000')) return value
-  throw new MillraceError('INVALID_EVENT', `Expected \`${name}\` to be a text of 1 to 1024 characters, got ${describe(value)}`)
+  if (
+    typeof value === 'string' &&
+    value.length > 0 &&
+    value.length <= 1024 &&
+    value.isWellFormed() &&
+    !value.includes('\u0000')
+  )
+    return value
+  throw new MillraceError(
+    'INVALID_EVENT',
+    `Expected \`${name}\` to be a text of 1 to 1024 characters, got ${describe(value)}`,
+  )
 }
 
 export function checkDate(value: unknown, name: string): number {
@@ -222,16 +263,23 @@ export function checkDate(value: unknown, name: string): number {
 /** CloudEvents 1.0, "Naming Conventions": lower-case letters and digits. */
 const extensionName = /^[a-z0-9]{1,64}$/
 
-export function checkExtensions(extensions: Readonly<Record<string, unknown>>): Readonly<Record<string, ExtensionValue>> {
+export function checkExtensions(
+  extensions: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, ExtensionValue>> {
   for (const [name, value] of Object.entries(extensions)) {
-    const fits = typeof value === 'string' ? value.isWellFormed() : typeof value === 'boolean' || Number.isFinite(value)
+    const fits =
+      typeof value === 'string' ? value.isWellFormed() : typeof value === 'boolean' || Number.isFinite(value)
     if (extensionName.test(name) && !attributeNames.has(name) && fits) continue
-    throw new MillraceError('INVALID_EVENT', `The extension ${JSON.stringify(name)} must be lower-case letters and digits and no attribute, its value text, number or boolean`)
+    throw new MillraceError(
+      'INVALID_EVENT',
+      `The extension ${JSON.stringify(name)} must be lower-case letters and digits and no attribute, its value text, number or boolean`,
+    )
   }
   return Object.freeze({ ...extensions }) as Readonly<Record<string, ExtensionValue>>
 }
 
 function describe(value: unknown): string {
-  if (typeof value === 'string') return value.length > 80 ? `a text of ${value.length} characters` : JSON.stringify(value)
+  if (typeof value === 'string')
+    return value.length > 80 ? `a text of ${value.length} characters` : JSON.stringify(value)
   return value instanceof Date ? 'an invalid Date' : value === null ? 'null' : typeof value
 }

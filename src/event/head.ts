@@ -12,9 +12,12 @@ export function decodeHead(text: string): EventHead {
   try {
     head = JSON.parse(text)
   } catch (cause) {
-    throw new MillraceError('DECODE_FAILED', `The stored attributes are not JSON: ${messageOf(cause)}`, { cause })
+    throw new MillraceError('DECODE_FAILED', `The stored attributes are not JSON: ${messageOf(cause)}`, {
+      cause,
+    })
   }
   const { source, topic, time } = (head ?? {}) as Partial<EventHead>
-  if (typeof source === 'string' && typeof topic === 'string' && typeof time === 'number') return head as EventHead
+  if (typeof source === 'string' && typeof topic === 'string' && typeof time === 'number')
+    return head as EventHead
   throw new MillraceError('DECODE_FAILED', 'The stored attributes lack source, topic or time')
 }

@@ -1,5 +1,14 @@
 import { MillraceError } from '../errors/millrace-error.ts'
-import { checkDate, checkExtensions, checkText, EventRecord, headOf, payloadOf, type EventHead, type MillraceEvent } from './event.ts'
+import {
+  checkDate,
+  checkExtensions,
+  checkText,
+  EventRecord,
+  headOf,
+  payloadOf,
+  type EventHead,
+  type MillraceEvent,
+} from './event.ts'
 import { checkName, checkType } from './names.ts'
 import { Payload, sizeOf, type Raw } from './payload.ts'
 
@@ -41,7 +50,10 @@ export function encodeEvent(event: MillraceEvent): Outgoing {
 
 function recordOf(event: MillraceEvent): EventRecord {
   if (typeof event !== 'object' || event === null) {
-    throw new MillraceError('INVALID_EVENT', `Expected an event (createEvent makes one), got ${event === null ? 'null' : typeof event}`)
+    throw new MillraceError(
+      'INVALID_EVENT',
+      `Expected an event (createEvent makes one), got ${event === null ? 'null' : typeof event}`,
+    )
   }
   const head: EventHead = {
     source: checkText(event.source, 'source'),
@@ -49,21 +61,30 @@ function recordOf(event: MillraceEvent): EventRecord {
     time: checkDate(event.time, 'time'),
     subject: event.subject === undefined ? undefined : checkText(event.subject, 'subject'),
     deliverAt: event.deliverAt === undefined ? undefined : checkDate(event.deliverAt, 'deliverAt'),
-    correlationId: event.correlationId === undefined ? undefined : checkText(event.correlationId, 'correlationId'),
+    correlationId:
+      event.correlationId === undefined ? undefined : checkText(event.correlationId, 'correlationId'),
     causationId: event.causationId === undefined ? undefined : checkText(event.causationId, 'causationId'),
     extensions: event.extensions === undefined ? undefined : checkExtensions(event.extensions),
   }
   const key = event.key === undefined ? undefined : checkText(event.key, 'key')
   // A spread carries the payload along: its bytes are still right if its data is still the same thing.
   const carried = (event as { [payloadOf]?: Payload })[payloadOf]
-  const payload = carried !== undefined && carried.value === event.data ? carried : Payload.of(event.data, event.contentType)
+  const payload =
+    carried !== undefined && carried.value === event.data
+      ? carried
+      : Payload.of(event.data, event.contentType)
   return new EventRecord(checkText(event.id, 'id'), checkType(event.type), key, head, payload)
 }
 
 /** An upper estimate of what the attributes take in any encoding; every character may be up to three bytes. */
 function headSize(record: EventRecord, head: EventHead): number {
-  let characters = record.id.length + record.type.length + (record.key?.length ?? 0) + head.source.length + head.topic.length
-  characters += (head.subject?.length ?? 0) + (head.correlationId?.length ?? 0) + (head.causationId?.length ?? 0) + (head.contentType?.length ?? 0)
+  let characters =
+    record.id.length + record.type.length + (record.key?.length ?? 0) + head.source.length + head.topic.length
+  characters +=
+    (head.subject?.length ?? 0) +
+    (head.correlationId?.length ?? 0) +
+    (head.causationId?.length ?? 0) +
+    (head.contentType?.length ?? 0)
   for (const name in head.extensions) characters += name.length + String(head.extensions[name]).length
   return 256 + 3 * characters
 }

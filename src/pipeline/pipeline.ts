@@ -1,4 +1,8 @@
-import { compose, type Handler as UntypedHandler, type Middleware as UntypedMiddleware } from '../receive/chain.ts'
+import {
+  compose,
+  type Handler as UntypedHandler,
+  type Middleware as UntypedMiddleware,
+} from '../receive/chain.ts'
 import type { Handler, Middleware } from '../receive/typed.ts'
 
 /**

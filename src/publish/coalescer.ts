@@ -44,10 +44,23 @@ export class Coalescer {
 
   /** Resolves when all were taken; rejects with PublishError. An abort gives up what was not yet handed over. */
   publish(events: readonly Outgoing[], signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted === true) return Promise.reject(aborted(events.map(() => 'rejected'), signal.reason))
+    if (signal?.aborted === true)
+      return Promise.reject(
+        aborted(
+          events.map(() => 'rejected'),
+          signal.reason,
+        ),
+      )
     if (events.length === 0) return Promise.resolve()
     return new Promise((resolve, reject) => {
-      const call: Call = { results: Array.from({ length: events.length }), left: events.length, error: undefined, failedKeys: undefined, resolve, reject }
+      const call: Call = {
+        results: Array.from({ length: events.length }),
+        left: events.length,
+        error: undefined,
+        failedKeys: undefined,
+        resolve,
+        reject,
+      }
       events.forEach((event, index) => this.#items.push({ event, call, index }))
       if (signal !== undefined) this.#abortable(call, signal)
       if (this.#scheduled) return
@@ -67,7 +80,12 @@ export class Coalescer {
         if (item.call === call) call.results[item.index] = 'rejected'
         return item.call !== call
       })
-      call.reject(aborted(call.results.map((result) => result ?? 'unknown'), signal.reason))
+      call.reject(
+        aborted(
+          call.results.map((result) => result ?? 'unknown'),
+          signal.reason,
+        ),
+      )
     }
     signal.addEventListener('abort', abort, { once: true })
     const { resolve, reject } = call
@@ -167,7 +185,9 @@ function failure(call: Call): PublishError {
   const taken = results.filter((result) => result === 'taken').length
   const first = call.error
   return new PublishError(
-    results.length === 1 ? messageOf(first) : `${results.length - taken} of ${results.length} events were not taken: ${messageOf(first)}`,
+    results.length === 1
+      ? messageOf(first)
+      : `${results.length - taken} of ${results.length} events were not taken: ${messageOf(first)}`,
     {
       results,
       retryable: first instanceof PublishError ? first.retryable : !isMillraceError(first),
@@ -178,5 +198,10 @@ function failure(call: Call): PublishError {
 }
 
 function aborted(results: readonly PublishOutcome[], reason: unknown): PublishError {
-  return new PublishError('The publish was aborted', { results, retryable: true, code: 'PUBLISH_ABORTED', cause: reason })
+  return new PublishError('The publish was aborted', {
+    results,
+    retryable: true,
+    code: 'PUBLISH_ABORTED',
+    cause: reason,
+  })
 }

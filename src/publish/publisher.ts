@@ -56,10 +56,17 @@ export class EventPublisher implements Publisher, EventSender {
     this.#parts = parts
     this.#coalescer = parts.transport === undefined ? undefined : new Coalescer(parts.transport)
     // async, so that a wrong argument rejects, as everything else that goes wrong does.
-    this.publish = async (first: string | MillraceEvent | readonly MillraceEvent[], second?: unknown, third: PublishOptions = {}) =>
+    this.publish = async (
+      first: string | MillraceEvent | readonly MillraceEvent[],
+      second?: unknown,
+      third: PublishOptions = {},
+    ) =>
       typeof first === 'string'
         ? this.send([this.make(first, second, third)], third)
-        : this.send(Array.isArray(first) ? (first as readonly MillraceEvent[]) : [first as MillraceEvent], (second ?? {}) as SendOptions)
+        : this.send(
+            Array.isArray(first) ? (first as readonly MillraceEvent[]) : [first as MillraceEvent],
+            (second ?? {}) as SendOptions,
+          )
   }
 
   /** An event with the app's source and topics. */
@@ -74,10 +81,13 @@ export class EventPublisher implements Publisher, EventSender {
 
   send(events: readonly MillraceEvent[], options: SendOptions): Promise<void> {
     if (this.#closed) throw new MillraceError('STOPPED', 'The publisher was closed')
-    const work = this.#deliver(events, events.map(encodeEvent), this.#validate(events), options).catch((error: unknown) => {
-      for (const hook of this.#hooks) hook.fn({ events, destination: this.#parts.bridge ?? this.#parts.destination, error })
-      throw error
-    })
+    const work = this.#deliver(events, events.map(encodeEvent), this.#validate(events), options).catch(
+      (error: unknown) => {
+        for (const hook of this.#hooks)
+          hook.fn({ events, destination: this.#parts.bridge ?? this.#parts.destination, error })
+        throw error
+      },
+    )
     this.#open.add(work)
     const done = (): void => void this.#open.delete(work)
     work.then(done, done)
@@ -96,9 +106,15 @@ export class EventPublisher implements Publisher, EventSender {
     if (options.transaction === undefined) return this.#coalescer?.publish(outgoing, options.signal)
     const target = await transport?.()
     if (target?.features.transactions !== true) {
-      throw new MillraceError('TRANSACTION_UNSUPPORTED', `The transport ${target?.system ?? ''} has no transactions`)
+      throw new MillraceError(
+        'TRANSACTION_UNSUPPORTED',
+        `The transport ${target?.system ?? ''} has no transactions`,
+      )
     }
-    await target.publish(outgoing, { transaction: options.transaction, ...(options.signal && { signal: options.signal }) })
+    await target.publish(outgoing, {
+      transaction: options.transaction,
+      ...(options.signal && { signal: options.signal }),
+    })
   }
 
   /** Checks every event against its schema; gives back what is still being checked. */

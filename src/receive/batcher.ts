@@ -67,7 +67,10 @@ export class Batcher {
   async #run(members: readonly Member[]): Promise<void> {
     try {
       const ctx = batchContext(members.map((member) => member.ctx))
-      const outcome = await this.#handler(members.map((member) => member.event), ctx)
+      const outcome = await this.#handler(
+        members.map((member) => member.event),
+        ctx,
+      )
       settleEach(members, outcome)
     } catch (error) {
       for (const member of members) member.reject(error)
@@ -81,7 +84,10 @@ function settleEach(members: readonly Member[], outcome: unknown): void {
     return
   }
   if (outcome.length !== members.length) {
-    throw new MillraceError('HANDLER_FAILED', `The batch handler returned ${outcome.length} outcomes for ${members.length} events`)
+    throw new MillraceError(
+      'HANDLER_FAILED',
+      `The batch handler returned ${outcome.length} outcomes for ${members.length} events`,
+    )
   }
   members.forEach((member, i) => {
     const result = outcome[i] as PromiseSettledResult<unknown>
@@ -94,6 +100,11 @@ function isSettledList(value: unknown): value is readonly PromiseSettledResult<u
   return (
     Array.isArray(value) &&
     value.length > 0 &&
-    value.every((item) => typeof item === 'object' && item !== null && (item.status === 'fulfilled' || item.status === 'rejected'))
+    value.every(
+      (item) =>
+        typeof item === 'object' &&
+        item !== null &&
+        (item.status === 'fulfilled' || item.status === 'rejected'),
+    )
   )
 }

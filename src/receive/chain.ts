@@ -42,7 +42,12 @@ function layer(middleware: Middleware, inner: Handler): Handler {
     let over = false
     const next: Next = (changed = event, add) => {
       if (over || (calls !== undefined && !calls.every((call) => call.ended))) {
-        return Promise.reject(new MillraceError('NEXT_CALLED_TWICE', 'next() was called again before the first call had ended, or too late'))
+        return Promise.reject(
+          new MillraceError(
+            'NEXT_CALLED_TWICE',
+            'next() was called again before the first call had ended, or too late',
+          ),
+        )
       }
       const call = new NextCall(inner, changed, add === undefined ? ctx : extended(ctx, add))
       ;(calls ??= []).push(call)
@@ -83,7 +88,11 @@ function started(middleware: Middleware, event: MillraceEvent, ctx: Context, nex
 
 function complain(ctx: Context): void {
   const tell = (ctx as { [report]?: (code: 'NEXT_NOT_AWAITED', message: string) => void })[report]
-  tell?.call(ctx, 'NEXT_NOT_AWAITED', 'A middleware did not await next(); the event was settled only after it')
+  tell?.call(
+    ctx,
+    'NEXT_NOT_AWAITED',
+    'A middleware did not await next(); the event was settled only after it',
+  )
 }
 
 function extended(ctx: Context, add: object): Context {

@@ -26,7 +26,7 @@ export class HandlerContext implements Context {
   readonly queue: string
   readonly attempt: number
   readonly [handled]: Handled
-  readonly [publisherOf]: EventSender
+  readonly [publisherOf]: EventSender;
   [published]: UntypedPublish | undefined = undefined
 
   constructor(of: Handled, publisher: EventSender) {
@@ -56,13 +56,23 @@ export class HandlerContext implements Context {
 
 /** Publishes with the handled event as cause. */
 function publishFrom(of: Handled, publisher: EventSender): UntypedPublish {
-  return async (first: string | MillraceEvent | readonly MillraceEvent[], second?: unknown, third: PublishOptions = {}) => {
+  return async (
+    first: string | MillraceEvent | readonly MillraceEvent[],
+    second?: unknown,
+    third: PublishOptions = {},
+  ) => {
     const parent = of.event
     const correlationId = parent.correlationId ?? parent.id
     if (typeof first === 'string') {
       const { idempotencyKey, ...options } = third
-      const derived = idempotencyKey === undefined ? {} : { id: derivedId(parent.id, of.queue, idempotencyKey) }
-      const event = publisher.make(first, second, { correlationId, causationId: parent.id, ...derived, ...options })
+      const derived =
+        idempotencyKey === undefined ? {} : { id: derivedId(parent.id, of.queue, idempotencyKey) }
+      const event = publisher.make(first, second, {
+        correlationId,
+        causationId: parent.id,
+        ...derived,
+        ...options,
+      })
       return publisher.send([event], third)
     }
     const events = Array.isArray(first) ? (first as readonly MillraceEvent[]) : [first as MillraceEvent]

@@ -8,7 +8,11 @@ import type { QueueRuntime } from './queue-runtime.ts'
 import type { Reporter } from './reporter.ts'
 
 /** Runs a delivery that came from outside (an ingress, a test, a queue of one's own) through its queue, and settles it. */
-export async function deliverTo(runtime: QueueRuntime, delivery: Delivery, reporter: Reporter): Promise<void> {
+export async function deliverTo(
+  runtime: QueueRuntime,
+  delivery: Delivery,
+  reporter: Reporter,
+): Promise<void> {
   const handled = new Brought(delivery, reporter)
   const about = { queue: delivery.queue, type: delivery.event.type, id: delivery.event.id }
   const timer = systemClock.after(runtime.settings.maxHandling, () => handled.expire())

@@ -26,6 +26,8 @@ export class Held implements Handled {
   lost = false
   /** It ran for longer than maxHandling. */
   timedOut = false
+  /** Whether it took one of the queue's slots: neither batches nor lone events do. */
+  slot = false
   settlement: Settlement | undefined
   readonly #holder: Holder
   #event: EventRecord | undefined
@@ -85,4 +87,9 @@ export class Held implements Handled {
   notice(code: 'NEXT_NOT_AWAITED', message: string): void {
     this.#holder.notice(this, code, message)
   }
+}
+
+/** How log lines name an event. */
+export function aboutOf(held: Held): { queue: string; type: string; id: string } {
+  return { queue: held.queue, type: held.received.type, id: held.received.id }
 }

@@ -73,17 +73,19 @@ export class Lanes {
 
   /** The system knows of the retry, so it holds the key back itself now. */
   unpark(held: Held): void {
-    if (held.received.key !== undefined && this.#lanes.get(held.received.key)?.parked === true) this.#lanes.delete(held.received.key)
+    if (held.received.key !== undefined && this.#lanes.get(held.received.key)?.parked === true)
+      this.#lanes.delete(held.received.key)
   }
 
-  /** Takes out everything that has not started. */
+  /** Takes out everything that has not started. Keys whose event is running stay taken. */
   drain(): readonly Held[] {
     const all = this.#ready.slice(this.#head)
     this.#ready = []
     this.#head = 0
+    const idle = new Set(all.map((held) => held.received.key))
     for (const [key, lane] of this.#lanes) {
       all.push(...lane.waiting.splice(0))
-      if (!lane.parked) this.#lanes.delete(key)
+      if (idle.has(key)) this.#lanes.delete(key)
     }
     return all
   }

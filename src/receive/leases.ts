@@ -1,7 +1,9 @@
 import type { Clock, Timer } from '../clock/clock.ts'
-import { readable } from '../clock/duration.ts'
-import type { Notice, Session } from '../contract/transport.ts'
-import type { Held } from './held.ts'
+import { milliseconds, readable, type Duration } from '../clock/duration.ts'
+import type { Notice, Received, Session } from '../contract/transport.ts'
+import { MillraceError } from '../errors/millrace-error.ts'
+import { aboutOf, type Held } from './held.ts'
+import type { Reporter } from './reporter.ts'
 
 /** Wait after a renewal that failed as a whole. */
 const afterFailure = 1_000
@@ -11,8 +13,10 @@ export interface LeasesParts {
   readonly lease: number
   readonly held: ReadonlySet<Held>
   session(): Session
-  lost(held: Held): void
-  notice(notice: Notice): void
+  readonly reporter: Reporter
+  readonly queue: string
+  /** An event that had not started is no longer ours. */
+  forget(held: Held): void
   /** Leases were looked after: what waited for that may start. */
   renewed(): void
 }
@@ -43,34 +47,86 @@ export class Leases {
     if (!this.#busy) void this.#renew()
   }
 
+  /** @throws MillraceError LEASE_LOST, INVALID_OPTION */
+  async extend(held: Held, by: Duration): Promise<void> {
+    const { clock, lease, session } = this.#parts
+    const ms = milliseconds(by, 'by')
+    const reach = Math.max(ms, lease)
+    const began = clock.monotonic()
+    const [result] = await session().extend([held.received], reach)
+    if (result === 'lost') {
+      this.#lose(held)
+      throw lost(held)
+    }
+    held.leaseEnd = began + reach
+    held.deadline = Math.max(held.deadline, began + ms)
+  }
+
+  /** The system says that these are no longer ours. */
+  lose(list: readonly Received[]): void {
+    const gone = new Set(list)
+    for (const held of this.#parts.held) if (gone.has(held.received)) this.#lose(held)
+  }
+
+  #lose(held: Held): void {
+    if (held.lost || held.state === 'settling' || held.state === 'over') return
+    held.lost = true
+    held.abort(lost(held))
+    this.#parts.reporter.lost(aboutOf(held), 'lost its lease: another consumer may handle it')
+    if (held.state === 'waiting') this.#parts.forget(held)
+  }
+
+  #notice(notice: Notice): void {
+    this.#parts.reporter.notice({ ...notice, queue: this.#parts.queue })
+  }
+
   #arm(ms: number): void {
     this.#timer?.cancel()
     if (!this.#stopped) this.#timer = this.#parts.clock.after(ms, () => void this.#renew())
   }
 
   async #renew(): Promise<void> {
-    const { clock, lease, held, session, lost, notice, renewed } = this.#parts
+    const { clock, lease, held, session, renewed } = this.#parts
     const now = clock.monotonic()
     if (now - this.#looked > lease) {
-      notice({ code: 'LEASE_LOST', message: `The event loop was blocked for ${readable(now - this.#looked)}, longer than the lease: events may be handled twice` })
+      this.#notice({
+        code: 'LEASE_LOST',
+        message: `The event loop was blocked for ${readable(now - this.#looked)}, longer than the lease: events may be handled twice`,
+      })
     }
     this.#looked = now
-    const due = [...held].filter((one) => one.state !== 'over' && !one.lost && !one.timedOut && one.leaseEnd - now < (lease * 2) / 3 + 1)
+    const due = [...held].filter(
+      (one) => one.state !== 'over' && !one.lost && !one.timedOut && one.leaseEnd - now < (lease * 2) / 3 + 1,
+    )
     this.#busy = true
     let wait = lease / 3
     try {
-      const results = due.length === 0 ? [] : await session().extend(due.map((one) => one.received), lease)
+      const results =
+        due.length === 0
+          ? []
+          : await session().extend(
+              due.map((one) => one.received),
+              lease,
+            )
       due.forEach((one, i) => {
-        if (results[i] === 'lost') lost(one)
+        if (results[i] === 'lost') this.#lose(one)
         else one.leaseEnd = Math.max(one.leaseEnd, now + lease)
       })
     } catch (cause) {
       wait = Math.min(afterFailure, wait)
-      notice({ code: 'CONNECTION_LOST', message: 'The leases could not be renewed; trying again', cause })
+      this.#notice({
+        code: 'CONNECTION_LOST',
+        message: 'The leases could not be renewed; trying again',
+        cause,
+      })
     } finally {
       this.#busy = false
     }
     this.#arm(wait)
     renewed()
   }
+}
+
+function lost(held: Held): MillraceError {
+  return new MillraceError('LEASE_LOST', `The lease of the event ${held.received.id} is lost`)
 }

@@ -28,7 +28,10 @@ export class Outage {
   begin(cause: unknown): void {
     if (this.#failures === 0) {
       this.#since = this.#clock.monotonic()
-      this.#notice({ code: 'CONNECTION_LOST', message: 'An exchange with the transport failed; trying again', cause }, 'warn')
+      this.#notice(
+        { code: 'CONNECTION_LOST', message: 'An exchange with the transport failed; trying again', cause },
+        'warn',
+      )
     }
     const wait = Math.min(firstWait * 2 ** this.#failures++, longestWait) * (0.5 + Math.random() / 2)
     this.#timer?.cancel()

@@ -117,11 +117,14 @@ export function linear(options: { start: Duration; step: Duration; max?: Duratio
  * Defaults: start 1 s, factor 2, max 15 min, full jitter.
  * Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
  */
-export function exponential(options: { start?: Duration; max?: Duration; factor?: number; jitter?: 'full' | 'none' } = {}): Backoff {
+export function exponential(
+  options: { start?: Duration; max?: Duration; factor?: number; jitter?: 'full' | 'none' } = {},
+): Backoff {
   const start = milliseconds(options.start ?? 1_000, 'start')
   const max = milliseconds(options.max ?? longestWait, 'max')
   const factor = options.factor ?? 2
-  if (!(factor >= 1)) throw new MillraceError('INVALID_OPTION', `Expected \`factor\` to be 1 or more, got ${factor}`)
+  if (!(factor >= 1))
+    throw new MillraceError('INVALID_OPTION', `Expected \`factor\` to be 1 or more, got ${factor}`)
   const full = (options.jitter ?? 'full') === 'full'
   return (failures) => {
     const ceiling = Math.min(start * factor ** (failures - 1), max)

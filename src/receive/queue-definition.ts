@@ -8,7 +8,10 @@ import { settingsOf, whole, type QueueOptions, type QueueSettings } from './queu
 /** A pattern with its handler, for single events or for batches. */
 export type HandlerEntry = { readonly pattern: string } & (
   | { readonly handler: Handler; readonly batch?: undefined }
-  | { readonly handler?: undefined; readonly batch: { readonly handler: BatchHandler; readonly settings: BatchSettings } }
+  | {
+      readonly handler?: undefined
+      readonly batch: { readonly handler: BatchHandler; readonly settings: BatchSettings }
+    }
 )
 
 /** A queue as the user describes it, until the app starts. */
@@ -34,7 +37,8 @@ export class QueueDefinition {
 
   /** @throws MillraceError QUEUE_EXISTS */
   configure(options: QueueOptions): void {
-    if (this.#configured) throw new MillraceError('QUEUE_EXISTS', `The queue '${this.name}' already has options`)
+    if (this.#configured)
+      throw new MillraceError('QUEUE_EXISTS', `The queue '${this.name}' already has options`)
     this.#check('queue')
     this.#settings = settingsOf(options)
     this.#configured = true
@@ -43,7 +47,8 @@ export class QueueDefinition {
   /** Adds to what every handler of the queue goes through. @throws MillraceError TOO_LATE */
   use(middleware: Middleware): this {
     this.#check('use')
-    if (this.handlers.length > 0) throw new MillraceError('TOO_LATE', `use() of the queue '${this.name}' came after on()`)
+    if (this.handlers.length > 0)
+      throw new MillraceError('TOO_LATE', `use() of the queue '${this.name}' came after on()`)
     this.middlewares.push(middleware)
     return this
   }
@@ -55,21 +60,31 @@ export class QueueDefinition {
 
   /** Handles them in batches of up to `size` (default 100), waiting up to `wait` (default 20 ms) for more. */
   onBatch(pattern: string, options: { size?: number; wait?: Duration }, handler: BatchHandler): this {
-    const settings = { size: whole(options.size ?? 100, 'size'), wait: milliseconds(options.wait ?? 20, 'wait') }
-    return this.#add({ pattern: checkPattern(pattern), batch: { handler: checkFunction(pattern, handler), settings } })
+    const settings = {
+      size: whole(options.size ?? 100, 'size'),
+      wait: milliseconds(options.wait ?? 20, 'wait'),
+    }
+    return this.#add({
+      pattern: checkPattern(pattern),
+      batch: { handler: checkFunction(pattern, handler), settings },
+    })
   }
 
   #add(entry: HandlerEntry): this {
     this.#check('on')
     if (this.handlers.some(({ pattern }) => pattern === entry.pattern)) {
-      throw new MillraceError('HANDLER_EXISTS', `The queue '${this.name}' already has a handler for '${entry.pattern}'`)
+      throw new MillraceError(
+        'HANDLER_EXISTS',
+        `The queue '${this.name}' already has a handler for '${entry.pattern}'`,
+      )
     }
     this.handlers.push(entry)
     return this
   }
 
   #check(call: string): void {
-    if (this.#frozen()) throw new MillraceError('TOO_LATE', `${call}() of the queue '${this.name}' came after start()`)
+    if (this.#frozen())
+      throw new MillraceError('TOO_LATE', `${call}() of the queue '${this.name}' came after start()`)
   }
 }
 

@@ -58,8 +58,13 @@ const shortestLease = 50
 export function settingsOf(options: QueueOptions): QueueSettings {
   const order = options.order ?? 'none'
   const lease = milliseconds(options.lease ?? 30_000, 'lease')
-  if (lease < shortestLease) throw new MillraceError('INVALID_OPTION', `Expected \`lease\` to be at least ${shortestLease} ms, got ${lease}`)
-  if (order !== 'none' && order.by !== 'key') throw new MillraceError('INVALID_OPTION', "Expected `order` to be 'none' or { by: 'key' }")
+  if (lease < shortestLease)
+    throw new MillraceError(
+      'INVALID_OPTION',
+      `Expected \`lease\` to be at least ${shortestLease} ms, got ${lease}`,
+    )
+  if (order !== 'none' && order.by !== 'key')
+    throw new MillraceError('INVALID_OPTION', "Expected `order` to be 'none' or { by: 'key' }")
   for (const pattern of options.types ?? []) checkPattern(pattern)
   for (const topic of options.topics ?? []) checkName(topic, 'topic')
   return {
@@ -83,17 +88,26 @@ export function settingsOf(options: QueueOptions): QueueSettings {
 
 export function whole(value: number, name: string): number {
   if (Number.isInteger(value) && value >= 1) return value
-  throw new MillraceError('INVALID_OPTION', `Expected \`${name}\` to be a whole number of at least 1, got ${String(value)}`)
+  throw new MillraceError(
+    'INVALID_OPTION',
+    `Expected \`${name}\` to be a whole number of at least 1, got ${String(value)}`,
+  )
 }
 
 /** What a queue asks of its transport. @throws MillraceError QUEUE_EMPTY, TOPIC_AMBIGUOUS */
-export function specOf(name: string, settings: QueueSettings, patterns: readonly string[], catalog: CatalogRuntime | undefined): QueueSpec {
+export function specOf(
+  name: string,
+  settings: QueueSettings,
+  patterns: readonly string[],
+  catalog: CatalogRuntime | undefined,
+): QueueSpec {
   const types = settings.types ?? (settings.topics === undefined ? patterns : ['*'])
   const subscriptions: Subscription[] = []
   for (const pattern of types) {
     for (const topic of settings.topics ?? topicsOf(pattern, catalog)) subscriptions.push({ topic, pattern })
   }
-  if (subscriptions.length === 0) throw new MillraceError('QUEUE_EMPTY', `The queue '${name}' would subscribe to nothing`)
+  if (subscriptions.length === 0)
+    throw new MillraceError('QUEUE_EMPTY', `The queue '${name}' would subscribe to nothing`)
   return { name, subscriptions, from: settings.from, order: settings.order }
 }
 
@@ -110,12 +124,21 @@ function topicsOf(pattern: string, catalog: CatalogRuntime | undefined): readonl
 /** @throws MillraceError UNSUPPORTED, TRANSACTION_UNSUPPORTED */
 export function checkAgainst(name: string, settings: QueueSettings, { features, system }: Transport): void {
   if (settings.order && features.order === 'none') {
-    throw new MillraceError('UNSUPPORTED', `The queue '${name}' wants order by key, which ${system} cannot keep`)
+    throw new MillraceError(
+      'UNSUPPORTED',
+      `The queue '${name}' wants order by key, which ${system} cannot keep`,
+    )
   }
   if (settings.onRetry !== undefined && !features.onRetry.includes(settings.onRetry)) {
-    throw new MillraceError('UNSUPPORTED', `The queue '${name}' wants onRetry '${settings.onRetry}'; ${system} has ${features.onRetry.join(', ')}`)
+    throw new MillraceError(
+      'UNSUPPORTED',
+      `The queue '${name}' wants onRetry '${settings.onRetry}'; ${system} has ${features.onRetry.join(', ')}`,
+    )
   }
   if (settings.transactional && !features.transactions) {
-    throw new MillraceError('TRANSACTION_UNSUPPORTED', `The queue '${name}' is transactional, which ${system} cannot be`)
+    throw new MillraceError(
+      'TRANSACTION_UNSUPPORTED',
+      `The queue '${name}' is transactional, which ${system} cannot be`,
+    )
   }
 }

@@ -38,7 +38,11 @@ export class QueueRuntime {
   constructor(
     definition: QueueDefinition,
     appMiddlewares: readonly Middleware[],
-    parts: { readonly catalog: CatalogRuntime | undefined; readonly publisher: EventSender; readonly clock: Clock },
+    parts: {
+      readonly catalog: CatalogRuntime | undefined
+      readonly publisher: EventSender
+      readonly clock: Clock
+    },
   ) {
     this.name = definition.name
     this.settings = definition.settings
@@ -49,7 +53,8 @@ export class QueueRuntime {
     let largest = 0
     for (const { pattern, handler, batch } of definition.handlers) {
       largest = Math.max(largest, batch?.settings.size ?? 0)
-      const inner: Handler = handler ?? new Batcher(batch.handler, batch.settings, this.slots, parts.clock).join
+      const inner: Handler =
+        handler ?? new Batcher(batch.handler, batch.settings, this.slots, parts.clock).join
       this.#router.add(pattern, { run: compose(middlewares, inner), batch: batch !== undefined }, this.name)
     }
     this.largestBatch = largest
@@ -91,7 +96,10 @@ export class QueueRuntime {
 
   #unhandled(event: MillraceEvent): void {
     if (this.settings.unhandled === 'skip') return
-    const error = new MillraceError('NO_HANDLER', `This process has no handler for '${event.type}' in the queue '${this.name}'`)
+    const error = new MillraceError(
+      'NO_HANDLER',
+      `This process has no handler for '${event.type}' in the queue '${this.name}'`,
+    )
     throw this.settings.unhandled === 'dead-letter' ? fatal(error) : error
   }
 }

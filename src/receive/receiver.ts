@@ -68,7 +68,8 @@ export class EventReceiver implements Receiver {
   use(middleware: Middleware): void {
     if (this.#frozen) throw new MillraceError('TOO_LATE', 'use() of the app came after start()')
     for (const { name, handlers } of this.#definitions.values()) {
-      if (handlers.length > 0) throw new MillraceError('TOO_LATE', `use() of the app came after on() of the queue '${name}'`)
+      if (handlers.length > 0)
+        throw new MillraceError('TOO_LATE', `use() of the app came after on() of the queue '${name}'`)
     }
     this.#middlewares.push(middleware)
   }
@@ -106,15 +107,25 @@ export class EventReceiver implements Receiver {
 
   /** What the queues described so far ask of the transport. A queue that has no handler yet is left out. */
   specs(): readonly QueueSpec[] {
-    const described = [...this.#definitions.values()].filter(({ handlers, settings }) => handlers.length > 0 || settings.types || settings.topics)
-    return described.map(({ name, settings, handlers }) => specOf(name, settings, handlers.map((entry) => entry.pattern), this.#parts.catalog))
+    const described = [...this.#definitions.values()].filter(
+      ({ handlers, settings }) => handlers.length > 0 || settings.types || settings.topics,
+    )
+    return described.map(({ name, settings, handlers }) =>
+      specOf(
+        name,
+        settings,
+        handlers.map((entry) => entry.pattern),
+        this.#parts.catalog,
+      ),
+    )
   }
 
   async start(options: { signal?: AbortSignal } = {}): Promise<void> {
     if (this.#starting !== undefined) throw new MillraceError('ALREADY_STARTED', 'start() was called twice')
     if (this.#stopping !== undefined) throw new MillraceError('STOPPED', 'The app was stopped')
     const { signal } = options
-    if (signal?.aborted) throw new MillraceError('STOPPED', 'The signal was aborted before the start', { cause: signal.reason })
+    if (signal?.aborted)
+      throw new MillraceError('STOPPED', 'The signal was aborted before the start', { cause: signal.reason })
     this.#starting = this.#start()
     try {
       await this.#starting
@@ -123,7 +134,9 @@ export class EventReceiver implements Receiver {
       throw error
     }
     const stop = (): void => {
-      this.stop().catch((cause: unknown) => this.#reporter.notice({ code: 'STOPPED', message: 'The stop failed', cause }, 'error'))
+      this.stop().catch((cause: unknown) =>
+        this.#reporter.notice({ code: 'STOPPED', message: 'The stop failed', cause }, 'error'),
+      )
     }
     if (signal?.aborted) stop()
     else signal?.addEventListener('abort', stop, { once: true })
@@ -169,7 +182,9 @@ export class EventReceiver implements Receiver {
   async #stopAll(timeout: number): Promise<void> {
     const deadline = systemClock.monotonic() + timeout
     try {
-      const results = await Promise.allSettled([...this.#subscriptions.values()].map((subscription) => subscription.stop(deadline)))
+      const results = await Promise.allSettled(
+        [...this.#subscriptions.values()].map((subscription) => subscription.stop(deadline)),
+      )
       for (const result of results) if (result.status === 'rejected') throw result.reason
     } finally {
       this.#subscriptions.clear()
@@ -195,7 +210,10 @@ export class EventReceiver implements Receiver {
     const { catalog, publisher, clock } = this.#parts
     const runtimes = new Map<string, QueueRuntime>()
     for (const definition of this.#definitions.values()) {
-      runtimes.set(definition.name, new QueueRuntime(definition, this.#middlewares, { catalog, publisher, clock }))
+      runtimes.set(
+        definition.name,
+        new QueueRuntime(definition, this.#middlewares, { catalog, publisher, clock }),
+      )
     }
     this.#runtimes = runtimes
     return runtimes
@@ -204,14 +222,20 @@ export class EventReceiver implements Receiver {
   #definition(queue: string): QueueDefinition {
     const definition = this.#definitions.get(queue)
     if (definition !== undefined) return definition
-    throw new MillraceError('UNKNOWN_QUEUE', `This app has no queue '${queue}'. It has: ${this.queueNames().join(', ') || 'none'}`)
+    throw new MillraceError(
+      'UNKNOWN_QUEUE',
+      `This app has no queue '${queue}'. It has: ${this.queueNames().join(', ') || 'none'}`,
+    )
   }
 
   #subscription(queue: string): Subscription {
     this.#definition(queue)
     const subscription = this.#subscriptions.get(queue)
     if (subscription !== undefined) return subscription
-    throw new MillraceError('STOPPED', `The queue '${queue}' is not consuming: the app has not started, or was stopped`)
+    throw new MillraceError(
+      'STOPPED',
+      `The queue '${queue}' is not consuming: the app has not started, or was stopped`,
+    )
   }
 
   [Symbol.asyncDispose](): Promise<void> {

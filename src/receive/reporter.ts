@@ -27,7 +27,11 @@ export class Reporter {
   }
 
   failed(about: About, attempt: number, delay: number, error: Error): void {
-    this.#line('warn', about, `attempt ${attempt} failed: ${summary(error)}; next try ${delay < 1 ? 'now' : `in ${readable(delay)}`}`)
+    this.#line(
+      'warn',
+      about,
+      `attempt ${attempt} failed: ${summary(error)}; next try ${delay < 1 ? 'now' : `in ${readable(delay)}`}`,
+    )
   }
 
   dead(about: About, attempts: number, error: Error): void {
@@ -50,7 +54,10 @@ export class Reporter {
   /** Something about a queue or a transport, not about one event. */
   notice(notice: Notice, level: 'info' | 'warn' | 'error' = 'warn'): void {
     const cause = notice.cause instanceof Error ? `: ${oneLine(notice.cause.message)}` : ''
-    this.#write(level, `millrace ${notice.queue === undefined ? '' : `${notice.queue}: `}${notice.message}${cause} [${notice.code}]`)
+    this.#write(
+      level,
+      `millrace ${notice.queue === undefined ? '' : `${notice.queue}: `}${notice.message}${cause} [${notice.code}]`,
+    )
   }
 
   #line(level: 'warn' | 'error', { queue, type, id }: About, text: string): void {
@@ -68,7 +75,10 @@ export class Reporter {
 
 function summary(error: Error): string {
   const code = isMillraceError(error) ? error.code : (error as { code?: unknown }).code
-  return oneLine(error.message === '' ? error.name : error.message) + (typeof code === 'string' ? ` [${code}]` : '')
+  return (
+    oneLine(error.message === '' ? error.name : error.message) +
+    (typeof code === 'string' ? ` [${code}]` : '')
+  )
 }
 
 function oneLine(text: string): string {

@@ -33,7 +33,9 @@ export class Router<T> {
   find(type: string): T | undefined {
     const found = this.#found.get(type)
     if (found !== undefined || this.#found.has(type)) return found
-    const fitting = this.patterns.filter((pattern) => matches(pattern, type)).toSorted((a, b) => specificity(b) - specificity(a))
+    const fitting = this.patterns
+      .filter((pattern) => matches(pattern, type))
+      .toSorted((a, b) => specificity(b) - specificity(a))
     const target = fitting[0] === undefined ? undefined : this.#targets.get(fitting[0])
     if (this.#found.size >= remembered) this.#found.clear()
     this.#found.set(type, target)

@@ -39,7 +39,10 @@ export type Pattern<M extends EventMap> = Names<M> | Prefix<Names<M>> | '*'
 
 /** Publishes events, or one event from its type and data. Resolved means taken, as safe as `transport.features.durable` says. */
 export interface Publish<M extends EventMap = EventMap, Tx = unknown> {
-  (events: Publishable<M> | readonly Publishable<M>[], options?: Pick<PublishOptions<Tx>, 'transaction' | 'signal'>): Promise<void>
+  (
+    events: Publishable<M> | readonly Publishable<M>[],
+    options?: Pick<PublishOptions<Tx>, 'transaction' | 'signal'>,
+  ): Promise<void>
   // Last, because the compiler shows the errors of the last overload.
   <K extends Names<M>>(type: K, data: M[K]['in'], options?: PublishOptions<Tx>): Promise<void>
 }
@@ -80,7 +83,11 @@ export type Handed<E, A> = Promise<Passed<E, A> | undefined | void>
 export type Handler<E = MillraceEvent, C = Context> = (event: E, ctx: C) => unknown
 
 /** Around a handler. Must await or return `next()`. */
-export type Middleware<E = MillraceEvent, C = Context, E2 = E, A = {}> = (event: E, ctx: C, next: Next<E>) => Handed<E2, A>
+export type Middleware<E = MillraceEvent, C = Context, E2 = E, A = {}> = (
+  event: E,
+  ctx: C,
+  next: Next<E>,
+) => Handed<E2, A>
 
 export type Merge<C, A> = [keyof A] extends [never] ? C : Omit<C, keyof A> & A
 

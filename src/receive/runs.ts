@@ -1,0 +1,208 @@
+import type { Clock } from '../clock/clock.ts'
+import { addFailure, deadLetterRecord } from '../contract/dead-letter.ts'
+import type { Settlement } from '../contract/transport.ts'
+import { MillraceError } from '../errors/millrace-error.ts'
+import { Deadlines } from './deadlines.ts'
+import { aboutOf, type Held } from './held.ts'
+import { Lanes } from './lanes.ts'
+import type { LoneGate } from './lone-gate.ts'
+import { verdictOn, type Verdict } from './outcome.ts'
+import type { QueueRuntime } from './queue-runtime.ts'
+import type { Reporter } from './reporter.ts'
+
+export interface RunsParts {
+  readonly runtime: QueueRuntime
+  readonly clock: Clock
+  readonly gate: LoneGate
+  readonly reporter: Reporter
+  /** Whether a retry holds its key back. */
+  readonly parks: boolean
+  /** What is to become of the event; it is told to the system later. */
+  decide(held: Held, settlement: Settlement): void
+  /** There is nothing to tell the system: the event is no longer ours. */
+  forget(held: Held): void
+  renewLeases(): void
+}
+
+/** The handlers of one queue in this process: which may start, which run, and what becomes of their events. */
+export class Runs {
+  readonly #parts: RunsParts
+  readonly #lanes: Lanes
+  readonly #running: Deadlines
+  #pumping = false
+  #stopping = false
+
+  constructor(parts: RunsParts) {
+    this.#parts = parts
+    this.#lanes = new Lanes(parts.runtime.settings.order)
+    this.#running = new Deadlines(parts.clock, (held) => this.#expired(held))
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  /** Lets an event wait for its turn, or gives it back if its key was parked meanwhile. */
+  add(held: Held): void {
+    if (!this.#lanes.add(held)) this.#release(held)
+  }
+
+  /** Starts an event that is to run alone, whatever else waits. */
+  startLone(held: Held): void {
+    this.#start(held)
+  }
+
+  /** The system holds the key back itself now. */
+  unpark(held: Held): void {
+    this.#lanes.unpark(held)
+  }
+
+  /** Gives back everything that has not started. */
+  giveBackWaiting(): void {
+    for (const held of this.#lanes.drain()) if (held.state === 'waiting') this.#release(held)
+  }
+
+  /** Makes it a dead letter. */
+  bury(held: Held, error: Error, attempts: number): void {
+    const now = this.#parts.clock.now()
+    const record = deadLetterRecord(error, attempts, now, addFailure(held.received.trail, now, error.message))
+    this.#parts.reporter.dead(aboutOf(held), attempts, error)
+    this.#parts.decide(held, { of: held.received, as: 'dead', record })
+  }
+
+  /** Starts nothing more. What is aborted from now on is given back, not counted as failed. */
+  stop(): void {
+    this.#stopping = true
+    this.giveBackWaiting()
+  }
+
+  abortAll(reason: Error): void {
+    for (const held of this.#running.values()) held.abort(reason)
+  }
+
+  /** Ends the watch over time; gives the events whose handlers still run. */
+  close(): readonly Held[] {
+    this.#running.close()
+    return [...this.#running.values()]
+  }
+
+  /** Starts what may start now. */
+  pump(): void {
+    if (this.#pumping) return
+    this.#pumping = true
+    for (
+      let held = this.#lanes.peek();
+      held !== undefined && this.#parts.gate.open && !this.#stopping;
+      held = this.#lanes.peek()
+    ) {
+      if (held.state === 'over') this.#lanes.leave(this.#lanes.shift() as Held)
+      else if (this.#parts.clock.monotonic() >= held.leaseEnd) {
+        // Renewals came too late, so somebody else may have it by now: ask before starting.
+        this.#parts.renewLeases()
+        break
+      } else if (this.#roomFor(held)) this.#start(this.#lanes.shift() as Held)
+      else break
+    }
+    this.#pumping = false
+  }
+
+  /** A batch takes its slot as a whole, when it is full. */
+  #roomFor(held: Held): boolean {
+    if (held.route?.batch === true) return true
+    held.slot = this.#parts.runtime.slots.tryTake()
+    return held.slot
+  }
+
+  #start(held: Held): void {
+    const { runtime, clock, gate } = this.#parts
+    held.state = 'running'
+    held.deadline = clock.monotonic() + runtime.settings.maxHandling
+    gate.enter()
+    this.#running.add(held)
+    let result: unknown
+    try {
+      result = runtime.handle(held, held.route)
+    } catch (error) {
+      return this.#failed(held, error)
+    }
+    if (!isThenable(result)) return this.#handled(held)
+    result.then(
+      () => this.#handled(held),
+      (error: unknown) => this.#failed(held, error),
+    )
+  }
+
+  /** Gives false if the run was over before, by `maxHandling`. */
+  #ended(held: Held): boolean {
+    if (!this.#running.remove(held)) return false
+    if (held.slot) this.#parts.runtime.slots.giveBack()
+    this.#parts.gate.exit()
+    return true
+  }
+
+  #handled(held: Held): void {
+    if (held.timedOut) return this.#failed(held, undefined)
+    if (!this.#ended(held)) return
+    this.#parts.decide(held, { of: held.received, as: 'ack' })
+    this.#lanes.leave(held)
+    this.pump()
+  }
+
+  #failed(held: Held, thrown: unknown): void {
+    if (!this.#ended(held)) return
+    if (held.lost) {
+      this.#parts.forget(held)
+      this.#lanes.leave(held)
+    } else if (this.#stopping && held.aborted && !held.timedOut) {
+      this.#release(held)
+      this.#lanes.leave(held)
+    } else {
+      this.#judge(held, held.timedOut ? timeoutError(this.#parts.runtime.settings.maxHandling) : thrown)
+    }
+    this.pump()
+  }
+
+  #judge(held: Held, thrown: unknown): void {
+    const { received } = held
+    const verdict = verdictOn(thrown, received.attempt, this.#parts.runtime.settings.retry)
+    if (verdict.as === 'dead') {
+      this.bury(held, verdict.error, received.attempt)
+      return this.#lanes.leave(held)
+    }
+    const park = this.#parts.parks && received.key !== undefined
+    this.#parts.decide(held, { ...this.#again(held, verdict), ...(park && { park }) })
+    if (park) for (const behind of this.#lanes.park(held)) this.#release(behind)
+    else this.#lanes.leave(held)
+  }
+
+  #again(held: Held, { as, delay, error }: Verdict): Settlement {
+    const { received } = held
+    if (as === 'release') return { of: received, as: 'release', delay }
+    this.#parts.reporter.failed(aboutOf(held), received.attempt, delay, error)
+    const trail = addFailure(received.trail, this.#parts.clock.now(), error.message)
+    return { of: received, as: 'retry', delay, trail }
+  }
+
+  #release(held: Held): void {
+    this.#parts.decide(held, { of: held.received, as: 'release' })
+  }
+
+  #expired(held: Held): void {
+    const { clock, runtime } = this.#parts
+    if (held.timedOut) return this.#failed(held, undefined)
+    held.timedOut = true
+    held.abort(timeoutError(runtime.settings.maxHandling))
+    // It may still end by itself; but the failure must be written while the lease is ours.
+    held.deadline = Math.max(clock.monotonic(), held.leaseEnd - runtime.settings.lease / 5)
+  }
+}
+
+function timeoutError(maxHandling: number): MillraceError {
+  return new MillraceError('HANDLING_TIMEOUT', `The handler ran longer than maxHandling (${maxHandling} ms)`)
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  )
+}
