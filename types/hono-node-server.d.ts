@@ -1,15 +1,18 @@
 // The part of @hono/node-server that millrace uses. Its own declarations lead to hono's, which need the DOM
 // library: a DOM `Event` in scope is what we will not have, and `skipLibCheck` would hide our own mistakes too.
-import type { Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 
-export interface Options {
-  readonly fetch: (request: Request) => Promise<Response> | Response
-  readonly port?: number
+export interface ListenerOptions {
+  /** Taken for the URL where a request has no Host header. */
   readonly hostname?: string
+  /** Default true: puts its own Request and Response in place of the global ones. */
   readonly overrideGlobalObjects?: boolean
-  readonly autoCleanupIncoming?: boolean
+  /** Makes the answer when `fetch` fails, or when a request (RequestError) cannot be handed to it. */
+  readonly errorHandler?: (error: unknown) => Promise<Response> | Response
 }
 
-/** Starts to listen; an error such as a port in use is an `error` event of the server. */
-export function serve(options: Options, listening?: (address: AddressInfo) => void): Server
+/** What `createServer` of node:http takes. A client that goes away aborts the request's signal. */
+export function getRequestListener(
+  fetch: (request: Request) => Promise<Response> | Response,
+  options?: ListenerOptions,
+): (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>
