@@ -240,7 +240,6 @@ export class Subscription implements Holder, LoneClaimer, SettlerEvents {
     } else this.#runs.add(held)
   }
 
-  /** Starts what may start now. */
   pump(): void {
     this.#runs.pump()
     this.#tickSoon()
