@@ -3,6 +3,7 @@ import { data } from './data.ts'
 import { deadLetters } from './dead-letters.ts'
 import { declaring } from './declaring.ts'
 import { delaying } from './delaying.ts'
+import { handling } from './handling.ts'
 import { Bench, type Case, type TransportUnderTest } from './harness.ts'
 import { leases } from './leases.ts'
 import { order } from './order.ts'
@@ -20,6 +21,7 @@ export const themes: Readonly<Record<string, readonly Case[]>> = {
   'dead letters': deadLetters,
   data,
   admin,
+  handling,
 }
 
 /** Runs a case on a transport of its own. Rejects if it fails; resolves to the reason if it does not apply. */
