@@ -6,7 +6,7 @@ import { bytesOf, Payload } from './event/payload.ts'
 
 /** An event that will not be tried again unless somebody redrives it, with what went wrong. */
 export interface DeadLetter {
-  /** The event's id; with `~2`, `~3` behind if the queue had such a letter already. */
+  /** The event's id; with `~` and a number behind if the queue had such a letter already. */
   readonly id: string
   readonly queue: string
   /** undefined if its attributes could not be decoded. Reading its `data` may throw DECODE_FAILED. */
@@ -29,7 +29,7 @@ export interface DeadLetter {
 
 /** The dead letters of one queue. */
 export interface DeadLetters {
-  /** In the order in which they died. `after`: go on behind this letter. */
+  /** In the order in which they died. `after`: go on behind this letter. @throws MillraceError DEAD_LETTER_NOT_FOUND */
   list(options?: { limit?: number; after?: string }): AsyncIterable<DeadLetter>
   get(id: string): Promise<DeadLetter | undefined>
   /**
@@ -46,15 +46,22 @@ const pageLength = 100
 export function deadLettersOf(queue: string, transport: () => Promise<Transport>): DeadLetters {
   const page = async (limit: number, after: string | undefined): Promise<readonly StoredDeadLetter[]> =>
     (await transport()).admin.deadLetters(queue, { limit, after })
+  const notFound = (id: string | undefined): MillraceError =>
+    new MillraceError('DEAD_LETTER_NOT_FOUND', `The queue '${queue}' has no dead letter '${id}'`)
+  const cursorOf = async (id: string): Promise<string> => {
+    const letter = await (await transport()).admin.deadLetter(queue, id)
+    if (letter === undefined) throw notFound(id)
+    return letter.cursor
+  }
   return {
     async *list(options = {}) {
       let left = options.limit ?? Number.POSITIVE_INFINITY
-      let after = options.after
+      let after = options.after === undefined ? undefined : await cursorOf(options.after)
       while (left > 0) {
         const letters = await page(Math.min(left, pageLength), after)
         for (const letter of letters) yield letterOf(queue, letter)
         left -= letters.length
-        after = letters.at(-1)?.letter
+        after = letters.at(-1)?.cursor
         if (letters.length < pageLength) return
       }
     },
@@ -69,7 +76,7 @@ export function deadLettersOf(queue: string, transport: () => Promise<Transport>
         throw new MillraceError('INVALID_OPTION', 'Give the one id whose event `replace` replaces')
       const replaced = await (await transport()).admin.redrive(queue, list, encodeEvent(options.replace))
       if (replaced === 1) return 1
-      throw new MillraceError('DEAD_LETTER_NOT_FOUND', `The queue '${queue}' has no dead letter '${list[0]}'`)
+      throw notFound(list[0])
     },
     async purge(ids) {
       return (await transport()).admin.purge(queue, listOf(ids))
@@ -82,10 +89,8 @@ function listOf(ids: string | readonly string[] | undefined): readonly string[] 
 }
 
 /** What users see of a stored letter. */
-export function letterOf(
-  queue: string,
-  { letter, id, type, key, head, data, record }: StoredDeadLetter,
-): DeadLetter {
+export function letterOf(queue: string, stored: Omit<StoredDeadLetter, 'cursor'>): DeadLetter {
+  const { letter, id, type, key, head, data, record } = stored
   const event =
     head === undefined
       ? undefined

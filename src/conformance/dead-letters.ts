@@ -69,10 +69,32 @@ export const deadLetters: readonly Case[] = [
       do {
         const page = await bench.other.admin.deadLetters(queue, { limit: 10, after })
         pages.push(page)
-        after = page.at(-1)?.letter
+        after = page.at(-1)?.cursor
       } while (after !== undefined && pages.length < 10)
       expect(pages.map((page) => page.length)).toEqual([10, 10, 5, 0])
       expect(dataOfAll(pages.flat())).toEqual(numbers(25))
+    },
+  },
+  {
+    name: 'a dead letter is named by its event, a second one of the same event by something of its own',
+    async run(bench) {
+      const queue = await bench.queue()
+      const session = await bench.session(queue)
+      const event = bench.event('placed')
+      for (let i = 0; i < 3; i++) {
+        await bench.publish(i === 0 ? event : { ...event, data: `{"again":${i}}` })
+        await bench.settle(session, {
+          of: await bench.receiveOne(session),
+          as: 'dead',
+          record: recordOf('again'),
+        })
+      }
+      const letters = await lettersOf(bench, queue)
+      expect(letters.map(({ id }) => id)).toEqual([event.id, event.id, event.id])
+      expect(letters[0]?.letter).toBe(event.id)
+      expect(new Set(letters.map(({ letter }) => letter)).size).toBe(3)
+      for (const one of letters)
+        expect(await bench.transport.admin.deadLetter(queue, one.letter)).toEqual(one)
     },
   },
   {
@@ -85,7 +107,7 @@ export const deadLetters: readonly Case[] = [
         queue,
         first.map(({ letter }) => letter),
       )
-      const rest = await bench.transport.admin.deadLetters(queue, { limit: 10, after: first.at(-1)!.letter })
+      const rest = await bench.transport.admin.deadLetters(queue, { limit: 10, after: first.at(-1)!.cursor })
       expect(dataOfAll(rest)).toEqual([3, 4, 5])
     },
   },

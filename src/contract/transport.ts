@@ -178,7 +178,7 @@ export interface Notice {
 export interface TransportAdmin {
   /** Every declared queue, by name. */
   queues(): Promise<readonly QueueCounts[]>
-  /** Dead letters of a queue in the order in which they died; `after` is the letter to go on behind. @throws UNKNOWN_QUEUE */
+  /** Dead letters of a queue in the order in which they died, behind the cursor `after`, which need not exist any more. @throws UNKNOWN_QUEUE */
   deadLetters(
     queue: string,
     page: { readonly limit: number; readonly after?: string | undefined },
@@ -212,8 +212,13 @@ export interface QueueCounts {
 }
 
 export interface StoredDeadLetter {
-  /** Names the letter within its queue: the event's id; if the queue has such a letter already, the id with `~2`, `~3` ... behind. */
+  /**
+   * Names the letter within its queue: the event's id, as log lines show it. If the queue has such a letter already (an
+   * event published twice), the id with `~` and a number behind.
+   */
   readonly letter: string
+  /** Its place in the order of death, for the next page; the system's own text. */
+  readonly cursor: string
   readonly id: string
   readonly type: string
   readonly key: string | undefined

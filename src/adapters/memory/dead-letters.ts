@@ -5,6 +5,7 @@ import { copy, type StoredEvent } from './stored-event.ts'
 
 /** A dead letter as it is kept: the record as JSON. */
 export interface Letter {
+  readonly name: string
   readonly event: StoredEvent
   readonly record: string
 }
@@ -12,6 +13,7 @@ export interface Letter {
 /** The dead letters of a queue in the order in which they died. */
 export class DeadLetters {
   readonly #letters = new Map<number, Letter>()
+  readonly #numbers = new Map<string, number>()
   #last = 0
 
   get size(): number {
@@ -19,10 +21,13 @@ export class DeadLetters {
   }
 
   add(event: StoredEvent, record: DeadLetterRecord): void {
-    this.#letters.set(++this.#last, { event, record: JSON.stringify(record) })
+    const number = ++this.#last
+    const name = this.#numbers.has(event.id) ? `${event.id}~${number}` : event.id
+    this.#letters.set(number, { name, event, record: JSON.stringify(record) })
+    this.#numbers.set(name, number)
   }
 
-  /** Names are numbers that ascend, so that a page can begin behind a letter that is there no more. */
+  /** Cursors are numbers that ascend, so that a page can begin behind a letter that is there no more. */
   page(limit: number, after: string | undefined): readonly StoredDeadLetter[] {
     const behind = after === undefined ? 0 : Number(after)
     const page: StoredDeadLetter[] = []
@@ -34,27 +39,28 @@ export class DeadLetters {
   }
 
   get(name: string): StoredDeadLetter | undefined {
-    const letter = this.#letters.get(Number(name))
-    return letter === undefined ? undefined : shown(Number(name), letter)
+    const number = this.#numbers.get(name)
+    return number === undefined ? undefined : shown(number, this.#letters.get(number) as Letter)
   }
 
   /** Takes letters out; no list: all. Names of letters that do not exist are passed over. */
   take(names: readonly string[] | undefined): readonly Letter[] {
-    const numbers = names === undefined ? [...this.#letters.keys()] : names.map(Number)
     const taken: Letter[] = []
-    for (const number of numbers) {
-      const letter = this.#letters.get(number)
-      if (letter === undefined) continue
+    for (const name of names ?? [...this.#numbers.keys()]) {
+      const number = this.#numbers.get(name)
+      if (number === undefined) continue
+      taken.push(this.#letters.get(number) as Letter)
       this.#letters.delete(number)
-      taken.push(letter)
+      this.#numbers.delete(name)
     }
     return taken
   }
 }
 
-function shown(number: number, { event, record }: Letter): StoredDeadLetter {
+function shown(number: number, { name, event, record }: Letter): StoredDeadLetter {
   return {
-    letter: String(number),
+    letter: name,
+    cursor: String(number),
     id: event.id,
     type: event.type,
     key: event.key,

@@ -9,6 +9,7 @@ import type { EventFile } from './event-file.ts'
 
 interface LetterRow {
   readonly letter: number
+  readonly name: string
   readonly id: string
   readonly type: string
   readonly key: string | null
@@ -20,9 +21,9 @@ interface LetterRow {
 /** How many letters one transaction moves or deletes, so that many do not hold up the other processes. */
 const batch = 500
 
-const columns = 'letter, id, type, key, head, data, record'
+const columns = 'letter, name, id, type, key, head, data, record'
 const page = `SELECT ${columns} FROM dead WHERE queue = ? AND letter > ? ORDER BY letter LIMIT ?`
-const one = `SELECT ${columns} FROM dead WHERE queue = ? AND letter = ?`
+const one = `SELECT ${columns} FROM dead WHERE queue = ? AND name = ?`
 const next = 'SELECT letter FROM dead WHERE queue = ? AND letter > ? AND letter <= ? ORDER BY letter LIMIT ?'
 const last = 'SELECT max(letter) AS letter FROM dead WHERE queue = ?'
 /** At attempt 1 again, as the latest of its queue; the history goes with it. */
@@ -36,7 +37,7 @@ const replaceEvent =
 const postpone = 'UPDATE messages SET due = ? WHERE seq = last_insert_rowid() AND ? > ?'
 const remove = 'DELETE FROM dead WHERE queue = ? AND letter = ?'
 
-/** The dead letters of all queues, oldest first; a letter is named by its row. */
+/** The dead letters of all queues, oldest first. */
 export class DeadLetters {
   readonly #file: EventFile
 
@@ -48,15 +49,14 @@ export class DeadLetters {
     const { database, subscriptions } = this.#file
     return database.read(() => {
       const id = subscriptions.queue(queue)
-      const behind = after === undefined ? 0 : letterNumber(after)
-      return database.all<LetterRow>(page, id, behind, limit).map(storedLetter)
+      return database.all<LetterRow>(page, id, Number(after ?? 0), limit).map(storedLetter)
     })
   }
 
   get(queue: string, letter: string): Promise<StoredDeadLetter | undefined> {
     const { database, subscriptions } = this.#file
     return database.read(() => {
-      const row = database.get<LetterRow>(one, subscriptions.queue(queue), letterNumber(letter))
+      const row = database.get<LetterRow>(one, subscriptions.queue(queue), letter)
       return row === undefined ? undefined : storedLetter(row)
     })
   }
@@ -103,7 +103,13 @@ export class DeadLetters {
     let count = 0
     if (letters !== undefined) {
       for (let i = 0; i < letters.length; i += batch) {
-        count += await database.write(() => moveAll(letters.slice(i, i + batch).map(letterNumber)))
+        count += await database.write(() =>
+          moveAll(
+            letters
+              .slice(i, i + batch)
+              .flatMap((name) => database.get<LetterRow>(one, id, name)?.letter ?? []),
+          ),
+        )
       }
       return count
     }
@@ -120,14 +126,10 @@ export class DeadLetters {
   }
 }
 
-/** A name that is no number is no letter; the first letter is 1. */
-function letterNumber(letter: string): number {
-  return /^\d{1,15}$/.test(letter) ? Number(letter) : 0
-}
-
-function storedLetter({ letter, id, type, key, head, data, record }: LetterRow): StoredDeadLetter {
+function storedLetter({ letter, name, id, type, key, head, data, record }: LetterRow): StoredDeadLetter {
   return {
-    letter: String(letter),
+    letter: name,
+    cursor: String(letter),
     id,
     type,
     key: key ?? undefined,

@@ -56,11 +56,12 @@ const tables = `
 
   CREATE TABLE dead (
     letter INTEGER PRIMARY KEY AUTOINCREMENT,
-    queue INTEGER NOT NULL,
+    queue INTEGER NOT NULL, name TEXT NOT NULL,
     id TEXT NOT NULL, type TEXT NOT NULL, key TEXT,
     head TEXT NOT NULL, data ANY NOT NULL, record TEXT NOT NULL
   ) STRICT;
   CREATE INDEX dead_queue ON dead (queue);
+  CREATE UNIQUE INDEX dead_name ON dead (queue, name);
 
   CREATE TABLE unrouted (
     seq INTEGER PRIMARY KEY,

@@ -14,9 +14,12 @@ const isThere = 'SELECT 1 FROM messages WHERE seq = ? AND id = ?'
 const giveBack = 'UPDATE messages SET due = ?, parked = max(parked, ?) WHERE seq = ?'
 const giveBackFailed =
   'UPDATE messages SET failures = failures + 1, due = ?, parked = ?, trail = ? WHERE seq = ?'
+/** A letter is named by its event; a second one of the same event by the number it will have, too. */
 const bury = `
-  INSERT INTO dead (queue, id, type, key, head, data, record)
-  SELECT queue, id, type, key, head, data, ? FROM messages WHERE seq = ?`
+  INSERT INTO dead (queue, name, id, type, key, head, data, record)
+  SELECT queue, CASE WHEN EXISTS (SELECT 1 FROM dead d WHERE d.queue = m.queue AND d.name = m.id)
+    THEN m.id || '~' || ((SELECT max(letter) FROM dead) + 1) ELSE m.id END,
+    id, type, key, head, data, ? FROM messages m WHERE seq = ?`
 const deleteMessage = 'DELETE FROM messages WHERE seq = ?'
 const release = 'DELETE FROM held WHERE seq = ?'
 
