@@ -113,7 +113,10 @@ export const errorCodes = {
     remedy: 'Choose another option or another transport; docs/transports says which can.',
   },
   // handling
-  HANDLER_FAILED: { summary: 'The handler threw something that is not an Error.', remedy: 'Throw an Error.' },
+  HANDLER_FAILED: {
+    summary: 'A handler failed (over HTTP: nothing more is told), or threw something that is not an Error.',
+    remedy: 'Look at the log of the receiver; throw an Error.',
+  },
   NO_HANDLER: {
     summary: 'The queue got an event that this process has no handler for.',
     remedy: 'Deploy the handler, or choose `unhandled: "skip"` or `"dead-letter"` for the queue.',
@@ -200,6 +203,15 @@ export const errorCodes = {
   DEAD_LETTER_UNREAD: {
     summary: 'A test ended with a dead letter that it never looked at.',
     remedy: 'Look at it with `t.dead(queue)`, or repair the handler.',
+  },
+  // testing
+  TEST_NOT_IDLE: {
+    summary: 'A test waited for an app to come to rest, and for seconds nothing happened while a handler or a publish was under way.',
+    remedy: 'Let the handler that the message names end, or give `testing(app, { timeout })` more time.',
+  },
+  TEST_NOT_DRAINED: {
+    summary: 'A test let the clock run, and after 10,000 steps events were still retried, deferred or delayed.',
+    remedy: 'End the loop that the message names: limit the attempts, or do not publish or defer for ever.',
   },
   // http
   HTTP_METHOD: { summary: 'The ingress takes POST only.', remedy: 'Send a POST request.' },
