@@ -33,8 +33,9 @@ export function isMillraceError(error: unknown, code?: string): error is Millrac
 
 /** The message of anything that was thrown: `throw 'text'` and `throw undefined` happen. */
 export function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message
   try {
+    // Some libraries put objects there.
+    if (error instanceof Error) return String(error.message)
     return String(error)
   } catch {
     return 'a value that cannot be shown'

@@ -70,7 +70,7 @@ export interface CatalogRuntime {
  * The catalog of an app. Schemas are of any library with Standard Schema (zod, valibot, arktype), or `unchecked<T>()`.
  * Publishing validates and sends the schema's input as it is; handlers get its output.
  * @example const events = defineEvents({ 'order.placed': z.object({ orderId: z.string(), total: z.number() }) })
- * @throws MillraceError INVALID_EVENT, INVALID_NAME, TOPIC_AMBIGUOUS
+ * @throws MillraceError INVALID_EVENT, INVALID_NAME, INVALID_OPTION, TOPIC_AMBIGUOUS
  */
 export function defineEvents<const S extends Schemas>(
   schemas: S & CheckJson<S>,
@@ -100,7 +100,11 @@ class SchemaCatalog implements CatalogRuntime {
     this.#schemas = new Map(Object.entries(schemas))
     this.types = [...this.#schemas.keys()]
     this.#topic = topic
-    for (const type of this.types) this.#topics.set(checkType(type), checkName(topic(type), 'topic'))
+    for (const [type, schema] of this.#schemas) {
+      this.#topics.set(checkType(type), checkName(topic(type), 'topic'))
+      if (typeof schema?.['~standard']?.validate !== 'function')
+        throw new MillraceError('INVALID_OPTION', `The schema of '${type}' has no Standard Schema`)
+    }
   }
 
   topicOf(type: string): string {
@@ -153,7 +157,8 @@ function outputOf(type: string, result: StandardSchemaV1.Result<unknown>): unkno
 export function applySchema(catalog: CatalogRuntime, event: EventRecord): void | Promise<void> {
   const payload = event[payloadOf]
   const again = (): unknown => catalog.parse(event.type, payload.fresh())
-  const output = catalog.parse(event.type, payload.value)
+  // Not payload.value: the event may have come before, and then holds the output of that time.
+  const output = catalog.parse(event.type, payload.fresh())
   if (output instanceof Promise) return output.then((value) => payload.replace(value, undefined))
   payload.replace(output, again)
 }

@@ -134,12 +134,12 @@ export class EventRecord implements MillraceEvent {
     const topic =
       options.topic ??
       (type !== this.type && this.topic === defaultTopicOrNone(this.type) ? defaultTopic(type) : this.topic)
-    const changed = 'data' in changes ? Payload.of(data) : this[payloadOf]
+    const changed = 'data' in changes ? Payload.inPlaceOf(this.contentType, data) : this[payloadOf]
     const head: EventHead = { ...headOf(this), ...headFromOptions(type, { ...options, topic }, headOf(this)) }
     return new EventRecord(
       checkText(options.id ?? this.id, 'id'),
       checkType(type),
-      options.key ?? this.key,
+      options.key === undefined ? this.key : checkText(options.key, 'key'),
       head,
       changed,
     )
@@ -147,11 +147,20 @@ export class EventRecord implements MillraceEvent {
 
   [Symbol.for('nodejs.util.inspect.custom')](
     _depth: number,
-    _options: unknown,
+    options: unknown,
     inspect: (value: unknown, options: unknown) => string,
   ): string {
-    const { [payloadOf]: _, ...plain } = this
-    return `MillraceEvent ${inspect(plain, _options)}`
+    const names = Object.keys(this) as (keyof this)[]
+    return `MillraceEvent ${inspect(Object.fromEntries(names.map((name) => [name, this.#shown(name)])), options)}`
+  }
+
+  /** An event that cannot be decoded can still be looked at. */
+  #shown(name: keyof this): unknown {
+    try {
+      return this[name]
+    } catch (error) {
+      return error
+    }
   }
 }
 
@@ -266,7 +275,7 @@ const extensionName = /^[a-z0-9]{1,64}$/
 export function checkExtensions(
   extensions: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, ExtensionValue>> {
-  for (const [name, value] of Object.entries(extensions)) {
+  for (const [name, value] of Object.entries(extensions ?? {})) {
     const fits =
       typeof value === 'string' ? value.isWellFormed() : typeof value === 'boolean' || Number.isFinite(value)
     if (extensionName.test(name) && !attributeNames.has(name) && fits) continue

@@ -48,6 +48,11 @@ export function encodeEvent(event: MillraceEvent): Outgoing {
   }
 }
 
+/** The event as the receiving side sees it: nothing of what somebody still does to the original reaches it. */
+export function travelled({ id, type, key, head, data }: Outgoing): EventRecord {
+  return new EventRecord(id, type, key, head, Payload.from(data, head.contentType))
+}
+
 function recordOf(event: MillraceEvent): EventRecord {
   if (typeof event !== 'object' || event === null) {
     throw new MillraceError(
@@ -67,12 +72,12 @@ function recordOf(event: MillraceEvent): EventRecord {
     extensions: event.extensions === undefined ? undefined : checkExtensions(event.extensions),
   }
   const key = event.key === undefined ? undefined : checkText(event.key, 'key')
+  const contentType =
+    event.contentType === undefined ? undefined : checkText(event.contentType, 'contentType')
   // A spread carries the payload along: its bytes are still right if its data is still the same thing.
   const carried = (event as { [payloadOf]?: Payload })[payloadOf]
   const payload =
-    carried !== undefined && carried.value === event.data
-      ? carried
-      : Payload.of(event.data, event.contentType)
+    carried !== undefined && carried.value === event.data ? carried : Payload.of(event.data, contentType)
   return new EventRecord(checkText(event.id, 'id'), checkType(event.type), key, head, payload)
 }
 

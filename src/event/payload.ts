@@ -42,11 +42,17 @@ export function decodeData(raw: Raw, contentType: string | undefined): unknown {
     try {
       return JSON.parse(textOf(raw))
     } catch (cause) {
-      throw new MillraceError('DECODE_FAILED', `The data is not JSON: ${messageOf(cause)}`, { cause })
+      throw new MillraceError('DECODE_FAILED', `The data is not JSON${placeIn(cause)}`, { cause })
     }
   }
   if (contentType !== undefined && mediaType(contentType).startsWith('text/')) return textOf(raw)
   return bytesOf(raw)
+}
+
+/** Where the mistake is, if the engine says so. Its message may also quote the data, which does not belong into logs. */
+function placeIn(error: unknown): string {
+  const place = / at position \d+/.exec(messageOf(error))
+  return place === null ? '' : `:${place[0]}`
 }
 
 /** @throws MillraceError DATA_NOT_JSON */
@@ -72,8 +78,9 @@ export class Payload {
   readonly contentType: string | undefined
   readonly #raw: Raw | undefined
   #value: unknown
-  #decode: (() => unknown) | undefined
   #decoded: boolean
+  /** What `shownAs` said of the value before anybody could write into it. None: what it says of the raw data decoded anew. */
+  #before: (() => string | undefined) | undefined
 
   private constructor(raw: Raw | undefined, contentType: string | undefined, value: unknown) {
     this.#raw = raw
@@ -86,6 +93,13 @@ export class Payload {
   static of(value: unknown, contentType?: string): Payload {
     const type = contentType ?? (value instanceof Uint8Array ? 'application/octet-stream' : undefined)
     return new Payload(undefined, type, value)
+  }
+
+  /** What takes the place of data of this content type. The type stays if it fits the new data too. */
+  static inPlaceOf(contentType: string | undefined, value: unknown): Payload {
+    const text = contentType !== undefined && mediaType(contentType).startsWith('text/')
+    const fits = value instanceof Uint8Array || (text && typeof value === 'string')
+    return Payload.of(value, fits !== isJson(contentType) ? contentType : undefined)
   }
 
   /** What travelled. */
@@ -110,20 +124,36 @@ export class Payload {
   replace(value: unknown, again: (() => unknown) | undefined): void {
     this.#value = value
     this.#decoded = true
-    this.#decode = again ?? (() => value)
+    const before = again === undefined ? shownAs(value) : undefined
+    this.#before = again === undefined ? () => before : () => shownAs(again())
   }
 
   /** The data as it will travel. */
   encode(): Raw {
-    if (this.#raw === undefined) return encodeData(this.#value, this.contentType)
-    return this.#changed(this.#raw) ? encodeData(this.#value, this.contentType) : this.#raw
+    return this.#raw === undefined || this.#changed(this.#raw)
+      ? encodeData(this.#value, this.contentType)
+      : this.#raw
+  }
+
+  /** What a schema has to check before it travels. */
+  get outgoing(): unknown {
+    return this.#raw === undefined || this.#changed(this.#raw) ? this.#value : this.fresh()
   }
 
   /** Whether somebody wrote into the decoded data. Decoding again costs, but only an event that is published on pays it. */
   #changed(raw: Raw): boolean {
     if (!this.#decoded || typeof this.#value !== 'object' || this.#value === null) return false
     if (this.#value instanceof Uint8Array) return false
-    const fresh = this.#decode === undefined ? decodeData(raw, this.contentType) : this.#decode()
-    return JSON.stringify(fresh) !== JSON.stringify(this.#value)
+    const before = this.#before === undefined ? shownAs(decodeData(raw, this.contentType)) : this.#before()
+    return before !== shownAs(this.#value)
+  }
+}
+
+/** A text that differs where data differs as JSON. Schemas may put more into it: BigInts count, what JSON cannot show does not. */
+function shownAs(value: unknown): string | undefined {
+  try {
+    return JSON.stringify(value, (_name, part: unknown) => (typeof part === 'bigint' ? `${part}n` : part))
+  } catch {
+    return undefined // a cycle, or a toJSON that throws: the same before and after
   }
 }

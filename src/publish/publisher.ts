@@ -47,6 +47,7 @@ export class EventPublisher implements Publisher, EventSender {
   readonly #coalescer: Coalescer | undefined
   readonly #hooks = new Set<{ fn: (failure: DeliveryFailure) => void }>()
   readonly #open = new Set<Promise<unknown>>()
+  #watch: ((events: readonly Outgoing[]) => void) | undefined
   #closed = false
 
   constructor(parts: PublisherParts) {
@@ -81,7 +82,9 @@ export class EventPublisher implements Publisher, EventSender {
 
   send(events: readonly MillraceEvent[], options: SendOptions): Promise<void> {
     if (this.#closed) throw new MillraceError('STOPPED', 'The publisher was closed')
-    const work = this.#deliver(events, events.map(encodeEvent), this.#validate(events), options).catch(
+    const outgoing = events.map(encodeEvent)
+    const work = this.#deliver(events, outgoing, this.#validate(events), options).then(
+      () => this.#watch?.(outgoing),
       (error: unknown) => {
         for (const hook of this.#hooks)
           hook.fn({ events, destination: this.#parts.bridge ?? this.#parts.destination, error })
@@ -128,6 +131,16 @@ export class EventPublisher implements Publisher, EventSender {
       if (result instanceof Promise) pending.push(result)
     }
     return pending
+  }
+
+  /** Calls `fn` with what was taken, as it travels: for a test kit. */
+  watch(fn: (events: readonly Outgoing[]) => void): void {
+    this.#watch = fn
+  }
+
+  /** Whether publishes are under way. */
+  get busy(): boolean {
+    return this.#open.size > 0
   }
 
   async drain(): Promise<void> {

@@ -41,6 +41,11 @@ export class Batcher {
     this.#clock = clock
   }
 
+  /** Events that wait for more to come. */
+  get gathered(): number {
+    return this.#members.length
+  }
+
   readonly join: Handler = (event, ctx) =>
     new Promise<void>((resolve, reject) => {
       const member: Member = { event, ctx, resolve, reject }

@@ -33,6 +33,11 @@ export class LoneGate {
     return this.#claimer === undefined
   }
 
+  /** Handlers under way, those of every queue of this process. */
+  get running(): number {
+    return this.#running
+  }
+
   join(member: LoneClaimer): void {
     this.#members.add(member)
   }
@@ -48,9 +53,9 @@ export class LoneGate {
     if (this.#running === 0) this.#start()
   }
 
-  /** Asks for a lone claim. Asking again while waiting changes nothing. */
+  /** Asks for a lone claim; while one's own is under way, for another one after it. Asking twice is asking once. */
   ask(claimer: LoneClaimer): void {
-    if (this.#claimer === claimer || this.#asking.includes(claimer)) return
+    if (this.#asking.includes(claimer)) return
     this.#asking.push(claimer)
     this.#next()
   }

@@ -7,7 +7,7 @@ import { matches } from '../event/names.ts'
 import { encodeEvent } from '../event/outgoing.ts'
 import { Payload } from '../event/payload.ts'
 import type { EventSender } from '../contract/publishing.ts'
-import { Batcher } from './batcher.ts'
+import { Batcher, type BatchHandler, type BatchSettings } from './batcher.ts'
 import { compose, type Handler, type Middleware } from './chain.ts'
 import { HandlerContext, type Handled } from './context.ts'
 import { fatal } from './outcome.ts'
@@ -32,6 +32,7 @@ export class QueueRuntime {
   /** Events of the largest batch; 0 without batches. */
   readonly largestBatch: number
   readonly #router = new Router<Route>()
+  readonly #batchers: Batcher[] = []
   readonly #catalog: CatalogRuntime | undefined
   readonly #publisher: EventSender
 
@@ -53,12 +54,22 @@ export class QueueRuntime {
     let largest = 0
     for (const { pattern, handler, batch } of definition.handlers) {
       largest = Math.max(largest, batch?.settings.size ?? 0)
-      const inner: Handler =
-        handler ?? new Batcher(batch.handler, batch.settings, this.slots, parts.clock).join
+      const inner = handler ?? this.#batched(batch, parts.clock)
       this.#router.add(pattern, { run: compose(middlewares, inner), batch: batch !== undefined }, this.name)
     }
     this.largestBatch = largest
     this.spec = specOf(this.name, this.settings, this.#router.patterns, parts.catalog)
+  }
+
+  /** Events that wait for their batch to fill. */
+  get gathered(): number {
+    return this.#batchers.reduce((sum, batcher) => sum + batcher.gathered, 0)
+  }
+
+  #batched({ handler, settings }: { handler: BatchHandler; settings: BatchSettings }, clock: Clock): Handler {
+    const batcher = new Batcher(handler, settings, this.slots, clock)
+    this.#batchers.push(batcher)
+    return batcher.join
   }
 
   find(type: string): Route | undefined {

@@ -50,6 +50,7 @@ export class EventReceiver implements Receiver {
   readonly #definitions = new Map<string, QueueDefinition>()
   readonly #middlewares: Middleware[] = []
   readonly #subscriptions = new Map<string, Subscription>()
+  readonly #gate: LoneGate
   #runtimes: Map<string, QueueRuntime> | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -58,6 +59,7 @@ export class EventReceiver implements Receiver {
   constructor(parts: ReceiverParts) {
     this.#parts = parts
     this.#reporter = new Reporter(parts.logger)
+    this.#gate = new LoneGate(parts.clock)
   }
 
   get #frozen(): boolean {
@@ -72,6 +74,21 @@ export class EventReceiver implements Receiver {
         throw new MillraceError('TOO_LATE', `use() of the app came after on() of the queue '${name}'`)
     }
     this.#middlewares.push(middleware)
+  }
+
+  /** Puts a middleware around all others, also after `on`: for a test kit, which watches and changes nothing. */
+  surround(middleware: Middleware): void {
+    this.#middlewares.unshift(middleware)
+  }
+
+  /** Handlers under way. Events that wait for their batch to fill are not among them. */
+  get running(): number {
+    return this.#gate.running - this.gathered
+  }
+
+  /** Events that wait for their batch to fill. */
+  get gathered(): number {
+    return [...(this.#runtimes?.values() ?? [])].reduce((sum, runtime) => sum + runtime.gathered, 0)
   }
 
   /** The queue of this name, made if there is none. @throws MillraceError QUEUE_EXISTS, INVALID_NAME, INVALID_OPTION, TOO_LATE */
@@ -147,7 +164,6 @@ export class EventReceiver implements Receiver {
     const transport = await this.#parts.transport()
     for (const runtime of runtimes.values()) checkAgainst(runtime.name, runtime.settings, transport)
     await transport.declare([...runtimes.values()].map((runtime) => runtime.spec))
-    const gate = new LoneGate(this.#parts.clock)
     // A consumer waits for events that may be hours away: that alone must keep the process alive.
     this.#alive = setInterval(() => undefined, 2 ** 30)
     try {
@@ -157,7 +173,7 @@ export class EventReceiver implements Receiver {
           runtime,
           transport,
           clock,
-          gate,
+          gate: this.#gate,
           reporter: this.#reporter,
           onDead: (received, record) => onDead?.(runtime.name, received, record),
         })

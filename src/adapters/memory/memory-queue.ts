@@ -164,11 +164,6 @@ export class MemoryQueue {
     return 'ok'
   }
 
-  /** Whether nothing is due, held or lapsed. Parked keys may wait. */
-  get idle(): boolean {
-    return this.#free.size === 0 && this.#held.size === 0 && this.#lapsed.size === 0
-  }
-
   /** Milliseconds until an event becomes due; undefined if none waits for that. */
   dueIn(clock: Clock): number | undefined {
     const dated = this.#dated.peek()

@@ -6,6 +6,7 @@ import type {
   QueueSpec,
   Session,
   SessionOptions,
+  StoredDeadLetter,
   Transport,
   TransportAdmin,
   TransportPublishOptions,
@@ -136,18 +137,19 @@ export class MemoryTransport implements Transport<never> {
     return () => void this.#listeners.delete(listener)
   }
 
-  /** For test kits: whether now no event of any queue is due, held or lapsed; those that wait for their time do not count. */
-  get idle(): boolean {
-    return this.#queues.all().every((queue) => {
-      queue.turn(this.#clock)
-      return queue.idle
-    })
-  }
-
   /** For test kits: milliseconds until the next waiting event is due; undefined if none waits for that. */
   get dueIn(): number | undefined {
-    const next = Math.min(...this.#queues.all().map((queue) => queue.dueIn(this.#clock) ?? Infinity))
+    const due = this.#queues.all().map((queue) => {
+      queue.turn(this.#clock)
+      return queue.dueIn(this.#clock) ?? Infinity
+    })
+    const next = Math.min(...due)
     return next === Infinity ? undefined : next
+  }
+
+  /** For test kits: the dead letters of a queue, also after `close`. */
+  deadLetters(queue: string): readonly StoredDeadLetter[] {
+    return this.#queues.get(queue).dead.page(Infinity, undefined)
   }
 
   #open(): Queues {

@@ -1,0 +1,2 @@
+export { testing, type TestApp } from './test-app.ts'
+export { testContext, type TestContext } from './test-context.ts'
