@@ -14,15 +14,15 @@ import { EventPublisher, type Publisher } from './publish/publisher.ts'
 import { EventReceiver, type Receiver } from './receive/receiver.ts'
 import { stderrLogger } from './receive/reporter.ts'
 import type {
-  Handed,
+  AddedBy,
+  AppContext,
+  Layer,
   Matched,
   Merge,
-  Next,
   Publish,
   Queue,
   QueueContext,
   QueueOptions,
-  Context,
 } from './receive/typed.ts'
 import { UrlTransport } from './url.ts'
 
@@ -57,13 +57,7 @@ export interface App<M extends EventMap = EventMap, Tx = unknown, C = {}>
   /** @throws PublishError, MillraceError DATA_INVALID, UNKNOWN_TYPE, EVENT_TOO_LARGE, STOPPED */
   readonly publish: Publish<M, Tx>
   /** Adds to what every handler of every queue goes through. Before the first `on`. @throws MillraceError TOO_LATE */
-  use<A extends object = {}>(
-    middleware: (
-      event: Matched<M, '*'>,
-      ctx: Merge<Context<M, Tx>, C>,
-      next: Next<Matched<M, '*'>>,
-    ) => Handed<Matched<M, '*'>, A>,
-  ): App<M, Tx, Merge<C, A>>
+  use<R>(middleware: Layer<Matched<M, '*'>, Merge<AppContext<M, Tx>, C>, R>): App<M, Tx, Merge<C, AddedBy<R>>>
   /** The queue of this name; made at the first call. Options can be given once. @throws MillraceError QUEUE_EXISTS, INVALID_NAME */
   queue<const O extends QueueOptions = {}>(name: string, options?: O): Queue<M, QueueContext<M, Tx, C, O>>
   /** Resolves when every queue is declared and consuming. Aborting the signal stops the app. */
@@ -82,11 +76,15 @@ export interface App<M extends EventMap = EventMap, Tx = unknown, C = {}>
   readonly fetch: (request: Request) => Promise<Response>
 }
 
-/** For the test kit and the command line: puts an app on another transport or clock before it opens. */
+/**
+ * For the test kit and the command line: puts an app on another transport or clock before it opens, and gives its parts.
+ * @throws MillraceError TOO_LATE
+ */
 export const swapParts: unique symbol = Symbol.for('millrace.swap')
 export interface Swappable {
-  [swapParts](parts: { transport?: Transport | string; clock?: Clock }): void
+  [swapParts](parts: { transport?: Transport | string; clock?: Clock }): AppParts
 }
+export type AppParts = Pick<MillraceApp, 'publisher' | 'receiver'>
 
 /**
  * An app on a transport. Opens nothing: the first `publish` or `start()` does.
@@ -229,11 +227,12 @@ class MillraceApp implements Swappable, IngressSource, AsyncDisposable {
     this.receiver.resume(queue)
   }
 
-  [swapParts](parts: { transport?: Transport | string; clock?: Clock }): void {
+  [swapParts](parts: { transport?: Transport | string; clock?: Clock }): AppParts {
     if (this.#opening !== undefined)
       throw new MillraceError('TOO_LATE', 'The app is open already: its transport cannot be exchanged')
     if (parts.transport !== undefined) this.#transport = asTransport(parts.transport)
     if (parts.clock !== undefined) this.#clock.replace(parts.clock)
+    return this
   }
 
   /**

@@ -25,6 +25,7 @@ export type {
   HandlerOf,
   Middleware,
   Next,
+  Passed,
   Publish,
   Queue,
   QueueOptions,

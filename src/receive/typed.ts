@@ -37,18 +37,24 @@ type Publishable<M extends EventMap> = { [K in Names<M>]: MillraceEvent<K, M[K][
 /** A pattern that fits at least one type of the catalog. */
 export type Pattern<M extends EventMap> = Names<M> | Prefix<Names<M>> | '*'
 
-/** Publishes events, or one event from its type and data. Resolved means taken, as safe as `transport.features.durable` says. */
-export interface Publish<M extends EventMap = EventMap, Tx = unknown> {
-  (
+/*
+ * A method, as the compiler holds only functions to strict variance: a middleware for every app must be able to take the
+ * context of one that publishes no more than its catalog's types. What it publishes is checked at run time.
+ */
+interface PublishMethod<M extends EventMap, Tx> {
+  publish(
     events: Publishable<M> | readonly Publishable<M>[],
     options?: Pick<PublishOptions<Tx>, 'transaction' | 'signal'>,
   ): Promise<void>
   // Last, because the compiler shows the errors of the last overload.
-  <K extends Names<M>>(type: K, data: M[K]['in'], options?: PublishOptions<Tx>): Promise<void>
+  publish<K extends Names<M>>(type: K, data: M[K]['in'], options?: PublishOptions<Tx>): Promise<void>
 }
 
+/** Publishes events, or one event from its type and data. Resolved means taken, as safe as `transport.features.durable` says. */
+export type Publish<M extends EventMap = EventMap, Tx = unknown> = PublishMethod<M, Tx>['publish']
+
 /** What a handler gets besides the event. Middlewares add to it. */
-export interface Context<M extends EventMap = EventMap, Tx = unknown> {
+export interface Context {
   /** The name of the queue. */
   readonly queue: string
   /** Failures of this event so far, plus 1. */
@@ -56,10 +62,16 @@ export interface Context<M extends EventMap = EventMap, Tx = unknown> {
   /** Aborted when the handler has run for `maxHandling`, its lease is lost, or the app stops and its time is over. */
   readonly signal: AbortSignal
   /** Publishes with this event as cause: correlation and causation ids are set. */
-  readonly publish: Publish<M, Tx>
+  readonly publish: Publish
   /** Gives the handler this long from now, beyond the lease and beyond `maxHandling`. @throws MillraceError LEASE_LOST */
   extend(by: Duration): Promise<void>
   /** In transactional queues: write through this, and it commits together with the acknowledgement. */
+  readonly transaction?: unknown
+}
+
+/** The context of an app's handlers: it publishes what the catalog has. */
+export interface AppContext<M extends EventMap, Tx> extends Context {
+  readonly publish: Publish<M, Tx>
   readonly transaction?: Tx
 }
 
@@ -76,18 +88,28 @@ export interface Next<E = MillraceEvent> {
   <E2, A extends object>(event: E2, add: A): Promise<Passed<E2, A>>
 }
 
-// void: a middleware may just `await next()` and return nothing.
-export type Handed<E, A> = Promise<Passed<E, A> | undefined | void>
+/** What a middleware that returned R handed on; E, the event it got, if that cannot be told. */
+export type EventAfter<R, E> = [HandedOn<R>] extends [never] ? E : HandedOn<R>[0]
+/** What it added to the context. */
+export type AddedBy<R> = [HandedOn<R>] extends [never] ? {} : HandedOn<R>[1]
+type HandedOn<R> = Awaited<R> extends infer P ? (P extends Passed<infer E, infer A> ? [E, A] : never) : never
 
 /** Return or resolve: acknowledged. Throw or reject: tried again. The value is ignored. */
 export type Handler<E = MillraceEvent, C = Context> = (event: E, ctx: C) => unknown
 
-/** Around a handler. Must await or return `next()`. */
-export type Middleware<E = MillraceEvent, C = Context, E2 = E, A = {}> = (
+/**
+ * Around any handler. Must await or return `next()`. One that adds to the context, or changes the event, is better written
+ * as a function without this type: what it hands on is then known to what follows.
+ * @example const log: Middleware = async (event, ctx, next) => { await next(); console.log(ctx.queue, event.type) }
+ */
+export type Middleware = <E extends MillraceEvent, C extends Context>(
   event: E,
   ctx: C,
   next: Next<E>,
-) => Handed<E2, A>
+) => Promise<unknown>
+
+/** A middleware in its place: it gets E and C, and what it returns tells what it hands on. */
+export type Layer<E, C, R> = (event: E, ctx: C, next: Next<E>) => Promise<R>
 
 export type Merge<C, A> = [keyof A] extends [never] ? C : Omit<C, keyof A> & A
 
@@ -97,9 +119,7 @@ export type BatchOutcome = void | undefined | readonly PromiseSettledResult<unkn
 /** A named, durable subscription with its handlers. */
 export interface Queue<M extends EventMap = EventMap, C = Context> {
   /** Adds to what every handler of this queue goes through. Before `on`. @throws MillraceError TOO_LATE */
-  use<A extends object = {}>(
-    middleware: (event: Matched<M, '*'>, ctx: C, next: Next<Matched<M, '*'>>) => Handed<Matched<M, '*'>, A>,
-  ): Queue<M, Merge<C, A>>
+  use<R>(middleware: Layer<Matched<M, '*'>, C, R>): Queue<M, Merge<C, AddedBy<R>>>
   /**
    * Handles, and subscribes to, the events of a type, of a prefix (`order.*`), or all (`*`). The most specific pattern wins.
    * @throws MillraceError HANDLER_EXISTS, INVALID_PATTERN, TOO_LATE
@@ -117,7 +137,7 @@ export interface Queue<M extends EventMap = EventMap, C = Context> {
 }
 
 /** The context of a queue made with these options. */
-export type QueueContext<M extends EventMap, Tx, C, O> = Merge<Context<M, Tx>, C> &
+export type QueueContext<M extends EventMap, Tx, C, O> = Merge<AppContext<M, Tx>, C> &
   (O extends { readonly transactional: true } ? { readonly transaction: Tx } : {})
 
 /** The events of a catalog that fit a pattern, as handlers get them. @example type Placed = EventOf<typeof events, 'order.placed'> */
@@ -125,7 +145,9 @@ export type EventOf<C, P extends string> = C extends Catalog<infer M> ? Matched<
 
 /** The type of a handler that is written apart from its queue. `Added` is what middlewares put into the context. */
 export type HandlerOf<C, P extends string, Added extends object = {}> =
-  C extends Catalog<infer M> ? (event: Matched<M, P>, ctx: Merge<Context<M, never>, Added>) => unknown : never
+  C extends Catalog<infer M>
+    ? (event: Matched<M, P>, ctx: Merge<AppContext<M, unknown>, Added>) => unknown
+    : never
 
 /** The transaction type of a transport. */
 export type TransactionOf<T> = T extends Transport<infer Tx> ? Tx : unknown
