@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { constant, createEvent, millrace, type App, type DeadLetter, type Logger } from '../index.ts'
 import { borrowed } from './borrowed.ts'
-import { ascending, numbers, type Bench, type Case } from './harness.ts'
+import { ascending, numbers, shortLease, type Bench, type Case } from './harness.ts'
 
 /*
  * What users see: the same promises, through an app. A driver that keeps its contract gets these from the engine; they
@@ -231,6 +231,24 @@ export const handling: readonly Case[] = [
       letGo()
       await bench.soon('200 events', done.full)
       await app.stop()
+    },
+  },
+  {
+    name: 'what a consumer that went away had taken is all handled by another',
+    async run(bench) {
+      const queue = await bench.queue()
+      const gone = await bench.session(queue, { lease: shortLease, on: bench.other })
+      await bench.publish(...bench.events(40))
+      await bench.receive(gone, 40)
+      const { app } = open(bench)
+      const inbox = new Inbox<number>(40)
+      app
+        .queue(queue, { topics: [bench.topic], concurrency: 4 })
+        .on('*', async (event) => inbox.add(event.data as number))
+      await app.start()
+      await bench.soon('40 events', inbox.full)
+      await app.stop()
+      expect(ascending(inbox.values)).toEqual(numbers(40))
     },
   },
   {
