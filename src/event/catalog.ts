@@ -7,12 +7,6 @@ import { checkName, checkType, defaultTopic } from './names.ts'
 export type EventMap = { readonly [type: string]: { readonly in: unknown; readonly out: unknown } }
 
 type Schemas = { readonly [type: string]: StandardSchemaV1 }
-type MapOf<S extends Schemas> = {
-  readonly [K in keyof S]: {
-    readonly in: StandardSchemaV1.InferInput<S[K]>
-    readonly out: StandardSchemaV1.InferOutput<S[K]>
-  }
-}
 
 /** The path of the first part of T that JSON would change or lose; never if there is none. Looks three levels deep. */
 type NotJson<T, Path extends string, Depth extends 1[] = []> = 0 extends 1 & T
@@ -75,8 +69,16 @@ export interface CatalogRuntime {
 export function defineEvents<const S extends Schemas>(
   schemas: S & CheckJson<S>,
   options: { topic?: (type: string) => string } = {},
-): Catalog<MapOf<S>> {
-  return new SchemaCatalog(schemas as Schemas, options.topic ?? defaultTopic) as unknown as Catalog<MapOf<S>>
+): Catalog<{
+  // Written out, so that the compiler shows the data of each type instead of the schemas it comes from.
+  readonly [K in keyof S]: {
+    readonly in: StandardSchemaV1.InferInput<S[K]>
+    readonly out: StandardSchemaV1.InferOutput<S[K]>
+  }
+}> {
+  return new SchemaCatalog(schemas as Schemas, options.topic ?? defaultTopic) as unknown as ReturnType<
+    typeof defineEvents<S>
+  >
 }
 
 /** A schema that checks nothing: types without validation. */

@@ -8,7 +8,10 @@ import type { Catalog, EventMap } from '../event/catalog.ts'
 import type { MillraceEvent } from '../event/event.ts'
 import type { QueueOptions } from './queue-options.ts'
 
-type Names<M extends EventMap> = keyof M & string
+/*
+ * `keyof M & string` is written out wherever the compiler may have to show it: of a name it would show no more than the name,
+ * where users need the list of types.
+ */
 
 /** All prefixes of dotted names: `a.*` and `a.b.*` for `a.b.c`. */
 export type Prefix<T extends string> = T extends `${infer Head}.${infer Rest}`
@@ -29,13 +32,10 @@ export type Match<T extends string, P extends string> = string extends T
 /** The events that a handler for the pattern gets: data as the schema's output. */
 export type Matched<M extends EventMap, P extends string> = string extends keyof M
   ? MillraceEvent<Match<string, P>>
-  : { [K in Names<M>]: MillraceEvent<K, M[K]['out']> }[Match<Names<M>, P>]
+  : { [K in keyof M & string]: MillraceEvent<K, M[K]['out']> }[Match<keyof M & string, P>]
 
 /** The events that publish takes: data as the schema's input. */
-type Publishable<M extends EventMap> = { [K in Names<M>]: MillraceEvent<K, M[K]['in']> }[Names<M>]
-
-/** A pattern that fits at least one type of the catalog. */
-export type Pattern<M extends EventMap> = Names<M> | Prefix<Names<M>> | '*'
+type Publishable<M extends EventMap> = { [K in keyof M & string]: MillraceEvent<K, M[K]['in']> }[keyof M & string]
 
 /*
  * A method, as the compiler holds only functions to strict variance: a middleware for every app must be able to take the
@@ -47,7 +47,7 @@ interface PublishMethod<M extends EventMap, Tx> {
     options?: Pick<PublishOptions<Tx>, 'transaction' | 'signal'>,
   ): Promise<void>
   // Last, because the compiler shows the errors of the last overload.
-  publish<K extends Names<M>>(type: K, data: M[K]['in'], options?: PublishOptions<Tx>): Promise<void>
+  publish<K extends keyof M & string>(type: K, data: M[K]['in'], options?: PublishOptions<Tx>): Promise<void>
 }
 
 /** Publishes events, or one event from its type and data. Resolved means taken, as safe as `transport.features.durable` says. */
@@ -124,12 +124,12 @@ export interface Queue<M extends EventMap = EventMap, C = Context> {
    * Handles, and subscribes to, the events of a type, of a prefix (`order.*`), or all (`*`). The most specific pattern wins.
    * @throws MillraceError HANDLER_EXISTS, INVALID_PATTERN, TOO_LATE
    */
-  on<P extends Pattern<M>>(pattern: P, handler: (event: Matched<M, P>, ctx: C) => unknown): this
+  on<P extends (keyof M & string) | Prefix<keyof M & string> | '*'>(pattern: P, handler: (event: Matched<M, P>, ctx: C) => unknown): this
   /**
    * The same for up to `size` events at once (default 100), waiting up to `wait` for more (default 20 ms).
    * Return `Promise.allSettled(...)` for an outcome per event. If it throws as a whole, each is tried again alone.
    */
-  onBatch<P extends Pattern<M>>(
+  onBatch<P extends (keyof M & string) | Prefix<keyof M & string> | '*'>(
     pattern: P,
     options: { size?: number; wait?: Duration },
     handler: (events: readonly Matched<M, P>[], ctx: C) => BatchOutcome | Promise<BatchOutcome>,
