@@ -85,6 +85,11 @@ export interface Swappable {
   [swapParts](parts: { transport?: Transport | string; clock?: Clock }): AppParts
 }
 export type AppParts = Pick<MillraceApp, 'publisher' | 'receiver'>
+/** For the command line: whether `app.fetch` checks who sends. What does not is kept on this machine. */
+export const verifiesSenders: unique symbol = Symbol.for('millrace.verifies')
+export interface Verifying {
+  readonly [verifiesSenders]: boolean
+}
 
 /**
  * An app on a transport. Opens nothing: the first `publish` or `start()` does.
@@ -101,12 +106,13 @@ const graceForPublishing = 1_700
 const graceForClosing = 1_900
 const defaultTimeout = 10_000
 
-class MillraceApp implements Swappable, IngressSource, AsyncDisposable {
+class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposable {
   readonly publisher: EventPublisher
   readonly receiver: EventReceiver
   readonly publish: EventPublisher['publish']
   readonly fetch: (request: Request) => Promise<Response>
   readonly [ingressTarget]: IngressTarget
+  readonly [verifiesSenders]: boolean
   readonly #clock = new ReplaceableClock(systemClock)
   readonly #logger: Logger | undefined
   readonly #deadLetterHooks = new Set<{ fn: (letter: DeadLetter) => void }>()
@@ -151,6 +157,7 @@ class MillraceApp implements Swappable, IngressSource, AsyncDisposable {
       },
     })
     this[ingressTarget] = this.#target(catalog)
+    this[verifiesSenders] = options.http?.verify !== undefined
     let ingress: ((request: Request) => Promise<Response>) | undefined
     this.fetch = (request) => (ingress ??= httpIngress(this, options.http))(request)
   }
