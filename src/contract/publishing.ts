@@ -8,7 +8,7 @@ export interface PublishOptions<Tx = unknown> extends EventOptions {
   signal?: AbortSignal
   /**
    * In a handler: makes the id from the handled event, the queue and this key, so that a handler that runs again publishes
-   * the same event again, not a second one.
+   * the same event again, not a second one. Elsewhere (`app.publish`, batch handlers): from the source and this key.
    */
   idempotencyKey?: string
 }

@@ -112,6 +112,10 @@ export const errorCodes = {
     summary: 'The transport cannot do what was asked (its `features` say so).',
     remedy: 'Choose another option or another transport; docs/transports says which can.',
   },
+  HOOK_FAILED: {
+    summary: 'A function given to `onDeadLetter` or `onDeliveryFailure` threw. The event is not touched by that.',
+    remedy: 'Correct the function; `cause` says what it threw.',
+  },
   // handling
   HANDLER_FAILED: {
     summary: 'A handler failed (over HTTP: nothing more is told), or threw something that is not an Error.',
@@ -206,11 +210,13 @@ export const errorCodes = {
   },
   // testing
   TEST_NOT_IDLE: {
-    summary: 'A test waited for an app to come to rest, and for seconds nothing happened while a handler or a publish was under way.',
+    summary:
+      'A test waited for an app to come to rest, and for seconds nothing happened while a handler or a publish was under way.',
     remedy: 'Let the handler that the message names end, or give `testing(app, { timeout })` more time.',
   },
   TEST_NOT_DRAINED: {
-    summary: 'A test let the clock run, and after 10,000 steps events were still retried, deferred or delayed.',
+    summary:
+      'A test let the clock run, and after 10,000 steps events were still retried, deferred or delayed.',
     remedy: 'End the loop that the message names: limit the attempts, or do not publish or defer for ever.',
   },
   // http

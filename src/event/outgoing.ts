@@ -33,7 +33,7 @@ export interface Outgoing {
  * @throws MillraceError INVALID_EVENT, INVALID_NAME, DATA_NOT_JSON
  */
 export function encodeEvent(event: MillraceEvent): Outgoing {
-  const record = event instanceof EventRecord ? event : recordOf(event)
+  const record = recordOf(event)
   const head = headOf(record)
   const data = record[payloadOf].encode()
   return {
@@ -53,7 +53,9 @@ export function travelled({ id, type, key, head, data }: Outgoing): EventRecord 
   return new EventRecord(id, type, key, head, Payload.from(data, head.contentType))
 }
 
-function recordOf(event: MillraceEvent): EventRecord {
+/** The event itself if it is one of ours, else one made of it. @throws MillraceError INVALID_EVENT, INVALID_NAME */
+export function recordOf(event: MillraceEvent): EventRecord {
+  if (event instanceof EventRecord) return event
   if (typeof event !== 'object' || event === null) {
     throw new MillraceError(
       'INVALID_EVENT',

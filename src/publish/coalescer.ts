@@ -18,6 +18,14 @@ interface Call {
   reject(error: unknown): void
 }
 
+/** Errors that pass: the same publish may succeed later. */
+const passing: ReadonlySet<string> = new Set([
+  'TRANSPORT_UNREACHABLE',
+  'CONNECTION_LOST',
+  'STORE_BUSY',
+  'STORE_FULL',
+])
+
 interface Item {
   readonly event: Outgoing
   readonly call: Call
@@ -31,22 +39,20 @@ interface Item {
 export class Coalescer {
   readonly #transport: () => Promise<Transport>
   #items: Item[] = []
+  /** What the transport has been given and has not answered. */
+  #sending: readonly Item[] = []
   #scheduled = false
-  #idle: (() => void)[] = []
 
   constructor(transport: () => Promise<Transport>) {
     this.#transport = transport
-  }
-
-  get busy(): boolean {
-    return this.#scheduled
   }
 
   /** Resolves when all were taken; rejects with PublishError. An abort gives up what was not yet handed over. */
   publish(events: readonly Outgoing[], signal: AbortSignal | undefined): Promise<void> {
     if (signal?.aborted === true)
       return Promise.reject(
-        aborted(
+        ended(
+          'PUBLISH_ABORTED',
           events.map(() => 'rejected'),
           signal.reason,
         ),
@@ -69,38 +75,42 @@ export class Coalescer {
     })
   }
 
-  /** Resolves when nothing is waiting or under way. */
-  idle(): Promise<void> {
-    return this.#scheduled ? new Promise((resolve) => this.#idle.push(resolve)) : Promise.resolve()
+  /** Waits no longer: what is not taken yet is rejected as stopped. */
+  giveUp(): void {
+    for (const { call } of [...this.#items, ...this.#sending]) this.#abandon(call, 'STOPPED')
   }
 
   #abortable(call: Call, signal: AbortSignal): void {
-    const abort = (): void => {
-      this.#items = this.#items.filter((item) => {
-        if (item.call === call) call.results[item.index] = 'rejected'
-        return item.call !== call
-      })
-      call.reject(
-        aborted(
-          call.results.map((result) => result ?? 'unknown'),
-          signal.reason,
-        ),
-      )
-    }
+    const abort = (): void => this.#abandon(call, 'PUBLISH_ABORTED', signal.reason)
     signal.addEventListener('abort', abort, { once: true })
     const { resolve, reject } = call
     call.resolve = () => (signal.removeEventListener('abort', abort), resolve())
     call.reject = (error) => (signal.removeEventListener('abort', abort), reject(error))
   }
 
+  #abandon(call: Call, code: 'PUBLISH_ABORTED' | 'STOPPED', reason?: unknown): void {
+    this.#items = this.#items.filter((item) => {
+      if (item.call === call) call.results[item.index] = 'rejected'
+      return item.call !== call
+    })
+    call.reject(
+      ended(
+        code,
+        Array.from(call.results, (result) => result ?? 'unknown'),
+        reason,
+      ),
+    )
+  }
+
   async #run(): Promise<void> {
     while (this.#items.length > 0) {
-      await this.#send(this.#take())
+      this.#sending = this.#take()
+      await this.#send(this.#sending)
+      this.#sending = []
       // Callers that were just answered publish again in this turn: let them join the next batch.
       await new Promise((resolve) => setImmediate(resolve))
     }
     this.#scheduled = false
-    for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   #take(): Item[] {
@@ -190,18 +200,19 @@ function failure(call: Call): PublishError {
       : `${results.length - taken} of ${results.length} events were not taken: ${messageOf(first)}`,
     {
       results,
-      retryable: first instanceof PublishError ? first.retryable : !isMillraceError(first),
+      retryable:
+        first instanceof PublishError ? first.retryable : !isMillraceError(first) || passing.has(first.code),
       code: isMillraceError(first) ? first.code : 'PUBLISH_FAILED',
       cause: first instanceof PublishError ? first.cause : first,
     },
   )
 }
 
-function aborted(results: readonly PublishOutcome[], reason: unknown): PublishError {
-  return new PublishError('The publish was aborted', {
-    results,
-    retryable: true,
-    code: 'PUBLISH_ABORTED',
-    cause: reason,
-  })
+function ended(
+  code: 'PUBLISH_ABORTED' | 'STOPPED',
+  results: readonly PublishOutcome[],
+  cause: unknown,
+): PublishError {
+  const text = code === 'STOPPED' ? 'The app stopped before everything was sent' : 'The publish was aborted'
+  return new PublishError(text, { results, retryable: code !== 'STOPPED', code, cause })
 }

@@ -4,9 +4,17 @@ import type { EventSender, PublishOptions, SendOptions, UntypedPublish } from '.
 import type { Transport } from '../contract/transport.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import type { CatalogRuntime } from '../event/catalog.ts'
-import { EventRecord, makeEvent, payloadOf, type EventOptions, type MillraceEvent } from '../event/event.ts'
-import { encodeEvent, type Outgoing } from '../event/outgoing.ts'
+import {
+  makeEvent,
+  payloadOf,
+  type EventOptions,
+  type EventRecord,
+  type MillraceEvent,
+} from '../event/event.ts'
+import { derivedId } from '../event/ids.ts'
+import { encodeEvent, recordOf, travelled, type Outgoing } from '../event/outgoing.ts'
 import { Coalescer } from './coalescer.ts'
+import { Hooks } from './hooks.ts'
 
 /** Events that could not be delivered, as `onDeliveryFailure` reports them. */
 export interface DeliveryFailure {
@@ -38,6 +46,8 @@ export interface PublisherParts {
   readonly catalog?: CatalogRuntime | undefined
   readonly source?: string | undefined
   readonly clock: Clock
+  /** Where to say that a failure hook threw. */
+  readonly hookFailed?: (error: unknown) => void
 }
 
 /** One publisher for the whole process: coalesces what all its callers publish. */
@@ -45,7 +55,7 @@ export class EventPublisher implements Publisher, EventSender {
   readonly publish: UntypedPublish
   readonly #parts: PublisherParts
   readonly #coalescer: Coalescer | undefined
-  readonly #hooks = new Set<{ fn: (failure: DeliveryFailure) => void }>()
+  readonly #hooks: Hooks<DeliveryFailure>
   readonly #open = new Set<Promise<unknown>>()
   #watch: ((events: readonly Outgoing[]) => void) | undefined
   #closed = false
@@ -55,6 +65,7 @@ export class EventPublisher implements Publisher, EventSender {
       throw new MillraceError('INVALID_OPTION', 'A publisher needs a transport or a bridge, and not both')
     }
     this.#parts = parts
+    this.#hooks = new Hooks((error) => parts.hookFailed?.(error))
     this.#coalescer = parts.transport === undefined ? undefined : new Coalescer(parts.transport)
     // async, so that a wrong argument rejects, as everything else that goes wrong does.
     this.publish = async (
@@ -63,11 +74,17 @@ export class EventPublisher implements Publisher, EventSender {
       third: PublishOptions = {},
     ) =>
       typeof first === 'string'
-        ? this.send([this.make(first, second, third)], third)
+        ? this.send([this.make(first, second, this.#identified(third))], third)
         : this.send(
             Array.isArray(first) ? (first as readonly MillraceEvent[]) : [first as MillraceEvent],
             (second ?? {}) as SendOptions,
           )
+  }
+
+  /** Outside of a handler there is no parent to make an id from, so the key must be unique in the source. */
+  #identified({ idempotencyKey, ...options }: PublishOptions): EventOptions {
+    if (idempotencyKey === undefined || options.id !== undefined) return options
+    return { ...options, id: derivedId(options.source ?? this.#parts.source ?? '', idempotencyKey) }
   }
 
   /** An event with the app's source and topics. */
@@ -82,30 +99,32 @@ export class EventPublisher implements Publisher, EventSender {
 
   send(events: readonly MillraceEvent[], options: SendOptions): Promise<void> {
     if (this.#closed) throw new MillraceError('STOPPED', 'The publisher was closed')
-    const outgoing = events.map(encodeEvent)
-    const work = this.#deliver(events, outgoing, this.#validate(events), options).then(
+    const records = events.map(recordOf)
+    const outgoing = records.map(encodeEvent)
+    let hooks: Promise<void> | undefined
+    const work = this.#deliver(outgoing, this.#validate(records), options).then(
       () => this.#watch?.(outgoing),
       (error: unknown) => {
-        for (const hook of this.#hooks)
-          hook.fn({ events, destination: this.#parts.bridge ?? this.#parts.destination, error })
+        const destination = this.#parts.bridge ?? this.#parts.destination
+        // Whoever published need not wait for hooks; `drain` does.
+        hooks = this.#hooks.call({ events, destination, error })
         throw error
       },
     )
-    this.#open.add(work)
-    const done = (): void => void this.#open.delete(work)
-    work.then(done, done)
+    const end = (): void => void this.#open.delete(ended)
+    const ended = work.then(end, () => hooks?.then(end))
+    this.#open.add(ended)
     return work
   }
 
   async #deliver(
-    events: readonly MillraceEvent[],
     outgoing: readonly Outgoing[],
-    checks: readonly Promise<unknown>[],
+    checked: Promise<unknown> | undefined,
     options: SendOptions,
   ): Promise<void> {
-    if (checks.length > 0) await Promise.all(checks)
+    if (checked !== undefined) await checked
     const { bridge, transport } = this.#parts
-    if (bridge !== undefined) return bridge.publish(events)
+    if (bridge !== undefined) return bridge.publish(outgoing.map(travelled))
     if (options.transaction === undefined) return this.#coalescer?.publish(outgoing, options.signal)
     const target = await transport?.()
     if (target?.features.transactions !== true) {
@@ -120,17 +139,21 @@ export class EventPublisher implements Publisher, EventSender {
     })
   }
 
-  /** Checks every event against its schema; gives back what is still being checked. */
-  #validate(events: readonly MillraceEvent[]): Promise<unknown>[] {
+  /** Checks every event against its schema. Gives a promise only if one of the schemas does. */
+  #validate(records: readonly EventRecord[]): Promise<unknown> | undefined {
     const { catalog } = this.#parts
-    if (catalog === undefined) return []
-    const pending: Promise<unknown>[] = []
-    for (const event of events) {
-      const data = event instanceof EventRecord ? event[payloadOf].fresh() : event.data
-      const result = catalog.parse(event.type, data)
-      if (result instanceof Promise) pending.push(result)
+    if (catalog === undefined) return undefined
+    const pending: unknown[] = []
+    try {
+      for (const record of records) {
+        const result = catalog.parse(record.type, record[payloadOf].outgoing)
+        if (result instanceof Promise) pending.push(result)
+      }
+    } catch (error) {
+      void Promise.allSettled(pending) // this error is the one that is shown
+      throw error
     }
-    return pending
+    return pending.length === 0 ? undefined : Promise.all(pending)
   }
 
   /** Calls `fn` with what was taken, as it travels: for a test kit. */
@@ -144,14 +167,12 @@ export class EventPublisher implements Publisher, EventSender {
   }
 
   async drain(): Promise<void> {
-    while (this.#open.size > 0) await Promise.allSettled(this.#open)
+    await Promise.all(this.#open)
     await this.#parts.bridge?.drain()
   }
 
   onDeliveryFailure(fn: (failure: DeliveryFailure) => void): () => void {
-    const hook = { fn }
-    this.#hooks.add(hook)
-    return () => void this.#hooks.delete(hook)
+    return this.#hooks.add(fn)
   }
 
   /** Refuses further publishes and waits for those under way. */
@@ -159,6 +180,12 @@ export class EventPublisher implements Publisher, EventSender {
     this.#closed = true
     await this.drain()
     await this.#parts.bridge?.close()
+  }
+
+  /** Waits no longer for the transport: what it has not taken is rejected, with PublishError STOPPED. */
+  giveUp(): void {
+    this.#closed = true
+    this.#coalescer?.giveUp()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
