@@ -23,11 +23,13 @@ export type Match<T extends string, P extends string> = string extends T
   ? P extends `${string}*`
     ? string
     : P
-  : P extends '*'
-    ? T
-    : P extends `${infer Head}.*`
-      ? Extract<T, `${Head}.${string}`>
-      : Extract<T, P>
+  : P extends T
+    ? P
+    : P extends '*'
+      ? T
+      : P extends `${infer Head}.*`
+        ? Extract<T, `${Head}.${string}`>
+        : never
 
 /** The events that a handler for the pattern gets: data as the schema's output. */
 export type Matched<M extends EventMap, P extends string> = string extends keyof M
@@ -35,7 +37,8 @@ export type Matched<M extends EventMap, P extends string> = string extends keyof
   : { [K in keyof M & string]: MillraceEvent<K, M[K]['out']> }[Match<keyof M & string, P>]
 
 /** The events that publish takes: data as the schema's input. */
-type Publishable<M extends EventMap> = { [K in keyof M & string]: MillraceEvent<K, M[K]['in']> }[keyof M & string]
+type Publishable<M extends EventMap> = { [K in keyof M & string]: MillraceEvent<K, M[K]['in']> }[keyof M &
+  string]
 
 /*
  * A method, as the compiler holds only functions to strict variance: a middleware for every app must be able to take the
@@ -124,7 +127,10 @@ export interface Queue<M extends EventMap = EventMap, C = Context> {
    * Handles, and subscribes to, the events of a type, of a prefix (`order.*`), or all (`*`). The most specific pattern wins.
    * @throws MillraceError HANDLER_EXISTS, INVALID_PATTERN, TOO_LATE
    */
-  on<P extends (keyof M & string) | Prefix<keyof M & string> | '*'>(pattern: P, handler: (event: Matched<M, P>, ctx: C) => unknown): this
+  on<P extends (keyof M & string) | Prefix<keyof M & string> | '*'>(
+    pattern: P,
+    handler: (event: Matched<M, P>, ctx: C) => unknown,
+  ): this
   /**
    * The same for up to `size` events at once (default 100), waiting up to `wait` for more (default 20 ms).
    * Return `Promise.allSettled(...)` for an outcome per event. If it throws as a whole, each is tried again alone.
