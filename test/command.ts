@@ -1,10 +1,11 @@
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process'
+import { spawn, type ChildProcessWithoutNullStreams, type SpawnOptionsWithoutStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
+import { onTestFinished } from 'vitest'
 import { root } from './imports.ts'
 
 /** The command as it runs from the sources. */
@@ -35,7 +36,7 @@ export async function outcomeOf(
   nodeArgs: readonly string[],
   { input, env, cwd }: Surroundings = {},
 ): Promise<Outcome> {
-  const child = spawn(process.execPath, nodeArgs, { env: environment(env), cwd })
+  const child = launch(process.execPath, nodeArgs, { env: environment(env), cwd })
   child.stdin.end(input)
   return ended(child)
 }
@@ -44,18 +45,25 @@ export async function outcomeOf(
 const script = '/usr/bin/script'
 export const noTerminal = !existsSync(script)
 
+interface Terminal {
+  readonly env?: Readonly<Record<string, string>>
+  readonly answer?: { readonly to: string; readonly type: string }
+}
+
 /** Runs the command on a terminal 120 characters wide, and types an answer to its question. */
-export async function onTerminal(
-  args: readonly string[],
-  {
-    env,
-    answer,
-  }: { readonly env?: Readonly<Record<string, string>>; readonly answer?: { to: string; type: string } } = {},
+export function onTerminal(args: readonly string[], terminal: Terminal = {}): Promise<Outcome> {
+  return nodeOnTerminal([main, ...args], terminal)
+}
+
+/** The same for any program of Node's. */
+export async function nodeOnTerminal(
+  nodeArgs: readonly string[],
+  { env, answer }: Terminal = {},
 ): Promise<Outcome> {
-  const command = [process.execPath, main, ...args]
+  const command = [process.execPath, ...nodeArgs]
     .map((part) => `'${part.replaceAll("'", "'\\''")}'`)
     .join(' ')
-  const child = spawn(script, ['-qec', `stty cols 120; ${command}`, '/dev/null'], {
+  const child = launch(script, ['-qec', `stty cols 120; ${command}`, '/dev/null'], {
     env: environment({ TERM: 'xterm', ...env }),
   })
   let shown = ''
@@ -78,8 +86,13 @@ export interface Running {
   printed(part: string): Promise<void>
 }
 
-export function start(args: readonly string[], { env, cwd }: Surroundings = {}): Running {
-  const child = spawn(process.execPath, [main, ...args], { env: environment(env), cwd })
+export function start(args: readonly string[], surroundings: Surroundings = {}): Running {
+  return startNode([main, ...args], surroundings)
+}
+
+/** The same for any program of Node's. */
+export function startNode(nodeArgs: readonly string[], { env, cwd }: Surroundings = {}): Running {
+  const child = launch(process.execPath, nodeArgs, { env: environment(env), cwd })
   let output = ''
   const waiting = new Set<() => void>()
   for (const stream of [child.stdout, child.stderr]) {
@@ -115,6 +128,17 @@ export class Folder implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.path, { recursive: true, force: true })
   }
+}
+
+/** A process that does not outlive the test, also if the test fails. */
+function launch(
+  program: string,
+  args: readonly string[],
+  options: SpawnOptionsWithoutStdio,
+): ChildProcessWithoutNullStreams {
+  const child = spawn(program, args, options)
+  onTestFinished(() => void child.kill('SIGKILL'))
+  return child
 }
 
 async function ended(child: ChildProcessWithoutNullStreams): Promise<Outcome> {
