@@ -1,8 +1,8 @@
 import type { Database } from './database.ts'
-import { StoredEvent, type MessageRow } from './stored-event.ts'
+import { messageColumns, StoredEvent, type MessageRow } from './stored-event.ts'
 
 /** Who claims, and what time it is: whole milliseconds, `now` since 1970, `monotonic` of the machine's clock. */
-export interface Claimant {
+export type Claimant = {
   readonly queue: number
   readonly owner: number
   readonly now: number
@@ -23,7 +23,11 @@ export interface View {
 /** Rows that became due are promoted this many at a time, so that a million at once stop nobody for long. */
 const promoted = 256
 
-/** Bytes or characters of data after which a claim ends early: 128 events of 100 MiB would not fit into memory. */
+/**
+ * Data above the first size is fetched by itself, and a claim ends early above the second: 128 events of 100 MiB would not
+ * fit into memory. In bytes.
+ */
+const largeData = 64 * 1024
 const enoughData = 32 * 1024 * 1024
 
 /**
@@ -56,7 +60,8 @@ const statements = (byKey: boolean) => {
       (SELECT min(due) FROM messages INDEXED BY waiting WHERE queue = :queue AND due > :now) AS due,
       (SELECT min(lease) FROM held INDEXED BY held_lease WHERE queue = :queue AND lease > :monotonic) AS lease`,
     hasLapsed: `SELECT EXISTS (SELECT 1 ${lapsed}) AS lapsed`,
-    ready: `SELECT m.seq, m.id, m.type, m.key, m.failures, m.head, m.data, m.trail ${ready} ORDER BY m.seq LIMIT :limit`,
+    ready: `SELECT ${messageColumns},
+      iif(octet_length(m.data) <= ${largeData}, m.data, NULL) AS data ${ready} ORDER BY m.seq LIMIT :limit`,
     // The key is kept only where it is looked for.
     hold: `INSERT INTO held
       SELECT m.seq, m.queue, ${byKey ? 'm.key' : 'NULL'}, :owner, :claim, :lease, 0
@@ -70,7 +75,10 @@ const promote = `UPDATE messages SET due = NULL WHERE seq IN (
 )`
 const takeOver = 'UPDATE held SET owner = ?, claim = ?, lease = ?, lone = 1 WHERE seq = ?'
 const countCrash = 'UPDATE messages SET failures = failures + 1 WHERE seq = ?'
-const message = 'SELECT seq, id, type, key, failures, head, data, trail FROM messages WHERE seq = ?'
+const message = `SELECT ${messageColumns}, m.data FROM messages m WHERE m.seq = ?`
+
+/** Without its data if that is large. */
+type ReadyRow = MessageRow | readonly [seq: number, ...unknown[], data: null]
 
 /** Takes events of one queue. All methods that change something belong in a write transaction. */
 export class Claims {
@@ -82,13 +90,8 @@ export class Claims {
     this.#sql = statements(byKey)
   }
 
-  view({ queue, owner, now, monotonic }: Claimant): View {
-    const row = this.#database.get<Record<keyof View, number | null>>(this.#sql.view, {
-      queue,
-      owner,
-      now,
-      monotonic,
-    })!
+  view(me: Claimant): View {
+    const row = this.#database.get<Record<keyof View, number | null>>(this.#sql.view, me)!
     return {
       ready: row.ready === 1,
       lapsed: row.lapsed === 1,
@@ -97,49 +100,42 @@ export class Claims {
     }
   }
 
-  hasLapsed({ queue, owner, monotonic }: Claimant): boolean {
-    return (
-      this.#database.get<{ lapsed: number }>(this.#sql.hasLapsed, { queue, owner, monotonic })!.lapsed === 1
-    )
+  hasLapsed(me: Claimant): boolean {
+    return this.#database.get<{ lapsed: number }>(this.#sql.hasLapsed, me)!.lapsed === 1
   }
 
   /** At most `limit` events that are due, in their order. */
-  ready(
-    { queue, owner, now, monotonic }: Claimant,
-    claim: number,
-    lease: number,
-    limit: number,
-  ): StoredEvent[] {
-    this.#database.run(promote, queue, now)
+  ready(me: Claimant, claim: number, lease: number, limit: number): StoredEvent[] {
+    this.#database.run(promote, me.queue, me.now)
+    const rows = this.#database.arrays<ReadyRow>(this.#sql.ready, { ...me, limit })
     const events: StoredEvent[] = []
     let size = 0
-    for (const row of this.#database.iterate<MessageRow>(this.#sql.ready, {
-      queue,
-      owner,
-      monotonic,
-      limit,
-    })) {
-      events.push(new StoredEvent(row, claim, false))
-      size += row.data.length
+    for (const row of rows) {
       if (size >= enoughData) break
+      const event = new StoredEvent(isWhole(row) ? row : this.#message(row[0]), claim, false)
+      events.push(event)
+      size += event.data.length
     }
     const seqs = JSON.stringify(events.map((event) => event.seq))
-    if (events.length > 0) this.#database.run(this.#sql.hold, { owner, claim, lease, seqs })
+    if (events.length > 0) this.#database.run(this.#sql.hold, { owner: me.owner, claim, lease, seqs })
     return events
   }
 
   /** At most `limit` events whose holder let the lease run out. If it had claimed one as lapsed, that was a failure. */
-  lapsed({ queue, owner, monotonic }: Claimant, claim: number, lease: number, limit: number): StoredEvent[] {
-    const rows = this.#database.all<{ seq: number; lone: number }>(this.#sql.lapsed, {
-      queue,
-      owner,
-      monotonic,
-      limit,
-    })
+  lapsed(me: Claimant, claim: number, lease: number, limit: number): StoredEvent[] {
+    const rows = this.#database.all<{ seq: number; lone: number }>(this.#sql.lapsed, { ...me, limit })
     return rows.map(({ seq, lone }) => {
       if (lone === 1) this.#database.run(countCrash, seq)
-      this.#database.run(takeOver, owner, claim, lease, seq)
-      return new StoredEvent(this.#database.get<MessageRow>(message, seq)!, claim, true)
+      this.#database.run(takeOver, me.owner, claim, lease, seq)
+      return new StoredEvent(this.#message(seq), claim, true)
     })
   }
+
+  #message(seq: number): MessageRow {
+    return this.#database.arrays<MessageRow>(message, seq)[0]!
+  }
+}
+
+function isWhole(row: ReadyRow): row is MessageRow {
+  return row[7] !== null
 }

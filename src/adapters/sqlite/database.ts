@@ -39,21 +39,35 @@ export class Database {
     return this.#untilFree(() => this.#transaction(work), signal)
   }
 
-  all<Row>(sql: string, ...values: Values): Row[] {
-    return this.#statement(sql).all(...(values as SQLInputValue[])) as Row[]
+  /** Prepared once. For loops; `all`, `get` and `run` are for everything else. */
+  statement(sql: string): StatementSync {
+    let statement = this.#statements.get(sql)
+    if (statement === undefined) {
+      statement = this.#sqlite.prepare(sql)
+      statement.setAllowUnknownNamedParameters(true)
+      this.#statements.set(sql, statement)
+    }
+    return statement
   }
 
-  iterate<Row>(sql: string, ...values: Values): Iterable<Row> {
-    return this.#statement(sql).iterate(...(values as SQLInputValue[])) as Iterable<Row>
+  all<Row>(sql: string, ...values: Values): Row[] {
+    return this.statement(sql).all(...(values as SQLInputValue[])) as Row[]
+  }
+
+  /** Rows as arrays. A statement is used with `arrays` always or never. */
+  arrays<Row>(sql: string, ...values: Values): Row[] {
+    const statement = this.statement(sql)
+    statement.setReturnArrays(true)
+    return statement.all(...(values as SQLInputValue[])) as unknown as Row[]
   }
 
   get<Row>(sql: string, ...values: Values): Row | undefined {
-    return this.#statement(sql).get(...(values as SQLInputValue[])) as Row | undefined
+    return this.statement(sql).get(...(values as SQLInputValue[])) as Row | undefined
   }
 
   /** Gives the number of rows changed. */
   run(sql: string, ...values: Values): number {
-    return this.#statement(sql).run(...(values as SQLInputValue[])).changes as number
+    return this.statement(sql).run(...(values as SQLInputValue[])).changes as number
   }
 
   /** Several statements without values. */
@@ -105,15 +119,5 @@ export class Database {
       const { code, message } = storeError(error, this.path)
       throw new CommitUnknown(code, message, { cause: error })
     }
-  }
-
-  #statement(sql: string): StatementSync {
-    let statement = this.#statements.get(sql)
-    if (statement === undefined) {
-      statement = this.#sqlite.prepare(sql)
-      statement.setAllowUnknownNamedParameters(true)
-      this.#statements.set(sql, statement)
-    }
-    return statement
   }
 }

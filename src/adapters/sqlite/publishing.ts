@@ -30,13 +30,14 @@ export async function publish(
     const heads = events.map((event) => encodeHead(event.head))
     await database.write(() => {
       subscriptions.refresh()
+      const statement = database.statement(insert)
       for (let i = 0; i < events.length; i++) {
         const { topic, type, id, key = null, deliverAt, data } = events[i]!
         const head = heads[i]!
         const queues = subscriptions.route(topic, type)
         const due = deliverAt !== undefined && deliverAt > now ? deliverAt : null
         if (queues.length === 0) unrouted.keep({ topic, due, taken: now, id, type, key, head, data })
-        for (const queue of queues) database.run(insert, queue, due, now, id, type, key, head, data)
+        for (const queue of queues) statement.run(queue, due, now, id, type, key, head, data)
       }
     }, signal)
   } catch (error) {

@@ -36,20 +36,16 @@ export class Settlements {
   /** Results in the order of the list; undefined: all done. */
   settle(list: readonly Settlement[], now: number): readonly SettleResult[] | undefined {
     const slow = new Set<StoredEvent>()
-    for (const [claim, events] of byClaim(
-      list.filter((one) => one.as === 'ack').map((one) => one.of as StoredEvent),
-    )) {
+    const acks = list.filter((one) => one.as === 'ack').map((one) => one.of as StoredEvent)
+    for (const [claim, events] of byClaim(acks)) {
       if (!this.#ackAll(claim, events)) for (const event of events) slow.add(event)
     }
-    let allDone = true
+    if (acks.length === list.length && slow.size === 0) return undefined
     const results = list.map((settlement): SettleResult => {
       const event = settlement.of as StoredEvent
-      const result =
-        settlement.as === 'ack' && !slow.has(event) ? 'done' : this.#settleOne(settlement, event, now)
-      if (result !== 'done') allDone = false
-      return result
+      return settlement.as === 'ack' && !slow.has(event) ? 'done' : this.#settleOne(settlement, event, now)
     })
-    return allDone ? undefined : results
+    return results.every((result) => result === 'done') ? undefined : results
   }
 
   extend(list: readonly StoredEvent[], lease: number): readonly ('ok' | 'lost')[] {
@@ -104,8 +100,13 @@ export class Settlements {
   }
 }
 
-function byClaim(events: readonly StoredEvent[]): ReadonlyMap<number, readonly StoredEvent[]> {
-  return Map.groupBy(events, (event) => event.claim)
+/** Most lists are of one claim. */
+function byClaim(events: readonly StoredEvent[]): Iterable<readonly [number, readonly StoredEvent[]]> {
+  const claim = events[0]?.claim
+  if (claim === undefined) return []
+  return events.every((event) => event.claim === claim)
+    ? [[claim, events]]
+    : Map.groupBy(events, (event) => event.claim)
 }
 
 function seqsOf(events: readonly StoredEvent[]): string {

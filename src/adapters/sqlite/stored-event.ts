@@ -4,16 +4,18 @@ import type { EventHead } from '../../event/event.ts'
 import { decodeHead } from '../../event/head.ts'
 import type { Raw } from '../../event/payload.ts'
 
-export interface MessageRow {
-  readonly seq: number
-  readonly id: string
-  readonly type: string
-  readonly key: string | null
-  readonly failures: number
-  readonly head: string
-  readonly data: Raw
-  readonly trail: string | null
-}
+/** The columns of a message, in the order in which claims read them: as an array, which is cheaper than an object. */
+export const messageColumns = 'm.seq, m.id, m.type, m.key, m.failures, m.head, m.trail'
+export type MessageRow = readonly [
+  seq: number,
+  id: string,
+  type: string,
+  key: string | null,
+  failures: number,
+  head: string,
+  trail: string | null,
+  data: Raw,
+]
 
 /** An event as claimed. `seq` and `claim` are its lease: no other claim, by whomever, has both. */
 export class StoredEvent implements Received {
@@ -29,16 +31,16 @@ export class StoredEvent implements Received {
   readonly #trail: string | null
 
   constructor(row: MessageRow, claim: number, lapsed: boolean) {
-    this.seq = row.seq
+    this.seq = row[0]
     this.claim = claim
-    this.id = row.id
-    this.type = row.type
-    this.key = row.key ?? undefined
-    this.attempt = row.failures + 1
+    this.id = row[1]
+    this.type = row[2]
+    this.key = row[3] ?? undefined
+    this.attempt = row[4] + 1
     this.lapsed = lapsed
-    this.data = row.data
-    this.#head = row.head
-    this.#trail = row.trail
+    this.data = row[7]
+    this.#head = row[5]
+    this.#trail = row[6]
   }
 
   get head(): EventHead {

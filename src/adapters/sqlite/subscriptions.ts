@@ -3,8 +3,8 @@ import { MillraceError } from '../../errors/millrace-error.ts'
 import { matches } from '../../event/names.ts'
 import type { Database } from './database.ts'
 
-/** Types are few, but nothing keeps a publisher from making up new ones: beyond this the cache begins anew. */
-const rememberedRoutes = 10_000
+/** Topics and types are few, but nothing keeps a publisher from making up new ones: beyond this a cache begins anew. */
+const rememberedNames = 1_000
 
 interface Binding extends Subscription {
   readonly queue: number
@@ -16,7 +16,7 @@ interface Binding extends Subscription {
  */
 export class Subscriptions {
   readonly #database: Database
-  readonly #routes = new Map<string, readonly number[]>()
+  readonly #routes = new Map<string, Map<string, readonly number[]>>()
   #bindings: readonly Binding[] = []
   #generation = -1
 
@@ -37,13 +37,19 @@ export class Subscriptions {
 
   /** The queues that subscribe to the type. */
   route(topic: string, type: string): readonly number[] {
-    const name = `${topic} ${type}`
-    let queues = this.#routes.get(name)
+    // Two maps, since gluing the names together would cost more than the look-up.
+    let byType = this.#routes.get(topic)
+    if (byType === undefined) {
+      if (this.#routes.size >= rememberedNames) this.#routes.clear()
+      byType = new Map()
+      this.#routes.set(topic, byType)
+    }
+    let queues = byType.get(type)
     if (queues === undefined) {
       const fitting = this.#bindings.filter((binding) => reaches(binding, topic, type))
       queues = [...new Set(fitting.map((binding) => binding.queue))]
-      if (this.#routes.size >= rememberedRoutes) this.#routes.clear()
-      this.#routes.set(name, queues)
+      if (byType.size >= rememberedNames) byType.clear()
+      byType.set(type, queues)
     }
     return queues
   }

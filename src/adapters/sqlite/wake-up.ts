@@ -62,7 +62,7 @@ export class WakeUp {
     for (const run of this.#waiting) run()
   }
 
-  /** One at a time and one more afterwards, whatever the number of commits meanwhile. */
+  /** One at a time, and one more afterwards, whatever the number of commits meanwhile. */
   #touch(): void {
     this.#again = this.#touching
     if (this.#touching) return
