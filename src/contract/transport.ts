@@ -30,12 +30,13 @@ export interface Transport<Tx = unknown> extends AsyncDisposable {
   /**
    * Takes the events in their order, each into every queue that subscribes to it. Resolves when they are as safe as
    * `features.durable` says. Rejects with PublishError if some were not taken; then it says which, and an event behind
-   * a failed one of the same key was not taken either.
+   * a failed one of the same key was not taken either. A signal that is aborted beforehand: PUBLISH_ABORTED, nothing taken.
+   * A transaction where there are none: TRANSACTION_UNSUPPORTED.
    */
   publish(events: readonly Outgoing[], options?: TransportPublishOptions): Promise<void>
   /** Begins to consume a declared queue. Several sessions on one queue, in any process, compete for its events. */
   open(queue: string, options: SessionOptions): Promise<Session>
-  /** Gives up what it holds. Sessions are closed first by whoever opened them. Idempotent. */
+  /** Gives up what it holds; everything after that rejects with STOPPED. Sessions are closed first by whoever opened them. Idempotent. */
   close(options?: { readonly signal?: AbortSignal }): Promise<void>
 }
 
@@ -81,7 +82,7 @@ export interface Session {
    * If it rejects, nothing was claimed as far as the caller knows, and the settlements are sent again: doing so is safe.
    */
   exchange(request: ExchangeRequest): Promise<ExchangeResult>
-  /** Resolves when there may be something to take, at once if it might have been missed, or when the signal is aborted. Never rejects. */
+  /** Resolves when there may be something to take, at once if there is now; or when the signal is aborted. Never rejects. */
   ready(signal: AbortSignal): Promise<void>
   /** Settles only. Results in the order of the list; undefined: all done. */
   settle(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined>

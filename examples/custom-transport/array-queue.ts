@@ -1,0 +1,74 @@
+import {
+  encodeHead,
+  type DeadLetterRecord,
+  type FailureTrail,
+  type Outgoing,
+  type QueueSpec,
+  type Raw,
+  type Received,
+} from 'millrace/contract'
+import type { ArraySession } from './array-session.ts'
+
+/** One event in one queue. `held` says who has it, until when (monotonic), and whether it was claimed alone. */
+export interface Entry {
+  readonly event: Outgoing
+  readonly head: string
+  due: number
+  failures: number
+  trail: FailureTrail | undefined
+  held:
+    | { readonly by: ArraySession; end: number; readonly lone: boolean; readonly claim: Received }
+    | undefined
+}
+
+export interface Letter {
+  readonly name: string
+  readonly number: number
+  readonly entry: Entry
+  readonly record: string
+}
+
+/** Everything about one queue. Three arrays and a counter would do; the counts are for `queues()`. */
+export class ArrayQueue {
+  spec: QueueSpec
+  readonly entries: Entry[] = []
+  readonly letters: Letter[] = []
+  readonly settled: { readonly at: number; readonly failed: boolean }[] = []
+  /** Grows with every change, so that a session can tell whether it missed one. */
+  version = 0
+  readonly #waiting = new Set<() => void>()
+
+  constructor(spec: QueueSpec) {
+    this.spec = spec
+  }
+
+  changed(): void {
+    this.version++
+    for (const wake of this.#waiting) wake()
+  }
+
+  /** Calls `wake` at the next changes, until the function it gives back is called. */
+  watch(wake: () => void): () => void {
+    this.#waiting.add(wake)
+    return () => this.#waiting.delete(wake)
+  }
+
+  add(event: Outgoing, trail?: FailureTrail): void {
+    const due = event.deliverAt ?? 0
+    const own = { ...event, data: copy(event.data) }
+    this.entries.push({ event: own, head: encodeHead(event.head), due, failures: 0, trail, held: undefined })
+    this.changed()
+  }
+}
+
+/** What somebody gave or gets may be changed by them; what lies here must not. */
+export function copy(data: Raw): Raw {
+  return typeof data === 'string' ? data : Uint8Array.from(data)
+}
+
+export function letterOf(letters: readonly Letter[], entry: Entry, record: DeadLetterRecord): Letter {
+  const number = (letters.at(-1)?.number ?? 0) + 1
+  const { id } = entry.event
+  const name = letters.some((letter) => letter.name === id) ? `${id}~${number}` : id
+  return { name, number, entry, record: JSON.stringify(record) }
+}

@@ -1,0 +1,145 @@
+import {
+  decodeHead,
+  type Clock,
+  type ExchangeRequest,
+  type ExchangeResult,
+  type DeadLetterRecord,
+  type Received,
+  type Session,
+  type SessionOptions,
+  type Settlement,
+  type SettleResult,
+} from 'millrace/contract'
+import { copy, letterOf, type ArrayQueue, type Entry } from './array-queue.ts'
+
+/** One consumer of one queue. */
+export class ArraySession implements Session {
+  readonly claim = 100
+  readonly pulls = 1
+  readonly #queue: ArrayQueue
+  readonly #clock: Clock
+  readonly #lease: number
+  #seen = -1
+  #quiet = false
+
+  constructor(queue: ArrayQueue, { clock, lease }: SessionOptions) {
+    this.#queue = queue
+    this.#clock = clock
+    this.#lease = lease
+  }
+
+  async exchange({ settle, max, lapsed = 0 }: ExchangeRequest): Promise<ExchangeResult> {
+    const settled = settle.map((settlement) => this.#settle(settlement))
+    this.#seen = this.#queue.version
+    if (this.#quiet) return { received: [], settled }
+    const { entries } = this.#queue
+    const free = entries
+      .filter(({ held, due }) => held === undefined && due <= this.#clock.now())
+      .slice(0, max)
+    const left = entries.filter(({ held }) => this.#ranOut(held))
+    const received = [
+      ...free.map((entry) => this.#take(entry, false)),
+      ...left.slice(0, lapsed).map((entry) => this.#take(entry, true)),
+    ]
+    return { received, settled, lapsed: left.length > lapsed }
+  }
+
+  ready(signal: AbortSignal): Promise<void> {
+    const next = this.#nextChange()
+    if (signal.aborted || this.#seen !== this.#queue.version || (next !== undefined && next <= 0))
+      return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = (): void => {
+        unwatch()
+        timer?.cancel()
+        signal.removeEventListener('abort', done)
+        resolve()
+      }
+      const unwatch = this.#queue.watch(done)
+      const timer = next === undefined ? undefined : this.#clock.after(next, done)
+      signal.addEventListener('abort', done)
+    })
+  }
+
+  async settle(list: readonly Settlement[]): Promise<readonly SettleResult[]> {
+    return list.map((settlement) => this.#settle(settlement))
+  }
+
+  async extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]> {
+    return list.map((of) => {
+      const entry = this.#own(of)
+      if (entry?.held === undefined) return 'lost'
+      entry.held.end = this.#clock.monotonic() + ms
+      return 'ok'
+    })
+  }
+
+  async quiesce(): Promise<void> {
+    this.#quiet = true
+  }
+
+  async close({ keep = [] }: { readonly keep?: readonly Received[] } = {}): Promise<void> {
+    this.#quiet = true
+    for (const entry of this.#queue.entries) {
+      if (entry.held?.by === this && !keep.includes(entry.held.claim)) entry.held = undefined
+    }
+    this.#queue.changed()
+  }
+
+  #take(entry: Entry, lapsed: boolean): Received {
+    // Only a crash of a lone run counts: others may have died beside the one that killed the process.
+    if (entry.held?.lone === true) entry.failures++
+    const { id, type, key } = entry.event
+    const { head, trail } = entry
+    const data = copy(entry.event.data)
+    const claim: Received = {
+      id,
+      type,
+      key,
+      data,
+      trail,
+      lapsed,
+      attempt: entry.failures + 1,
+      head: decodeHead(head),
+    }
+    entry.held = { by: this, end: this.#clock.monotonic() + this.#lease, lone: lapsed, claim }
+    return claim
+  }
+
+  /** The entry, if this very claim still holds it. */
+  #own(of: Received): Entry | undefined {
+    return this.#queue.entries.find(
+      ({ held }) => held?.claim === of && held.by === this && !this.#ranOut(held),
+    )
+  }
+
+  #settle({ of, as, delay = 0, trail, record }: Settlement): SettleResult {
+    const entry = this.#own(of)
+    const { entries, letters, settled } = this.#queue
+    if (entry === undefined) return entries.some(({ event }) => event.id === of.id) ? 'lost' : 'gone'
+    if (as === 'retry') entry.failures++
+    if (as === 'retry') entry.trail = trail
+    if (as === 'retry' || as === 'release') {
+      entry.due = delay > 0 ? this.#clock.now() + delay : 0
+      entry.held = undefined
+    } else entries.splice(entries.indexOf(entry), 1)
+    if (as === 'dead') letters.push(letterOf(letters, entry, record as DeadLetterRecord))
+    if (as !== 'release') settled.push({ at: Date.now(), failed: as !== 'ack' })
+    if (as !== 'ack') this.#queue.changed()
+    return 'done'
+  }
+
+  #ranOut(held: Entry['held']): boolean {
+    return held !== undefined && held.end <= this.#clock.monotonic()
+  }
+
+  /** Milliseconds until something becomes due or a lease runs out. */
+  #nextChange(): number | undefined {
+    const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()]
+    const times = this.#queue.entries
+      .map(({ held, due }) => (held === undefined ? due - now : held.end - monotonic))
+      // A lease that ran out was told with the last exchange.
+      .filter((ms, i) => ms > 0 || this.#queue.entries[i]?.held === undefined)
+    return times.length === 0 ? undefined : Math.min(...times)
+  }
+}

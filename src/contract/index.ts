@@ -1,0 +1,30 @@
+/*
+ * millrace/contract: what somebody needs who writes a transport. docs/writing-a-transport.md leads through it.
+ */
+export type { Clock, Timer } from '../clock/clock.ts'
+export { matches } from '../event/names.ts'
+export { decodeHead, encodeHead } from '../event/head.ts'
+export type { EventHead } from '../event/event.ts'
+export type { Outgoing } from '../event/outgoing.ts'
+export type { Raw } from '../event/payload.ts'
+export type { DeadLetterRecord, FailureNote, FailureTrail } from './dead-letter.ts'
+export type { Features } from './features.ts'
+export { PublishError, type PublishOutcome } from './publish-error.ts'
+export type {
+  DeclareReport,
+  ExchangeRequest,
+  ExchangeResult,
+  Notice,
+  QueueCounts,
+  QueueSpec,
+  Received,
+  Session,
+  SessionOptions,
+  Settlement,
+  SettleResult,
+  StoredDeadLetter,
+  Subscription,
+  Transport,
+  TransportAdmin,
+  TransportPublishOptions,
+} from './transport.ts'
