@@ -1,4 +1,3 @@
-/// <reference lib="esnext.disposable" />
 export { millrace, type App, type AppOptions, type QueueStats } from './app.ts'
 export { createPublisher, createReceiver } from './parts.ts'
 export type { DeadLetter, DeadLetters } from './dead-letters.ts'

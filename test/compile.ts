@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root } from './imports.ts'
 
@@ -16,7 +16,7 @@ export interface Compiled {
 
 /**
  * Compiles one file as a project of its own and gives what the compiler says of it. The file lies in a folder three levels
- * below the root, where it finds what the project has installed.
+ * below the root, where it finds what the project has installed, and the project itself under its own name.
  */
 export async function compile(
   source: string,
@@ -26,6 +26,8 @@ export async function compile(
   mkdirSync(cache, { recursive: true })
   const folder = mkdtempSync(join(cache, 'compile-'))
   try {
+    mkdirSync(join(folder, 'node_modules'))
+    symlinkSync(root, join(folder, 'node_modules', 'millrace'), 'junction')
     writeFileSync(join(folder, 'main.ts'), source)
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ ...options.config, files: ['main.ts'] }))
     const output = await tsc(['-p', folder, '--pretty', 'false', ...(options.flags ?? [])])

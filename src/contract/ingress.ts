@@ -22,5 +22,10 @@ export interface IngressTarget {
   readonly logger: Logger | undefined
 }
 
-/** Takes pino, winston, console. */
-export type Logger = Pick<Console, 'debug' | 'info' | 'warn' | 'error'>
+/** Takes console, pino, winston. */
+export interface Logger {
+  debug(...args: unknown[]): void
+  info(...args: unknown[]): void
+  warn(...args: unknown[]): void
+  error(...args: unknown[]): void
+}

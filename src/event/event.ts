@@ -3,6 +3,8 @@ import { MillraceError } from '../errors/millrace-error.ts'
 import { newId } from './ids.ts'
 import { attributeNames, checkName, checkType, defaultTopic } from './names.ts'
 import { bytesOf, Payload } from './payload.ts'
+// oxlint-disable-next-line import/no-unassigned-import -- it declares global names, and this file is part of every subpath
+import './platform.ts'
 
 /** The value of a CloudEvents extension attribute. */
 export type ExtensionValue = string | number | boolean

@@ -3,23 +3,24 @@ import {
   type Handler as UntypedHandler,
   type Middleware as UntypedMiddleware,
 } from '../receive/chain.ts'
-import type { AddedBy, EventAfter, Handler, Layer } from '../receive/typed.ts'
+import type { MillraceEvent } from '../event/event.ts'
+import type { AddedBy, Context, EventAfter, Handler, Layer } from '../receive/typed.ts'
 
 /**
  * Middlewares for one handler, outermost first: each may pass on another event, or add to the context of what follows.
  * @example app.queue('mail').on('order.paid', pipeline(withCustomer, (event, ctx) => send(ctx.customer, event.data)))
  */
-export function pipeline<E, C>(handler: Handler<E, C>): Handler<E, C>
-export function pipeline<E, C, R1>(
+export function pipeline<E = MillraceEvent, C = Context>(handler: Handler<E, C>): Handler<E, C>
+export function pipeline<E = MillraceEvent, C = Context, R1 = unknown>(
   m1: Layer<E, C, R1>,
   handler: Handler<EventAfter<R1, E>, C & AddedBy<R1>>,
 ): Handler<E, C>
-export function pipeline<E, C, R1, R2>(
+export function pipeline<E = MillraceEvent, C = Context, R1 = unknown, R2 = unknown>(
   m1: Layer<E, C, R1>,
   m2: Layer<EventAfter<R1, E>, C & AddedBy<R1>, R2>,
   handler: Handler<EventAfter<R2, EventAfter<R1, E>>, C & AddedBy<R1> & AddedBy<R2>>,
 ): Handler<E, C>
-export function pipeline<E, C, R1, R2, R3>(
+export function pipeline<E = MillraceEvent, C = Context, R1 = unknown, R2 = unknown, R3 = unknown>(
   m1: Layer<E, C, R1>,
   m2: Layer<EventAfter<R1, E>, C & AddedBy<R1>, R2>,
   m3: Layer<EventAfter<R2, EventAfter<R1, E>>, C & AddedBy<R1> & AddedBy<R2>, R3>,
@@ -28,7 +29,14 @@ export function pipeline<E, C, R1, R2, R3>(
     C & AddedBy<R1> & AddedBy<R2> & AddedBy<R3>
   >,
 ): Handler<E, C>
-export function pipeline<E, C, R1, R2, R3, R4>(
+export function pipeline<
+  E = MillraceEvent,
+  C = Context,
+  R1 = unknown,
+  R2 = unknown,
+  R3 = unknown,
+  R4 = unknown,
+>(
   m1: Layer<E, C, R1>,
   m2: Layer<EventAfter<R1, E>, C & AddedBy<R1>, R2>,
   m3: Layer<EventAfter<R2, EventAfter<R1, E>>, C & AddedBy<R1> & AddedBy<R2>, R3>,
@@ -42,7 +50,15 @@ export function pipeline<E, C, R1, R2, R3, R4>(
     C & AddedBy<R1> & AddedBy<R2> & AddedBy<R3> & AddedBy<R4>
   >,
 ): Handler<E, C>
-export function pipeline<E, C, R1, R2, R3, R4, R5>(
+export function pipeline<
+  E = MillraceEvent,
+  C = Context,
+  R1 = unknown,
+  R2 = unknown,
+  R3 = unknown,
+  R4 = unknown,
+  R5 = unknown,
+>(
   m1: Layer<E, C, R1>,
   m2: Layer<EventAfter<R1, E>, C & AddedBy<R1>, R2>,
   m3: Layer<EventAfter<R2, EventAfter<R1, E>>, C & AddedBy<R1> & AddedBy<R2>, R3>,
@@ -61,7 +77,16 @@ export function pipeline<E, C, R1, R2, R3, R4, R5>(
     C & AddedBy<R1> & AddedBy<R2> & AddedBy<R3> & AddedBy<R4> & AddedBy<R5>
   >,
 ): Handler<E, C>
-export function pipeline<E, C, R1, R2, R3, R4, R5, R6>(
+export function pipeline<
+  E = MillraceEvent,
+  C = Context,
+  R1 = unknown,
+  R2 = unknown,
+  R3 = unknown,
+  R4 = unknown,
+  R5 = unknown,
+  R6 = unknown,
+>(
   m1: Layer<E, C, R1>,
   m2: Layer<EventAfter<R1, E>, C & AddedBy<R1>, R2>,
   m3: Layer<EventAfter<R2, EventAfter<R1, E>>, C & AddedBy<R1> & AddedBy<R2>, R3>,
@@ -85,7 +110,17 @@ export function pipeline<E, C, R1, R2, R3, R4, R5, R6>(
     C & AddedBy<R1> & AddedBy<R2> & AddedBy<R3> & AddedBy<R4> & AddedBy<R5> & AddedBy<R6>
   >,
 ): Handler<E, C>
-export function pipeline<E, C, R1, R2, R3, R4, R5, R6, R7>(
+export function pipeline<
+  E = MillraceEvent,
+  C = Context,
+  R1 = unknown,
+  R2 = unknown,
+  R3 = unknown,
+  R4 = unknown,
+  R5 = unknown,
+  R6 = unknown,
+  R7 = unknown,
+>(
   m1: Layer<E, C, R1>,
   m2: Layer<EventAfter<R1, E>, C & AddedBy<R1>, R2>,
   m3: Layer<EventAfter<R2, EventAfter<R1, E>>, C & AddedBy<R1> & AddedBy<R2>, R3>,

@@ -39,6 +39,20 @@ describe('idle', () => {
     expect(t.handled('billing')).toHaveLength(1)
   })
 
+  test('waits for a handler while a batch of another queue fills', async () => {
+    const app = shop()
+    app.queue('billing').on('order.placed', () => new Promise((resolve) => setTimeout(resolve, 30)))
+    app.queue('audit').onBatch('order.placed', { size: 3, wait: '1m' }, () => undefined)
+    await using t = await testing(app)
+    await t.publish(['1', '2'].map((orderId) => events.create('order.placed', { orderId, total: 1 })))
+    await t.idle()
+    expect(t.handled('billing')).toHaveLength(2)
+    expect(t.handled('audit')).toEqual([])
+    await t.publish('order.placed', order)
+    await t.idle()
+    expect(t.handled('audit')).toHaveLength(3)
+  })
+
   test('waits for a publish that nobody awaits', async () => {
     const app = shop()
     app.queue('mail').on('order.paid', () => undefined)
