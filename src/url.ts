@@ -42,9 +42,11 @@ function pathOf(url: string): string {
   )
 }
 
-/** The URL without a password, for messages. */
+/** The URL without secrets, for messages: no password before the host, no value of a parameter that may hold one. */
 export function redacted(url: string): string {
-  return url.replace(/(\/\/[^/@:]*):[^/@]*@/, '$1:***@')
+  return url
+    .replace(/\/\/([^/?#:@]*):[^/?#]*@/, '//$1:***@')
+    .replace(/([?&][^=&#]*(?:password|secret|token|key)[^=&#]*=)[^&#]*/gi, '$1***')
 }
 
 /** A transport known by its URL: made when it is first used, because its code is loaded only then. */
