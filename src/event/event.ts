@@ -42,6 +42,7 @@ export interface MillraceEvent<T extends string = string, D = unknown> {
   /** The data as it travelled, or as it would travel. */
   readonly bytes: Uint8Array
   /** A copy with some attributes or the data changed. It keeps the id unless you give another. */
+  with(changes: Partial<EventOptions>): this
   with(changes: Partial<EventOptions> & { data?: unknown; type?: string }): MillraceEvent
 }
 
@@ -131,6 +132,8 @@ export class EventRecord implements MillraceEvent {
     return bytesOf(this[payloadOf].encode())
   }
 
+  with(changes: Partial<EventOptions>): this
+  with(changes: Partial<EventOptions> & { data?: unknown; type?: string }): MillraceEvent
   with(changes: Partial<EventOptions> & { data?: unknown; type?: string }): MillraceEvent {
     const { data, type = this.type, ...options } = changes
     const topic =

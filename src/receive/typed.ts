@@ -3,7 +3,6 @@
  */
 import type { Duration } from '../clock/duration.ts'
 import type { PublishOptions } from '../contract/publishing.ts'
-import type { Transport } from '../contract/transport.ts'
 import type { Catalog, EventMap } from '../event/catalog.ts'
 import type { MillraceEvent } from '../event/event.ts'
 import type { QueueOptions } from './queue-options.ts'
@@ -154,8 +153,5 @@ export type HandlerOf<C, P extends string, Added extends object = {}> =
   C extends Catalog<infer M>
     ? (event: Matched<M, P>, ctx: Merge<AppContext<M, unknown>, Added>) => unknown
     : never
-
-/** The transaction type of a transport. */
-export type TransactionOf<T> = T extends Transport<infer Tx> ? Tx : unknown
 
 export type { QueueOptions }

@@ -6,10 +6,10 @@ import { letterOf, type DeadLetter } from '../dead-letters.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import type { EventMap } from '../event/catalog.ts'
 import type { MillraceEvent } from '../event/event.ts'
+import { travelled } from '../event/outgoing.ts'
 import type { Matched, Publish } from '../receive/typed.ts'
 import { Rest } from './rest.ts'
 import { Runs } from './runs.ts'
-import { travelled } from './test-context.ts'
 
 /**
  * An app under test: on a memory transport of its own, with a clock that stands still until the test moves it.

@@ -1,7 +1,6 @@
 import { systemClock } from '../clock/clock.ts'
-import type { Outgoing } from '../event/outgoing.ts'
-import { EventRecord, type MillraceEvent } from '../event/event.ts'
-import { Payload } from '../event/payload.ts'
+import type { MillraceEvent } from '../event/event.ts'
+import { travelled } from '../event/outgoing.ts'
 import { EventPublisher } from '../publish/publisher.ts'
 import type { Context } from '../receive/typed.ts'
 
@@ -37,9 +36,4 @@ export function testContext<A extends object = {}>(over?: A & Partial<Context>):
     published,
   }
   return Object.assign(base, over) as TestContext & A
-}
-
-/** An event as its receivers will see it, whatever happens to the publisher's data. */
-export function travelled({ id, type, key, head, data }: Outgoing): MillraceEvent {
-  return new EventRecord(id, type, key, head, Payload.from(data, head.contentType))
 }

@@ -81,6 +81,16 @@ describe('events', () => {
     app.queue('q').on('order.placed', (event, ctx) => ctx.publish(event))
   })
 
+  test('keep their type where only attributes are changed', () => {
+    app.queue('q').on('order.placed', (event, ctx) => ctx.publish(event.with({ id: 'another', key: '7' })))
+    app.queue('q').on('*', (event) => {
+      expectTypeOf(event.with({ subject: '7' })).toEqualTypeOf<Placed | Paid | Created>()
+      expectTypeOf(event.with({ data: 7 })).toEqualTypeOf<MillraceEvent>()
+    })
+    // @ts-expect-error -- it may be data of any type now
+    app.queue('q').on('order.placed', (event, ctx) => ctx.publish(event.with({ data: 7 })))
+  })
+
   test('of an app without a catalog are of any type, their data unknown', () => {
     const plain = millrace({ transport: memory() })
     void plain.publish('anything.at.all', { whatever: 1 })
