@@ -8,6 +8,7 @@ import { Bench, type Case, type TransportUnderTest } from './harness.ts'
 import { leases } from './leases.ts'
 import { order } from './order.ts'
 import { publishing } from './publishing.ts'
+import { running } from './running.ts'
 import { settling } from './settling.ts'
 
 /** All cases by theme. */
@@ -22,6 +23,7 @@ export const themes: Readonly<Record<string, readonly Case[]>> = {
   data,
   admin,
   handling,
+  running,
 }
 
 /** Runs a case on a transport of its own. Rejects if it fails; resolves to the reason if it does not apply. */
