@@ -84,6 +84,8 @@ export interface Running {
   readonly outcome: Promise<Outcome>
   /** Resolves when this has been printed, to stdout or stderr. */
   printed(part: string): Promise<void>
+  /** What has been printed so far, to either of them. */
+  output(): string
 }
 
 export function start(args: readonly string[], surroundings: Surroundings = {}): Running {
@@ -104,6 +106,7 @@ export function startNode(nodeArgs: readonly string[], { env, cwd }: Surrounding
   return {
     child,
     outcome: ended(child),
+    output: () => output,
     printed: (part) =>
       new Promise((resolve, reject) => {
         const look = (): void => void (output.includes(part) && (waiting.delete(look), resolve()))
