@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    globalSetup: 'test/servers/global-setup.ts',
     // The second one ends the output with the line that CI reads.
     reporters: ['default', './test/reporter.ts'],
     typecheck: {

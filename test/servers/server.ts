@@ -1,0 +1,131 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { closeSync, openSync } from 'node:fs'
+import { mkdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { freePorts } from './ports.ts'
+
+/** This machine cannot have the server; the message says why. */
+export class ServerMissing extends Error {
+  override readonly name = 'ServerMissing'
+}
+
+/** How one kind of server is installed and run on loopback. */
+export interface ServerKind {
+  readonly name: string
+  /** How many ports it listens on. */
+  readonly ports: number
+  /** Installs what is not installed yet and returns the folder that holds it. Throws ServerMissing. */
+  install(): Promise<string>
+  /** The command that serves `data`, a folder that is empty at the first start and kept between starts. */
+  command(place: Place): Promise<readonly [string, ...string[]]>
+  url(ports: readonly number[]): string
+  /** Resolves if the server does its work; rejects if it does not yet. */
+  ready(ports: readonly number[]): Promise<void>
+}
+
+export interface Place {
+  readonly installed: string
+  readonly data: string
+  readonly ports: readonly number[]
+}
+
+/** A server that is started and stopped at will: always the same port, always the same data. */
+export interface Server extends AsyncDisposable {
+  readonly url: string
+  /** What the server printed. Kept when everything else is removed. */
+  readonly log: string
+  /** Resolves when the server does its work. Throws ServerMissing. */
+  start(): Promise<void>
+  /** Resolves when the process is gone. SIGTERM, the default, lets it finish; SIGKILL is a crash. */
+  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
+}
+
+const startTimeout = 60_000
+const stopTimeout = 30_000
+const ownedProcess = fileURLToPath(new URL('owned-process.ts', import.meta.url))
+
+/** A server that does not run yet. Disposing kills it and removes its data. */
+export async function createServer(kind: ServerKind): Promise<Server> {
+  const ports = await freePorts(kind.ports)
+  const data = join(tmpdir(), `millrace-${kind.name}-${randomUUID()}`)
+  const log = `${data}.log`
+  let running: ChildProcess | undefined
+
+  async function start(): Promise<void> {
+    if (running && !hasEnded(running)) throw new Error(`${kind.name} is running already`)
+    const installed = await kind.install()
+    await mkdir(data, { recursive: true, mode: 0o700 })
+    running = spawnOwned(data, await kind.command({ installed, data, ports }), log)
+    try {
+      await untilReady(running, () => kind.ready(ports))
+    } catch (error) {
+      await stop('SIGKILL')
+      const printed = (await readFile(log, 'utf8')).trimEnd().split('\n').slice(-30).join('\n')
+      throw new Error(`${kind.name} did not start, see ${log}\n${printed}`, { cause: error })
+    }
+  }
+
+  async function stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const owned = running
+    running = undefined
+    if (!owned || hasEnded(owned)) return
+    const gone = once(owned, 'exit')
+    send(owned, signal)
+    const tooSlow = setTimeout(() => send(owned, 'SIGKILL'), stopTimeout)
+    await gone
+    clearTimeout(tooSlow)
+  }
+
+  return {
+    url: kind.url(ports),
+    log,
+    start,
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop('SIGKILL')
+      await rm(data, { recursive: true, force: true })
+    },
+  }
+}
+
+function spawnOwned(data: string, command: readonly string[], log: string): ChildProcess {
+  const output = openSync(log, 'a')
+  const owned = fork(ownedProcess, [data, ...command], {
+    // A group of its own, so that Ctrl-C in the terminal leaves the order of stopping to the tests.
+    detached: true,
+    execArgv: [],
+    stdio: ['ignore', output, output, 'ipc'],
+  })
+  closeSync(output)
+  // A program that starts a server and ends without stopping it has to be able to end.
+  owned.unref()
+  owned.channel?.unref()
+  return owned
+}
+
+function send(owned: ChildProcess, signal: NodeJS.Signals): void {
+  // It cannot be sent to a server that is ending just now. The exit, which is awaited, says so too.
+  owned.send(signal, () => {})
+}
+
+async function untilReady(owned: ChildProcess, ready: () => Promise<void>): Promise<void> {
+  const deadline = Date.now() + startTimeout
+  for (;;) {
+    if (hasEnded(owned)) throw new Error(`It ended with exit code ${owned.exitCode}.`)
+    try {
+      return await ready()
+    } catch (error) {
+      if (Date.now() > deadline) throw error
+    }
+    await sleep(50)
+  }
+}
+
+function hasEnded(owned: ChildProcess): boolean {
+  return owned.exitCode !== null || owned.signalCode !== null
+}
