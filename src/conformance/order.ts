@@ -78,9 +78,9 @@ export const order: readonly Case[] = [
       await publishKeyed(bench, 'a', 0, 1)
       const first = await bench.receiveOne(session)
       await bench.nothing(second, 'a key that another session holds was handed out')
-      const waiting = bench.receiveOne(second)
-      await bench.settle(session, { of: first, as: 'ack' })
-      expect(dataOf(await waiting)).toBe(1)
+      const settled = bench.settle(session, { of: first, as: 'ack' })
+      const [next] = await Promise.all([bench.receiveOne(second), settled])
+      expect(dataOf(next)).toBe(1)
     },
   },
   {
@@ -172,7 +172,7 @@ export const order: readonly Case[] = [
       const { session } = await ordered(bench)
       await publishKeyed(bench, 'a', 0, 1, 2)
       await bench.settle(session, { of: await bench.receiveOne(session), as: 'retry', park: true })
-      expect(numbersOf(await bench.handle(session, 3))).toEqual([0, 1, 2])
+      for (const expected of [0, 1, 2]) expect(numbersOf(await bench.handle(session, 1))).toEqual([expected])
     },
   },
   {
