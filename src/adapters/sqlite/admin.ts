@@ -69,7 +69,7 @@ export class SqliteAdmin implements TransportAdmin {
   async queues(): Promise<readonly QueueCounts[]> {
     const { database, rates, clock } = await this.#open()
     const now = Math.floor(clock.now())
-    if (rates.isPending) await database.write(() => rates.flush(now))
+    await rates.flush()
     return database.read(() =>
       database.all<CountsRow>(counts, { now, monotonic: Math.floor(clock.monotonic()) }).map((row) => ({
         name: row.name,
@@ -79,7 +79,7 @@ export class SqliteAdmin implements TransportAdmin {
         delayed: row.later - row.retrying,
         dead: row.dead,
         oldestMs: Math.max(now - row.oldest, 0),
-        ...rates.perSecond(row.id, now),
+        ...rates.perSecond(row.id),
       })),
     )
   }

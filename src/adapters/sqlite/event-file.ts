@@ -30,7 +30,7 @@ export async function openEventFile(options: EventFileOptions): Promise<EventFil
     database,
     subscriptions: new Subscriptions(database),
     unrouted: new Unrouted(database, options.retention),
-    rates: new Rates(database),
+    rates: new Rates(database, options.clock),
     wakeUp: new WakeUp(options.path),
     clock: options.clock,
   }

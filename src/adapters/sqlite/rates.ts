@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../../clock/clock.ts'
 import type { Database } from './database.ts'
 
 /** Seconds: how long one bucket is, what the rates are taken over, and how long buckets are kept. */
@@ -12,30 +13,22 @@ interface Counts {
   failed: number
 }
 
-/**
- * How much was handled and how much failed, by all processes. Counted in memory and written at most once a second, with
- * a transaction that is made anyway; a crash loses that second of the statistics.
- */
+const add = `INSERT INTO rates VALUES (?, ?, ?, ?)
+  ON CONFLICT DO UPDATE SET handled = handled + excluded.handled, failed = failed + excluded.failed`
+
+/** How much was handled and how much failed, by all processes. Counted in memory and written once a second. */
 export class Rates {
   readonly #database: Database
+  readonly #clock: Clock
   #pending = new Map<number, Counts>()
-  #flushedAt = Number.NEGATIVE_INFINITY
-  #bucket = 0
+  #timer: Timer | undefined
 
-  constructor(database: Database) {
+  constructor(database: Database, clock: Clock) {
     this.#database = database
+    this.#clock = clock
   }
 
-  get isPending(): boolean {
-    return this.#pending.size > 0
-  }
-
-  /** Whether there is something to write and the last time was a second ago. */
-  isDue(now: number): boolean {
-    return this.isPending && Math.abs(now - this.#flushedAt) >= flushEvery
-  }
-
-  add(queue: number, handled: number, failed: number): void {
+  count(queue: number, handled: number, failed: number): void {
     if (handled + failed === 0) return
     const counts = this.#pending.get(queue)
     if (counts === undefined) this.#pending.set(queue, { handled, failed })
@@ -43,24 +36,27 @@ export class Rates {
       counts.handled += handled
       counts.failed += failed
     }
+    // A file that cannot be written is reported by all else; what was counted stays for the next time.
+    this.#timer ??= this.#clock.after(flushEvery, () => void this.flush().catch(() => undefined))
   }
 
-  /** Within a write transaction. */
-  flush(now: number): void {
-    const at = Math.floor(now / 1_000 / bucket) * bucket
-    const add = `INSERT INTO rates VALUES (?, ?, ?, ?)
-      ON CONFLICT DO UPDATE SET handled = handled + excluded.handled, failed = failed + excluded.failed`
-    for (const [queue, { handled, failed }] of this.#pending)
-      this.#database.run(add, queue, at, handled, failed)
-    this.#pending = new Map()
-    this.#flushedAt = now
-    if (at !== this.#bucket) this.#database.run('DELETE FROM rates WHERE at < ?', at - kept)
-    this.#bucket = at
+  /** Writes what was counted since the last time. */
+  async flush(): Promise<void> {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    if (this.#pending.size === 0) return
+    const at = Math.floor(this.#clock.now() / 1_000 / bucket) * bucket
+    await this.#database.write(() => {
+      for (const [queue, { handled, failed }] of this.#pending)
+        this.#database.run(add, queue, at, handled, failed)
+      this.#database.run('DELETE FROM rates WHERE at < ?', at - kept)
+    })
+    this.#pending.clear()
   }
 
   /** Mean over the last minute, or over the time since the first count if that is shorter. */
-  perSecond(queue: number, now: number): { handledPerSecond: number; failedPerSecond: number } {
-    const second = now / 1_000
+  perSecond(queue: number): { handledPerSecond: number; failedPerSecond: number } {
+    const second = this.#clock.now() / 1_000
     const { first, handled, failed } = this.#database.get<Counts & { first: number | null }>(
       `SELECT min(at) AS first, total(iif(at > :from, handled, 0)) AS handled, total(iif(at > :from, failed, 0)) AS failed
        FROM rates WHERE queue = :queue`,

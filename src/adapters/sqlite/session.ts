@@ -49,16 +49,14 @@ export class SqliteSession implements Session {
   }
 
   async exchange({ settle, max, lapsed = 0 }: ExchangeRequest): Promise<ExchangeResult> {
-    const { database, rates, clock } = this.#file
+    const { database } = this.#file
     const wanted = this.#quiet ? 0 : max
     const wantedLapsed = this.#quiet ? 0 : lapsed
     if (settle.length === 0) {
       // Looking takes no lock: a consumer that finds nothing to do disturbs nobody.
       const rest = await this.#look()
-      const hasWork =
-        (rest.ready && wanted > 0) || (rest.lapsed && wantedLapsed > 0) || rates.isDue(clock.now())
-      if (!hasWork) {
-        if (wanted + wantedLapsed > 0) this.#rest = rest.ready ? undefined : rest
+      if (!(rest.ready && wanted > 0) && !(rest.lapsed && wantedLapsed > 0)) {
+        this.#rest = rest.ready ? undefined : rest
         return { received: [], lapsed: rest.lapsed }
       }
     }
@@ -69,13 +67,12 @@ export class SqliteSession implements Session {
       const settled = settle.length === 0 ? undefined : this.#settlements.settle(settle, me.now)
       const received = wanted === 0 ? [] : this.#claims.ready(me, claim, lease, wanted)
       if (wantedLapsed > 0) received.push(...this.#claims.lapsed(me, claim, lease, wantedLapsed))
-      if (rates.isDue(clock.now())) rates.flush(clock.now())
       return { received, settled, lapsed: this.#claims.hasLapsed(me) }
     })
     const tookAll = result.received.length < wanted
     if (settle.length > 0) this.#afterSettling(settle, result.settled, tookAll)
-    if (tookAll) await this.#rememberRest()
-    else if (settle.length > 0 || wanted > 0) this.#rest = undefined
+    if (tookAll || wanted === 0) await this.#rememberRest()
+    else this.#rest = undefined
     return result
   }
 
@@ -104,16 +101,10 @@ export class SqliteSession implements Session {
     this.#closed = true
     this.#quiet = true
     this.#leave()
-    const { database, rates, wakeUp, clock } = this.#file
+    const { database, wakeUp } = this.#file
     const kept = JSON.stringify((keep as readonly StoredEvent[]).map((event) => event.seq))
-    await database.write(() => {
-      database.run(
-        'DELETE FROM held WHERE owner = ? AND seq NOT IN (SELECT value FROM json_each(?))',
-        this.#owner,
-        kept,
-      )
-      rates.flush(clock.now())
-    })
+    const giveBack = 'DELETE FROM held WHERE owner = ? AND seq NOT IN (SELECT value FROM json_each(?))'
+    await database.write(() => database.run(giveBack, this.#owner, kept))
     wakeUp.announce()
   }
 
@@ -152,7 +143,7 @@ export class SqliteSession implements Session {
       if (as === 'retry' || as === 'release') givenBack = true
       if (of.key !== undefined) keyed = true
     }
-    this.#file.rates.add(this.#queue, handled, failed)
+    this.#file.rates.count(this.#queue, handled, failed)
     // The end of one event makes the next of its key free; this session has just looked itself, others have not.
     if (givenBack || (keyed && this.#options.order && !tookAll)) this.#file.wakeUp.announce()
   }

@@ -98,7 +98,13 @@ export class SqliteTransport implements Transport<never> {
     this.#file = undefined
     // An opening that fails is reported to whoever asked for it.
     const opened = await file?.catch(() => undefined)
-    opened?.database.close()
+    if (opened === undefined) return
+    try {
+      await opened.rates.flush()
+      await opened.wakeUp.close()
+    } finally {
+      opened.database.close()
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

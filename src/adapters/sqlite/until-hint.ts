@@ -12,7 +12,7 @@ export function untilHint(
   clock: Clock,
   signal: AbortSignal,
 ): Promise<void> {
-  const { database, rates, wakeUp } = file
+  const { database, wakeUp } = file
   if (signal.aborted || (rest !== undefined && rest.hints !== wakeUp.count)) return Promise.resolve()
   return new Promise((resolve) => {
     let timer: Timer | undefined
@@ -28,8 +28,7 @@ export function untilHint(
 
     // Wall time can step, and a crash can lie between a commit and its announcement: so look up now and then.
     const { due = Infinity, lease = Infinity } = rest
-    const isOver = (): boolean =>
-      clock.now() >= due || clock.monotonic() >= lease || rates.isDue(file.clock.now()) || hasChanged()
+    const isOver = (): boolean => clock.now() >= due || clock.monotonic() >= lease || hasChanged()
     const hasChanged = (): boolean => {
       try {
         return database.changes() !== rest.changes

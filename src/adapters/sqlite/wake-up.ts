@@ -1,4 +1,5 @@
-import { appendFile, closeSync, openSync, utimes, watch, type FSWatcher } from 'node:fs'
+import { closeSync, openSync, watch, type FSWatcher } from 'node:fs'
+import { appendFile, utimes } from 'node:fs/promises'
 import type { Notice } from '../../contract/transport.ts'
 import { messageOf } from '../../errors/millrace-error.ts'
 
@@ -16,7 +17,7 @@ export class WakeUp {
   readonly #waiting = new Set<() => void>()
   readonly #listeners = new Set<(notice: Notice) => void>()
   #watcher: FSWatcher | undefined
-  #touching = false
+  #touching: Promise<void> | undefined
   #again = false
   #degraded: Notice | undefined
   #count = 0
@@ -62,21 +63,31 @@ export class WakeUp {
     for (const run of this.#waiting) run()
   }
 
+  /** Resolves when it has left the file alone for good. */
+  async close(): Promise<void> {
+    this.#unwatch()
+    await this.#touching
+  }
+
   /** One at a time, and one more afterwards, whatever the number of commits meanwhile. */
   #touch(): void {
-    this.#again = this.#touching
-    if (this.#touching) return
-    this.#touching = true
-    const done = (error: Error | null): void => {
-      this.#touching = false
-      if (error !== null) this.#degrade(error)
-      if (this.#again) this.#touch()
+    this.#again = true
+    this.#touching ??= this.#touchAll().finally(() => (this.#touching = undefined))
+  }
+
+  async #touchAll(): Promise<void> {
+    while (this.#again) {
+      this.#again = false
+      const now = new Date()
+      try {
+        await utimes(this.#path, now, now).catch(async (error: NodeJS.ErrnoException) => {
+          if (error.code !== 'ENOENT') throw error
+          await appendFile(this.#path, '')
+        })
+      } catch (error) {
+        this.#degrade(error)
+      }
     }
-    const now = new Date()
-    utimes(this.#path, now, now, (error) => {
-      if (error?.code === 'ENOENT') appendFile(this.#path, '', done)
-      else done(error)
-    })
   }
 
   #watch(): void {

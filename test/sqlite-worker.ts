@@ -1,0 +1,92 @@
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { systemClock } from '../src/clock/clock.ts'
+import type { Settlement } from '../src/contract/transport.ts'
+import { createEvent } from '../src/event/event.ts'
+import { encodeEvent } from '../src/event/outgoing.ts'
+import { sqlite } from '../src/adapters/sqlite/index.ts'
+import { isMillraceError } from '../src/errors/millrace-error.ts'
+
+/** Another process on a sqlite file: `sqlite-worker.ts ROLE PATH [ARGUMENT]`. Says what it has done, a line each. */
+const [role = '', path = '', argument = ''] = process.argv.slice(2)
+const durability = role === 'publish-process' ? 'process' : 'fsync'
+const transport = sqlite({ path, durability })
+const queue = {
+  name: 'orders',
+  subscriptions: [{ topic: 'order', pattern: '*' }],
+  from: 'now',
+  order: false,
+} as const
+const order = () => encodeEvent(createEvent('order.placed', { sentAt: Date.now() }))
+const say = (line: string): unknown => process.stdout.write(`${line}\n`)
+const session = (lease: number) =>
+  transport.open('orders', {
+    lease,
+    order: false,
+    clock: systemClock,
+    notice: (notice) => say(notice.code),
+    onRevoke: () => {},
+    onLost: () => {},
+  })
+
+async function publishOne(): Promise<void> {
+  const event = order()
+  await transport.publish([event])
+  say(event.id)
+}
+
+const roles: Readonly<Record<string, () => Promise<void>>> = {
+  /** Told to begin, takes and acknowledges until the queue is empty; says each id. */
+  async consume() {
+    const consumer = await session(30_000)
+    say('ready')
+    await once(process.stdin, 'data')
+    process.stdin.pause()
+    let settle: readonly Settlement[] = []
+    for (;;) {
+      const { received } = await consumer.exchange({ settle, max: 10 })
+      if (received.length === 0) break
+      for (const { id } of received) say(id)
+      settle = received.map((of) => ({ of, as: 'ack' }))
+      // Lets the others have their turn, as a handler would.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    await consumer.close()
+  },
+  /** Takes events and keeps them until it is killed. */
+  async hold() {
+    const consumer = await session(Number(argument))
+    const { received } = await consumer.exchange({ settle: [], max: 100 })
+    say(`holds ${received.length}`)
+    setInterval(() => {}, 60_000)
+    await new Promise(() => {})
+  },
+  /** Publishes until it is killed; says each id once it is taken. */
+  async publish() {
+    for (;;) await Promise.all([publishOne(), publishOne(), publishOne()])
+  },
+  async 'publish-fsync'() {
+    for (let i = 0; i < Number(argument); i++) await publishOne()
+  },
+  async 'publish-process'() {
+    for (let i = 0; i < Number(argument); i++) await publishOne()
+  },
+  /** Publishes one event for each line it reads. */
+  async 'publish-on-demand'() {
+    await transport.declare([queue])
+    say('ready')
+    for await (const _ of createInterface({ input: process.stdin })) await publishOne()
+  },
+  async declare() {
+    await transport.declare([queue])
+    await publishOne()
+  },
+}
+
+try {
+  await roles[role]!()
+  await transport.close()
+} catch (error) {
+  if (!isMillraceError(error)) throw error
+  say(error.code)
+}
