@@ -17,6 +17,7 @@ import { echo } from './echo.ts'
 import { downloadJars, parseJars } from './maven.ts'
 import { answerRun, askRun } from './per-run.ts'
 import { createServer, ServerMissing } from './server.ts'
+import { serverFor } from './servers.ts'
 
 const textOf = async (url: string): Promise<string> => (await fetch(url)).text()
 
@@ -124,6 +125,11 @@ describe('downloads', () => {
     await expect(downloadJars(jars, folder)).rejects.toThrow(/could not be downloaded: .*ECONNREFUSED/)
     await expect(downloadJars(jars, folder)).rejects.toBeInstanceOf(ServerMissing)
   })
+})
+
+test('a server that the environment names is taken as it is', async () => {
+  vi.stubEnv('MILLRACE_TEST_KAFKA_URL', 'kafka://elsewhere:9092')
+  expect(await serverFor('kafka')).toEqual({ url: 'kafka://elsewhere:9092' })
 })
 
 describe('one process of a run', () => {
