@@ -19,7 +19,8 @@ const worker = fileURLToPath(new URL('./sqlite-worker.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'millrace-sqlite-processes-'))
 let last = 0
 const newPath = (): string => join(folder, `${++last}.db`)
-const hasStrace = spawnSync('strace', ['-V']).status === 0
+const tracer = 'strace'
+const hasTracer = spawnSync(tracer, ['-V']).status === 0
 
 afterAll(() => rm(folder, { recursive: true }))
 
@@ -160,13 +161,13 @@ test('a consumer wakes for the publish of another process, and after the wake-up
   await consumer.close()
 })
 
-test.skipIf(!hasStrace)('every publish that resolves is behind an fdatasync (needs strace)', async () => {
+test.skipIf(!hasTracer)('every publish that resolves is behind an fdatasync (needs strace)', async () => {
   const syncs = async (role: string): Promise<number> => {
     const path = newPath()
     await open(path)
     const log = `${path}.strace`
     const traced = start([
-      'strace',
+      tracer,
       '-f',
       '-o',
       log,
