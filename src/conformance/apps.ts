@@ -57,11 +57,11 @@ export class Inbox<T> {
 
 /** A promise that somebody else settles. */
 export function gate(): { readonly passed: Promise<void>; open(): void } {
-  let open!: () => void
+  let pass!: () => void
   const passed = new Promise<void>((resolve) => {
-    open = resolve
+    pass = resolve
   })
-  return { passed, open }
+  return { passed, open: pass }
 }
 
 /** A transport that an app cannot close: a case wants to see what the app left behind. */

@@ -32,6 +32,11 @@ function unchanged(received: Received, event: Outgoing): void {
   expect(Buffer.compare(bytesOf(received.data), bytesOf(event.data)), 'the data changed').toBe(0)
 }
 
+/** An event of which only type and data were said; `undefined` is no data at all. */
+function plain(bench: Bench, value: unknown): Outgoing {
+  return encodeEvent(createEvent(bench.type('plain'), value, { topic: bench.topic }))
+}
+
 /** The event with data that no encoder of ours would make. */
 function withData(event: Outgoing, data: Raw, contentType?: string): Outgoing {
   return { ...event, data, head: { ...event.head, contentType } }
@@ -68,19 +73,12 @@ export const data: readonly Case[] = [
   {
     name: 'an event with nothing but a type arrives without attributes that nobody gave it',
     async run(bench) {
-      const received = await travels(
-        bench,
-        encodeEvent(createEvent(bench.type('bare'), undefined, { topic: bench.topic })),
-      )
+      const received = await travels(bench, plain(bench, undefined))
       expect(received.key).toBe(undefined)
       const { subject, deliverAt, correlationId, causationId, contentType } = received.head
-      expect([subject, deliverAt, correlationId, causationId, contentType]).toEqual([
-        undefined,
-        undefined,
-        undefined,
-        undefined,
-        undefined,
-      ])
+      expect(
+        [subject, deliverAt, correlationId, causationId, contentType].filter((one) => one !== undefined),
+      ).toEqual([])
     },
   },
   {
@@ -132,7 +130,7 @@ export const data: readonly Case[] = [
   {
     name: 'no data, and the data null, false, zero and empty text',
     async run(bench) {
-      for (const value of [undefined, null, false, 0, '']) await travels(bench, bench.event('placed', value))
+      for (const value of [undefined, null, false, 0, '']) await travels(bench, plain(bench, value))
     },
   },
   {

@@ -57,6 +57,7 @@ export class Bench {
   readonly #patience: number
   readonly #watch: number
   readonly #sessions: Session[] = []
+  readonly #instances = new Map<string, Transport>()
 
   private constructor(under: TransportUnderTest, transport: Transport, other: Transport) {
     this.transport = transport
@@ -133,9 +134,16 @@ export class Bench {
       onRevoke: () => {},
       onLost: () => {},
     }
-    const session = await (options.on ?? this.transport).open(queue, full)
+    const session = await this.#instanceFor(queue, options.on).open(queue, full)
     this.#sessions.push(session)
     return session
+  }
+
+  /** Where instances share a queue by lanes, only sessions of one instance can get any event: there a queue stays with its first. */
+  #instanceFor(queue: string, on = this.transport): Transport {
+    const instance = (this.features.sharing === 'lane' ? this.#instances.get(queue) : undefined) ?? on
+    this.#instances.set(queue, instance)
+    return instance
   }
 
   async publish(...events: readonly Outgoing[]): Promise<void> {
@@ -187,7 +195,7 @@ export class Bench {
       const { received } = await session.exchange({ settle: [], max: 10 })
       expect(received.map(dataOf), because).toEqual([])
       if (this.#manual !== undefined) return
-      await Promise.all([session.ready(stop), nextTurn()])
+      await Promise.all([this.#wait(session, stop), nextTurn()])
     } while (!stop.aborted)
   }
 
@@ -196,7 +204,7 @@ export class Bench {
     const stop = AbortSignal.timeout(this.#watch)
     let count = 0
     for (;;) {
-      await session.ready(stop)
+      await this.#wait(session, stop)
       if (stop.aborted || ++count === most) return count
     }
   }
@@ -220,22 +228,28 @@ export class Bench {
   }
 
   /** Fails if the promise is not settled in time. */
-  async soon<T>(what: string, promise: Promise<T>): Promise<T> {
+  async soon<T>(what: string, promise: Promise<T>, ms: number = this.#patience): Promise<T> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`Waited ${this.#patience} ms for ${what}`)), this.#patience)
+      timer = setTimeout(() => reject(new Error(`Waited ${ms} ms for ${what}`)), ms)
     })
     return await Promise.race([promise, late]).finally(() => clearTimeout(timer))
+  }
+
+  /** `ready` with a signal that is aborted when the patience of the case is at its end, if not before. */
+  #wait(session: Session, stop: AbortSignal): Promise<void> {
+    return this.soon('ready to end with its signal', session.ready(stop), 2 * this.#patience)
   }
 
   async #ready(session: Session | undefined, end: number): Promise<void> {
     if (session === undefined) return await nextTurn()
     const stop = AbortSignal.timeout(Math.max(Math.ceil(end - performance.now()), 1))
-    let awake = false
-    const waiting = session.ready(stop).then(() => (awake = true))
+    const wake = new AbortController()
+    const waiting = this.#wait(session, stop).then(() => wake.abort())
     await nextTurn()
     // Nobody else moves a manual clock: what a session waits for then is one of the next timers.
-    for (; !awake && this.#manual?.nextIn !== undefined && !stop.aborted; await nextTurn()) {
+    const over = AbortSignal.any([stop, wake.signal])
+    for (; this.#manual?.nextIn !== undefined && !over.aborted; await nextTurn()) {
       this.#manual.advance(this.#manual.nextIn)
     }
     await waiting
@@ -243,7 +257,7 @@ export class Bench {
 }
 
 /** Lets input, output and timers have their turn. */
-export function nextTurn(): Promise<void> {
+function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 

@@ -12,7 +12,8 @@ export const settling: readonly Case[] = [
   {
     name: 'settling and claiming in one exchange',
     async run(bench) {
-      const session = await bench.session(await bench.queue())
+      const queue = await bench.queue()
+      const session = await bench.session(queue)
       await bench.publish(...bench.events(2))
       const first = await bench.receiveOne(session)
       const { settled, received } = await session.exchange({ settle: [{ of: first, as: 'ack' }], max: 10 })
@@ -20,7 +21,8 @@ export const settling: readonly Case[] = [
       const rest = received.length > 0 ? received : await bench.receive(session, 1)
       expect(rest.map(dataOf)).toEqual([1])
       await bench.settle(session, { of: rest[0]!, as: 'ack' })
-      await bench.nothing(session, 'a settled event came again')
+      await session.close()
+      await bench.nothing(await bench.session(queue), 'an event that was settled in an exchange came again')
     },
   },
   {

@@ -1,0 +1,47 @@
+import { describe, expect, test } from 'vitest'
+import { brokenTransport } from '../../test/sabotage/broken-transport.ts'
+import { consuming } from '../../test/sabotage/consuming.ts'
+import { operating } from '../../test/sabotage/operating.ts'
+import { publishing } from '../../test/sabotage/publishing.ts'
+import { MemoryTransport } from '../adapters/memory/memory-transport.ts'
+import { manualClock } from '../clock/manual-clock.ts'
+import { runCase, themes } from './cases.ts'
+import type { Case, TransportUnderTest } from './harness.ts'
+
+/** The cases that look at a transport by itself. Those that run an app on it are proved by the engine's own tests. */
+const { handling: _handling, running: _running, ...ofDrivers } = themes
+const cases = new Map(Object.values(ofDrivers).flatMap((list) => list.map((one) => [one.name, one] as const)))
+const proofs = { ...publishing, ...consuming, ...operating }
+
+/** Memory with a clock that waits for nobody, broken or not; and little patience. */
+function memoryWith(by: (typeof proofs)[string]['by'] = {}): TransportUnderTest {
+  const clock = manualClock()
+  return { open: () => brokenTransport(new MemoryTransport({ clock }), by), clock, patience: 100, watch: 5 }
+}
+
+describe('the suite notices a transport that', () => {
+  for (const [name, { by, caughtBy }] of Object.entries(proofs)) {
+    test(name, async () => {
+      for (const caught of caughtBy) {
+        const one = cases.get(caught)
+        if (one === undefined) expect.fail(`the suite has no case '${caught}'`)
+        await expect(runCase(one, memoryWith(by)), caught).rejects.toThrow()
+      }
+    })
+  }
+})
+
+test('the wrapper by itself breaks nothing', async () => {
+  for (const caught of new Set(Object.values(proofs).flatMap(({ caughtBy }) => caughtBy))) {
+    await runCase(cases.get(caught) as Case, memoryWith())
+  }
+})
+
+test('every case that applies to memory can fail', async () => {
+  const proved = new Set(Object.values(proofs).flatMap(({ caughtBy }) => caughtBy))
+  const unproved: string[] = []
+  for (const one of cases.values()) {
+    if (!proved.has(one.name) && (await runCase(one, memoryWith())) === undefined) unproved.push(one.name)
+  }
+  expect(unproved).toEqual([])
+})
