@@ -2,17 +2,19 @@ import { httpIngress, type HttpIngressOptions } from './adapters/http/index.ts'
 import { systemClock, type Clock } from './clock/clock.ts'
 import { milliseconds, type Duration } from './clock/duration.ts'
 import { ReplaceableClock } from './clock/replaceable-clock.ts'
+import { within } from './clock/within.ts'
 import type { Bridge } from './contract/bridge.ts'
 import { ingressTarget, type IngressSource, type IngressTarget, type Logger } from './contract/ingress.ts'
-import type { QueueCounts, Received, Transport } from './contract/transport.ts'
-import { deadLettersOf, letterOf, type DeadLetter, type DeadLetters } from './dead-letters.ts'
+import type { QueueCounts, Transport } from './contract/transport.ts'
+import { deadLettersOf, letterOfReceived, type DeadLetter, type DeadLetters } from './dead-letters.ts'
 import { MillraceError } from './errors/millrace-error.ts'
 import { runtimeOf, type Catalog, type CatalogRuntime, type EventMap } from './event/catalog.ts'
-import { defaultSource, type EventHead } from './event/event.ts'
+import { defaultSource } from './event/event.ts'
 import { defaultTopic } from './event/names.ts'
+import { Hooks } from './publish/hooks.ts'
 import { EventPublisher, type Publisher } from './publish/publisher.ts'
-import { EventReceiver, type Receiver } from './receive/receiver.ts'
-import { stderrLogger } from './receive/reporter.ts'
+import { defaultTimeout, EventReceiver, type Receiver } from './receive/receiver.ts'
+import { Reporter, stderrLogger } from './receive/reporter.ts'
 import type {
   AddedBy,
   AppContext,
@@ -101,10 +103,10 @@ export function millrace<M extends EventMap = EventMap, Tx = unknown>(
   return new MillraceApp(options as unknown as AppOptions) as unknown as App<M, Tx>
 }
 
-/** What may still take time after the deadline of a stop: unsent events, then closing. */
+/** What may still take time after the deadline of a stop: handlers and settlements, unsent events, then closing. */
+const graceForReceiving = 1_690
 const graceForPublishing = 1_700
 const graceForClosing = 1_900
-const defaultTimeout = 10_000
 
 class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposable {
   readonly publisher: EventPublisher
@@ -115,7 +117,8 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
   readonly [verifiesSenders]: boolean
   readonly #clock = new ReplaceableClock(systemClock)
   readonly #logger: Logger | undefined
-  readonly #deadLetterHooks = new Set<{ fn: (letter: DeadLetter) => void }>()
+  readonly #reporter: Reporter
+  readonly #deadLetterHooks: Hooks<DeadLetter>
   #transport: Transport
   #opening: Promise<Transport> | undefined
   #stopping: Promise<void> | undefined
@@ -125,6 +128,8 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
       throw new MillraceError('OUTBOX_UNSUPPORTED', `${options.outbox.system} cannot hold an outbox`)
     this.#transport = asTransport(options.transport)
     this.#logger = options.logger === false ? undefined : (options.logger ?? stderrLogger)
+    this.#reporter = new Reporter(this.#logger)
+    this.#deadLetterHooks = new Hooks((error) => this.#hookFailed('onDeadLetter', error))
     const catalog = options.events === undefined ? undefined : runtimeOf(options.events)
     const source = options.source ?? defaultSource
     const transport = (): Promise<Transport> => this.#open()
@@ -134,6 +139,7 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
       catalog,
       source,
       clock: this.#clock,
+      hookFailed: (error) => this.#hookFailed('onDeliveryFailure', error),
     })
     this.publish = this.publisher.publish
     this.receiver = new EventReceiver({
@@ -143,18 +149,9 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
       clock: this.#clock,
       logger: this.#logger,
       onDead: (queue, received, record) => {
-        if (this.#deadLetterHooks.size === 0) return
-        const letter = letterOf(queue, {
-          letter: received.id,
-          id: received.id,
-          type: received.type,
-          key: received.key,
-          head: headOrNone(received),
-          data: received.data,
-          record,
-        })
-        for (const hook of this.#deadLetterHooks) hook.fn(letter)
+        void this.#deadLetterHooks.call(letterOfReceived(queue, received, record))
       },
+      stop: () => this.stop(),
     })
     this[ingressTarget] = this.#target(catalog)
     this[verifiesSenders] = options.http?.verify !== undefined
@@ -179,37 +176,37 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
     return this.receiver.start(options)
   }
 
-  stop(options: { timeout?: Duration } = {}): Promise<void> {
+  async stop(options: { timeout?: Duration } = {}): Promise<void> {
     const timeout = milliseconds(options.timeout ?? defaultTimeout, 'timeout')
-    return (this.#stopping ??= this.#stop(timeout))
+    this.#stopping ??= this.#stop(timeout)
+    return this.#stopping
   }
 
+  /** Every step has its time and its turn, whatever became of the one before. @throws what the first one threw that failed */
   async #stop(timeout: number): Promise<void> {
     const began = systemClock.monotonic()
-    const left = (grace: number): number => began + timeout + grace - systemClock.monotonic()
-    try {
-      await this.receiver.stop({ timeout })
-    } finally {
-      await this.#within(
-        this.publisher.close(),
-        left(graceForPublishing),
-        'Some events were not sent in time',
-      )
-      await this.#within(
-        this.#transport.close(),
-        left(graceForClosing),
-        'The transport did not close in time',
-      )
+    const failures: unknown[] = []
+    const step = async (work: Promise<void>, grace: number, late: string): Promise<boolean> => {
+      try {
+        if (await within(work, began + timeout + grace - systemClock.monotonic())) return true
+        this.#reporter.notice({ code: 'STOPPED', message: late }, 'error')
+      } catch (error) {
+        failures.push(error)
+      }
+      return false
     }
+    await step(this.receiver.stop({ timeout }), graceForReceiving, 'The receiver did not stop in time')
+    if (!(await step(this.publisher.close(), graceForPublishing, 'Some events were not sent in time')))
+      this.publisher.giveUp()
+    await step(this.#transport.close(), graceForClosing, 'The transport did not close in time')
+    if (failures.length > 0) throw failures[0]
   }
 
-  async #within(work: Promise<void>, ms: number, otherwise: string): Promise<void> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(() => resolve('late'), Math.max(ms, 0))
-    })
-    if ((await Promise.race([work, late])) === 'late') this.#logger?.error(`millrace ${otherwise} [STOPPED]`)
-    clearTimeout(timer)
+  #hookFailed(hook: string, cause: unknown): void {
+    this.#reporter.notice(
+      { code: 'HOOK_FAILED', message: `A function given to ${hook} threw`, cause },
+      'error',
+    )
   }
 
   async queues(): Promise<readonly QueueStats[]> {
@@ -221,9 +218,7 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
   }
 
   onDeadLetter(fn: (letter: DeadLetter) => void): () => void {
-    const hook = { fn }
-    this.#deadLetterHooks.add(hook)
-    return () => void this.#deadLetterHooks.delete(hook)
+    return this.#deadLetterHooks.add(fn)
   }
 
   pause(queue: string): void {
@@ -275,15 +270,6 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
-  }
-}
-
-/** Attributes that cannot be decoded are one reason for being a dead letter. */
-function headOrNone(received: Received): EventHead | undefined {
-  try {
-    return received.head
-  } catch {
-    return undefined
   }
 }
 

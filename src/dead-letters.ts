@@ -1,6 +1,7 @@
-import type { StoredDeadLetter, Transport } from './contract/transport.ts'
+import type { DeadLetterRecord } from './contract/dead-letter.ts'
+import type { Received, StoredDeadLetter, Transport } from './contract/transport.ts'
 import { MillraceError } from './errors/millrace-error.ts'
-import { EventRecord, type MillraceEvent } from './event/event.ts'
+import { EventRecord, type EventHead, type MillraceEvent } from './event/event.ts'
 import { encodeEvent } from './event/outgoing.ts'
 import { bytesOf, Payload } from './event/payload.ts'
 
@@ -105,5 +106,20 @@ export function letterOf(queue: string, stored: Omit<StoredDeadLetter, 'cursor'>
     firstFailedAt: new Date(record.firstFailedAt),
     deadAt: new Date(record.deadAt),
     history: record.history.map(({ at, message }) => ({ at: new Date(at), message })),
+  }
+}
+
+/** The letter that a received event has become. */
+export function letterOfReceived(queue: string, received: Received, record: DeadLetterRecord): DeadLetter {
+  const { id, type, key, data } = received
+  return letterOf(queue, { letter: id, id, type, key, head: headOrNone(received), data, record })
+}
+
+/** Attributes that cannot be decoded are one reason for being a dead letter. */
+function headOrNone(received: Received): EventHead | undefined {
+  try {
+    return received.head
+  } catch {
+    return undefined
   }
 }

@@ -1,11 +1,13 @@
 import { systemClock } from './clock/clock.ts'
+import { milliseconds, type Duration } from './clock/duration.ts'
+import { within } from './clock/within.ts'
 import type { Bridge } from './contract/bridge.ts'
 import type { Logger } from './contract/ingress.ts'
 import type { Transport } from './contract/transport.ts'
 import { asTransport } from './app.ts'
 import { EventPublisher, type Publisher } from './publish/publisher.ts'
-import { EventReceiver, type Receiver } from './receive/receiver.ts'
-import { stderrLogger } from './receive/reporter.ts'
+import { defaultTimeout, EventReceiver, type Receiver } from './receive/receiver.ts'
+import { Reporter, stderrLogger } from './receive/reporter.ts'
 import { UrlTransport } from './url.ts'
 
 /**
@@ -24,6 +26,11 @@ export function createPublisher(options: {
     bridge,
     source,
     clock: systemClock,
+    hookFailed: (cause) =>
+      new Reporter(stderrLogger).notice(
+        { code: 'HOOK_FAILED', message: 'A function given to onDeliveryFailure threw', cause },
+        'error',
+      ),
   })
 }
 
@@ -37,25 +44,45 @@ export function createReceiver(options: {
 }): Receiver {
   const given = asTransport(options.transport)
   const transport = async (): Promise<Transport> => (given instanceof UrlTransport ? given.load() : given)
-  return new OwningReceiver(given instanceof UrlTransport ? given : undefined, {
-    transport,
-    publisher: new EventPublisher({ transport, destination: given.system, clock: systemClock }),
-    catalog: undefined,
-    clock: systemClock,
-    logger: options.logger === false ? undefined : (options.logger ?? stderrLogger),
-  })
+  const publisher = new EventPublisher({ transport, destination: given.system, clock: systemClock })
+  const receiver: OwningReceiver = new OwningReceiver(
+    {
+      transport,
+      publisher,
+      catalog: undefined,
+      clock: systemClock,
+      logger: options.logger === false ? undefined : (options.logger ?? stderrLogger),
+      stop: () => receiver.stop(),
+    },
+    publisher,
+    given instanceof UrlTransport ? given : undefined,
+  )
+  return receiver
 }
 
+/** After the handlers, what they published may still be on its way. */
+const graceForPublishing = 1_700
+
+/** A receiver with what only it uses: the publisher of its handlers, and the transport that it made of a URL. */
 class OwningReceiver extends EventReceiver {
+  readonly #publisher: EventPublisher
   readonly #own: Transport | undefined
 
-  constructor(own: Transport | undefined, parts: ConstructorParameters<typeof EventReceiver>[0]) {
+  constructor(
+    parts: ConstructorParameters<typeof EventReceiver>[0],
+    publisher: EventPublisher,
+    own: Transport | undefined,
+  ) {
     super(parts)
+    this.#publisher = publisher
     this.#own = own
   }
 
-  override async stop(options: Parameters<EventReceiver['stop']>[0] = {}): Promise<void> {
+  override async stop(options: { timeout?: Duration } = {}): Promise<void> {
+    const deadline = systemClock.monotonic() + milliseconds(options.timeout ?? defaultTimeout, 'timeout')
     await super.stop(options)
+    const left = deadline + graceForPublishing - systemClock.monotonic()
+    if (!(await within(this.#publisher.close(), left))) this.#publisher.giveUp()
     await this.#own?.close()
   }
 }

@@ -14,6 +14,8 @@ import type { Outgoing } from './event/outgoing.ts'
 /** How each scheme is opened. Adapters are loaded when a URL asks for them, so that nobody pays for the others. */
 const schemes: Readonly<Record<string, (url: string) => Promise<Transport>>> = {
   memory: async () => (await import('./adapters/memory/index.ts')).memory(),
+  kafka: async (url) => (await import('./adapters/kafka/index.ts')).kafkaFromUrl(url),
+  kafkas: async (url) => (await import('./adapters/kafka/index.ts')).kafkaFromUrl(url),
   sqlite: async (url) => (await import('./adapters/sqlite/index.ts')).sqlite(pathOf(url)),
 }
 
@@ -62,9 +64,15 @@ export class UrlTransport implements Transport {
     this.#url = url
   }
 
-  /** The transport itself. */
+  /** The transport itself. A failure is not remembered: what was missing may be there the next time. */
   load(): Promise<Transport> {
-    this.#loading ??= transportFromUrl(this.#url).then((transport) => (this.#loaded = transport))
+    this.#loading ??= transportFromUrl(this.#url).then(
+      (transport) => (this.#loaded = transport),
+      (error: unknown) => {
+        this.#loading = undefined
+        throw error
+      },
+    )
     return this.#loading
   }
 
@@ -97,7 +105,8 @@ export class UrlTransport implements Transport {
   }
 
   async close(options?: { readonly signal?: AbortSignal }): Promise<void> {
-    await (await this.#loading)?.close(options)
+    const transport = await this.#loading?.catch(() => undefined) // what was not made needs no closing
+    await transport?.close(options)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

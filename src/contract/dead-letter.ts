@@ -50,14 +50,15 @@ export function deadLetterRecord(
   at: number,
   trail: FailureTrail,
 ): DeadLetterRecord {
-  const thrown = error instanceof Error ? error : undefined
-  const code: unknown = (thrown as { code?: unknown } | undefined)?.code
+  // Any of these may be something else than text: they are what somebody threw.
+  const { name, stack, code }: { name?: unknown; stack?: unknown; code?: unknown } =
+    error instanceof Error ? error : {}
   return {
     error: {
-      name: cut(thrown?.name ?? 'Error', 100),
+      name: typeof name === 'string' ? cut(name, 100) : 'Error',
       message: trail.history.at(-1)?.message ?? '',
-      ...(thrown?.stack === undefined ? {} : { stack: cut(thrown.stack, stackLength) }),
-      ...(typeof code === 'string' ? { code: cut(code, 100) } : {}),
+      ...(typeof stack === 'string' && { stack: cut(stack, stackLength) }),
+      ...(typeof code === 'string' && { code: cut(code, 100) }),
     },
     attempts,
     firstFailedAt: trail.firstFailedAt,

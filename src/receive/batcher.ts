@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../clock/clock.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import type { MillraceEvent } from '../event/event.ts'
-import { batchContext, isAlone } from './context.ts'
+import { batchContext, handledOf, isAlone } from './context.ts'
 import type { Context, Handler } from './chain.ts'
 import type { Slots } from './slots.ts'
 
@@ -33,6 +33,8 @@ export class Batcher {
   readonly #clock: Clock
   #members: Member[] = []
   #timer: Timer | undefined
+  /** Full batches that wait for a slot. */
+  readonly #queued = new Set<readonly Member[]>()
 
   constructor(handler: BatchHandler, settings: BatchSettings, slots: Slots, clock: Clock) {
     this.#handler = handler
@@ -49,27 +51,48 @@ export class Batcher {
   readonly join: Handler = (event, ctx) =>
     new Promise<void>((resolve, reject) => {
       const member: Member = { event, ctx, resolve, reject }
-      if (isAlone(ctx)) return this.#start([member])
+      // It runs alone in the process: it takes no slot and waits for none.
+      if (handledOf(ctx).lapsed) return void this.#run([member], () => undefined)
+      handledOf(ctx).gather()
+      if (isAlone(ctx)) return this.#enqueue([member])
       this.#members.push(member)
-      if (this.#members.length >= this.#settings.size) this.#flush()
-      else this.#timer ??= this.#clock.after(this.#settings.wait, () => this.#flush())
+      if (this.#members.length >= this.#settings.size) this.flush()
+      else this.#timer ??= this.#clock.after(this.#settings.wait, () => this.flush())
     })
 
-  #flush(): void {
+  /** Starts what has gathered, waiting for no more. */
+  flush(): void {
     this.#timer?.cancel()
     this.#timer = undefined
     const members = this.#members
     this.#members = []
-    this.#start(members)
+    if (members.length > 0) this.#enqueue(members)
   }
 
-  #start(members: readonly Member[]): void {
+  /** Lets nothing start any more that has not. */
+  drop(reason: Error): void {
+    this.flush()
+    const queued = [...this.#queued]
+    this.#queued.clear()
+    for (const member of queued.flat()) member.reject(reason)
+  }
+
+  #enqueue(members: readonly Member[]): void {
+    this.#queued.add(members)
     this.#slots.take(() => {
-      void this.#run(members).finally(() => this.#slots.giveBack())
+      if (!this.#queued.delete(members)) return this.#slots.giveBack()
+      void this.#run(members, () => this.#slots.giveBack())
     })
   }
 
-  async #run(members: readonly Member[]): Promise<void> {
+  /** @param leave gives back the slot: when every run of the batch is over, which a time-out may decide before the handler does */
+  async #run(all: readonly Member[], leave: () => void): Promise<void> {
+    let left = all.length
+    const leaveOne = (): void => {
+      if (--left === 0) leave()
+    }
+    const members = all.filter((member) => begins(member, leaveOne))
+    if (members.length === 0) return
     try {
       const ctx = batchContext(members.map((member) => member.ctx))
       const outcome = await this.#handler(
@@ -80,6 +103,18 @@ export class Batcher {
     } catch (error) {
       for (const member of members) member.reject(error)
     }
+  }
+}
+
+/** An event may have been lost while its batch waited. */
+function begins(member: Member, leave: () => void): boolean {
+  try {
+    handledOf(member.ctx).begin(leave)
+    return true
+  } catch (error) {
+    member.reject(error)
+    leave()
+    return false
   }
 }
 

@@ -24,6 +24,9 @@ export type Handler = (event: MillraceEvent, ctx: Context) => unknown
 export type Next = (event?: MillraceEvent, add?: object) => Promise<unknown>
 export type Middleware = (event: MillraceEvent, ctx: Context, next: Next) => Promise<unknown>
 
+/** What a middleware may do wrong with `next`. */
+export type NextMisuse = 'NEXT_NOT_AWAITED' | 'NEXT_CALLED_TWICE'
+
 /** A context may carry a way to report what a middleware does wrong. */
 export const report: unique symbol = Symbol('millrace.report')
 
@@ -38,42 +41,48 @@ export function compose(middlewares: readonly Middleware[], handler: Handler): H
  */
 function layer(middleware: Middleware, inner: Handler): Handler {
   return function middlewareLayer(event, ctx) {
-    let calls: NextCall[] | undefined
+    const calls: NextCall[] = []
     let over = false
     const next: Next = (changed = event, add) => {
-      if (over || (calls !== undefined && !calls.every((call) => call.ended))) {
-        return Promise.reject(
-          new MillraceError(
-            'NEXT_CALLED_TWICE',
-            'next() was called again before the first call had ended, or too late',
-          ),
-        )
+      if (over) {
+        complain(ctx, 'NEXT_CALLED_TWICE', 'A middleware called next() after it had returned')
+        return new NextCall(refuse, changed, ctx) as unknown as Promise<unknown>
       }
-      const call = new NextCall(inner, changed, add === undefined ? ctx : extended(ctx, add))
-      ;(calls ??= []).push(call)
+      // A refused call is one of the calls too: not awaiting it does not hide it.
+      const call = calls.every(({ ended }) => ended)
+        ? new NextCall(inner, changed, add === undefined ? ctx : extended(ctx, add))
+        : new NextCall(refuse, changed, ctx)
+      calls.push(call)
       return call as unknown as Promise<unknown>
     }
-    const close = async (): Promise<void> => {
+    const close = (): void | Promise<void> => {
       over = true
-      for (const call of calls ?? []) {
-        if (call.awaited && call.ended) continue
-        complain(ctx)
-        await call.outcome
-      }
+      const left = calls.filter((call) => !call.awaited || !call.ended)
+      if (left.length > 0) return rest(left, ctx)
     }
-    const clean = (): boolean => calls === undefined || calls.every((call) => call.awaited && call.ended)
     return started(middleware, event, ctx, next).then(
-      (value) => {
-        over = true
-        return clean() ? value : close()
-      },
+      (value) => close() ?? value,
       async (error: unknown) => {
         // The middleware's own error decides; but the event is not settled while what it left behind still runs.
-        if (!clean()) await close().catch(() => undefined)
+        await Promise.resolve(close()).catch(() => undefined)
         throw error
       },
     )
   }
+}
+
+/** Waits for what a middleware did not wait for. Its failure is the event's. */
+async function rest(left: readonly NextCall[], ctx: Context): Promise<void> {
+  complain(ctx, 'NEXT_NOT_AWAITED', 'A middleware did not await next(); the event was settled only after it')
+  const results = await Promise.allSettled(left.map((call) => call.outcome))
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+}
+
+function refuse(): never {
+  throw new MillraceError(
+    'NEXT_CALLED_TWICE',
+    'next() was called again before the first call had ended, or too late',
+  )
 }
 
 /** Whatever a middleware does, throwing before its first await included, as a promise. */
@@ -86,17 +95,17 @@ function started(middleware: Middleware, event: MillraceEvent, ctx: Context, nex
   }
 }
 
-function complain(ctx: Context): void {
-  const tell = (ctx as { [report]?: (code: 'NEXT_NOT_AWAITED', message: string) => void })[report]
-  tell?.call(
-    ctx,
-    'NEXT_NOT_AWAITED',
-    'A middleware did not await next(); the event was settled only after it',
-  )
+function complain(ctx: Context, code: NextMisuse, message: string): void {
+  const tell = (ctx as { [report]?: (code: NextMisuse, message: string) => void })[report]
+  tell?.call(ctx, code, message)
 }
 
+/** Defined, not assigned: what is added may take the place of a getter, such as `signal`. */
 function extended(ctx: Context, add: object): Context {
-  return Object.assign(Object.create(ctx) as Context, add)
+  const wider = Object.create(ctx) as Context
+  for (const [name, value] of Object.entries(add))
+    Object.defineProperty(wider, name, { value, enumerable: true, configurable: true, writable: true })
+  return wider
 }
 
 /** What `next()` gives back. It is thenable, and so knows whether somebody waited for it; a native promise cannot tell. */

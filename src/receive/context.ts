@@ -1,12 +1,13 @@
 import type { Duration } from '../clock/duration.ts'
 import { derivedId } from '../event/ids.ts'
-import type { MillraceEvent } from '../event/event.ts'
+import type { EventRecord, MillraceEvent } from '../event/event.ts'
+import { recordOf } from '../event/outgoing.ts'
 import type { EventSender, PublishOptions, UntypedPublish } from '../contract/publishing.ts'
-import { report, type Context } from './chain.ts'
+import { report, type Context, type NextMisuse } from './chain.ts'
 
 /** What a context is made from: an event held by a subscription, or a delivery somebody brought. */
 export interface Handled {
-  readonly event: MillraceEvent
+  readonly event: EventRecord
   readonly queue: string
   readonly attempt: number
   /** Whether its last holder died with it. */
@@ -14,7 +15,11 @@ export interface Handled {
   /** Made only when it is read: most handlers never look at it. */
   readonly signal: AbortSignal
   extend(by: Duration): Promise<void>
-  notice(code: 'NEXT_NOT_AWAITED', message: string): void
+  notice(code: NextMisuse, message: string): void
+  /** It has joined a batch that has not started: that time is not the handler's. */
+  gather(): void
+  /** Its batch starts. Calls `leave` once, when this run is over. @throws MillraceError LEASE_LOST if it may not start any more */
+  begin(leave: () => void): void
 }
 
 const handled: unique symbol = Symbol('millrace.handled')
@@ -49,7 +54,7 @@ export class HandlerContext implements Context {
     return this[handled].extend(by)
   }
 
-  [report](code: 'NEXT_NOT_AWAITED', message: string): void {
+  [report](code: NextMisuse, message: string): void {
     this[handled].notice(code, message)
   }
 }
@@ -65,33 +70,37 @@ function publishFrom(of: Handled, publisher: EventSender): UntypedPublish {
     const correlationId = parent.correlationId ?? parent.id
     if (typeof first === 'string') {
       const { idempotencyKey, ...options } = third
-      const derived =
-        idempotencyKey === undefined ? {} : { id: derivedId(parent.id, of.queue, idempotencyKey) }
+      const id =
+        options.id ??
+        (idempotencyKey === undefined ? undefined : derivedId(parent.id, of.queue, idempotencyKey))
       const event = publisher.make(first, second, {
         correlationId,
         causationId: parent.id,
-        ...derived,
         ...options,
+        ...(id !== undefined && { id }),
       })
       return publisher.send([event], third)
     }
     const events = Array.isArray(first) ? (first as readonly MillraceEvent[]) : [first as MillraceEvent]
-    const marked = events.map((event) =>
-      event.id === parent.id || event.causationId !== undefined || typeof event.with !== 'function'
+    const marked = events.map((given) => {
+      const event = recordOf(given)
+      // The handled event itself, passed on, is not its own cause.
+      return event.id === parent.id || event.causationId !== undefined
         ? event
-        : event.with({ correlationId: event.correlationId ?? correlationId, causationId: parent.id }),
-    )
+        : event.with({ correlationId: event.correlationId ?? correlationId, causationId: parent.id })
+    })
     return publisher.send(marked, (second ?? {}) as PublishOptions)
   }
 }
 
-function source(ctx: Context): Handled | undefined {
-  return (ctx as { [handled]?: Handled })[handled]
+/** What the context was made from, whatever middlewares have added to it. */
+export function handledOf(ctx: Context): Handled {
+  return (ctx as unknown as HandlerContext)[handled]
 }
 
 /** Whether the event failed before, or was with a process that died: then it must not share its fate with others. */
 export function isAlone(ctx: Context): boolean {
-  return ctx.attempt > 1 || source(ctx)?.lapsed === true
+  return ctx.attempt > 1 || handledOf(ctx).lapsed
 }
 
 /** One context for several events: aborted when one of theirs is, extending them all. What it publishes has no single cause. */

@@ -1,5 +1,10 @@
 import type { Clock, Timer } from '../clock/clock.ts'
+import { MillraceError } from '../errors/millrace-error.ts'
 import type { Held } from './held.ts'
+
+export function timeoutError(maxHandling: number): MillraceError {
+  return new MillraceError('HANDLING_TIMEOUT', `The handler ran longer than maxHandling (${maxHandling} ms)`)
+}
 
 /** Watches how long handlers run. One timer for all of a queue: nearly every handler ends long before its deadline. */
 export class Deadlines {
@@ -25,6 +30,11 @@ export class Deadlines {
   add(held: Held): void {
     this.#running.add(held)
     this.#arm(held.deadline)
+  }
+
+  /** Its deadline is another one now. */
+  moved(held: Held): void {
+    if (this.#running.has(held)) this.#arm(held.deadline)
   }
 
   remove(held: Held): boolean {

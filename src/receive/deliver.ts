@@ -1,9 +1,12 @@
-import { systemClock } from '../clock/clock.ts'
+import { systemClock, type Timer } from '../clock/clock.ts'
 import type { Duration } from '../clock/duration.ts'
 import type { Delivery } from '../contract/delivery.ts'
-import type { MillraceEvent } from '../event/event.ts'
+import type { EventRecord } from '../event/event.ts'
+import { encodeEvent, travelled } from '../event/outgoing.ts'
+import type { NextMisuse } from './chain.ts'
 import type { Handled } from './context.ts'
-import { verdictOn } from './outcome.ts'
+import { timeoutError } from './deadlines.ts'
+import { fatal, verdictOn } from './outcome.ts'
 import type { QueueRuntime } from './queue-runtime.ts'
 import type { Reporter } from './reporter.ts'
 
@@ -13,9 +16,10 @@ export async function deliverTo(
   delivery: Delivery,
   reporter: Reporter,
 ): Promise<void> {
-  const handled = new Brought(delivery, reporter)
   const about = { queue: delivery.queue, type: delivery.event.type, id: delivery.event.id }
-  const timer = systemClock.after(runtime.settings.maxHandling, () => handled.expire())
+  const handled = new Brought(delivery, runtime.settings.maxHandling, (code, message) =>
+    reporter.middleware(about, code, message),
+  )
   let thrown: unknown
   let failed = false
   try {
@@ -23,34 +27,50 @@ export async function deliverTo(
   } catch (error) {
     thrown = error
     failed = true
-  } finally {
-    timer.cancel()
   }
-  if (!failed) return delivery.ack()
+  handled.end()
+  if (handled.timedOut !== undefined) thrown = handled.timedOut
+  else if (!failed) return delivery.ack()
   const verdict = verdictOn(thrown, delivery.attempt, runtime.settings.retry)
   if (verdict.as === 'dead') {
     reporter.dead(about, delivery.attempt, verdict.error)
     return delivery.deadLetter(verdict.error)
   }
-  reporter.failed(about, delivery.attempt, verdict.delay, verdict.error)
+  // A delivery cannot be given back without an attempt: `defer` is a retry here, but no failure to talk about.
+  if (verdict.as === 'retry') reporter.failed(about, delivery.attempt, verdict.delay, verdict.error)
   return delivery.retry({ delay: verdict.delay, error: verdict.error })
 }
 
 class Brought implements Handled {
-  readonly event: MillraceEvent
   readonly queue: string
   readonly attempt: number
   readonly lapsed = false
+  readonly notice: (code: NextMisuse, message: string) => void
+  /** Why its signal was aborted. */
+  timedOut: Error | undefined
   readonly #delivery: Delivery
-  readonly #reporter: Reporter
+  readonly #maxHandling: number
   readonly #abort = new AbortController()
+  #event: EventRecord | undefined
+  #timer: Timer
+  #leave: (() => void) | undefined
 
-  constructor(delivery: Delivery, reporter: Reporter) {
-    this.event = delivery.event
+  constructor(delivery: Delivery, maxHandling: number, notice: (code: NextMisuse, message: string) => void) {
     this.queue = delivery.queue
     this.attempt = delivery.attempt
+    this.notice = notice
     this.#delivery = delivery
-    this.#reporter = reporter
+    this.#maxHandling = maxHandling
+    this.#timer = this.#watch()
+  }
+
+  /** As if it had travelled: what handlers do to it does not reach whoever brought it. @throws fatal if it cannot travel */
+  get event(): EventRecord {
+    try {
+      return (this.#event ??= travelled(encodeEvent(this.#delivery.event)))
+    } catch (error) {
+      throw fatal(error)
+    }
   }
 
   get signal(): AbortSignal {
@@ -61,11 +81,24 @@ class Brought implements Handled {
     return this.#delivery.extend(by)
   }
 
-  notice(code: 'NEXT_NOT_AWAITED', message: string): void {
-    this.#reporter.middleware({ queue: this.queue, type: this.event.type, id: this.event.id }, code, message)
+  gather(): void {
+    this.#timer.cancel()
   }
 
-  expire(): void {
-    this.#abort.abort(new DOMException('The handler ran longer than maxHandling', 'TimeoutError'))
+  begin(leave: () => void): void {
+    this.#leave = leave
+    this.#timer = this.#watch()
+  }
+
+  end(): void {
+    this.#timer.cancel()
+    this.#leave?.()
+  }
+
+  #watch(): Timer {
+    return systemClock.after(this.#maxHandling, () => {
+      this.timedOut = timeoutError(this.#maxHandling)
+      this.#abort.abort(this.timedOut)
+    })
   }
 }

@@ -1,7 +1,9 @@
 import type { Duration } from '../clock/duration.ts'
 import type { Received, Settlement } from '../contract/transport.ts'
+import { MillraceError } from '../errors/millrace-error.ts'
 import { EventRecord } from '../event/event.ts'
 import { Payload } from '../event/payload.ts'
+import type { NextMisuse } from './chain.ts'
 import type { Handled } from './context.ts'
 import type { Route } from './queue-runtime.ts'
 
@@ -9,7 +11,9 @@ import type { Route } from './queue-runtime.ts'
 export interface Holder {
   readonly queue: string
   extend(held: Held, by: Duration): Promise<void>
-  notice(held: Held, code: 'NEXT_NOT_AWAITED', message: string): void
+  notice(held: Held, code: NextMisuse, message: string): void
+  /** Its handler starts only now. */
+  begins(held: Held): void
 }
 
 /** An event in the hands of this process: received, and not yet settled. */
@@ -26,8 +30,10 @@ export class Held implements Handled {
   lost = false
   /** It ran for longer than maxHandling. */
   timedOut = false
-  /** Whether it took one of the queue's slots: neither batches nor lone events do. */
-  slot = false
+  /** It stands in a batch that has not started: the handler has not seen it yet. */
+  gathered = false
+  /** Gives back its slot, or its part of that of its batch. A lone event has none. */
+  leave: (() => void) | undefined
   settlement: Settlement | undefined
   readonly #holder: Holder
   #event: EventRecord | undefined
@@ -84,9 +90,25 @@ export class Held implements Handled {
     return this.#holder.extend(this, by)
   }
 
-  notice(code: 'NEXT_NOT_AWAITED', message: string): void {
+  notice(code: NextMisuse, message: string): void {
     this.#holder.notice(this, code, message)
   }
+
+  gather(): void {
+    this.gathered = true
+    this.deadline = Number.POSITIVE_INFINITY
+  }
+
+  begin(leave: () => void): void {
+    if (this.lost || this.state !== 'running') throw leaseLost(this)
+    this.gathered = false
+    this.leave = leave
+    this.#holder.begins(this)
+  }
+}
+
+export function leaseLost(held: Held): MillraceError {
+  return new MillraceError('LEASE_LOST', `The lease of the event ${held.received.id} is lost`)
 }
 
 /** How log lines name an event. */

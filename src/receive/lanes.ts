@@ -1,6 +1,8 @@
 import type { Held } from './held.ts'
 
 interface Lane {
+  /** The event of the key whose turn it is: it may start, runs, or goes to a retry. */
+  head: Held
   /** Events of the key that wait for the one before them. */
   readonly waiting: Held[]
   /** The event before them has gone to a retry that parks: they may not run before it. */
@@ -31,7 +33,7 @@ export class Lanes {
         lane.waiting.push(held)
         return true
       }
-      this.#lanes.set(key, { waiting: [], parked: false })
+      this.#lanes.set(key, { head: held, waiting: [], parked: false })
     }
     this.#ready.push(held)
     return true
@@ -55,17 +57,17 @@ export class Lanes {
 
   /** The event is done with, or given up: the next of its key may start. */
   leave(held: Held): void {
-    const key = held.received.key
-    const lane = key === undefined ? undefined : this.#lanes.get(key)
-    if (key === undefined || lane === undefined) return
+    const lane = this.#ledBy(held)
+    if (lane === undefined) return
     const next = lane.waiting.shift()
-    if (next !== undefined) this.#ready.push(next)
-    else this.#lanes.delete(key)
+    if (next === undefined) return void this.#lanes.delete(held.received.key as string)
+    lane.head = next
+    this.#ready.push(next)
   }
 
   /** The event goes to a retry before which nothing of its key may run. Gives those that waited behind it, to be given back. */
   park(held: Held): readonly Held[] {
-    const lane = held.received.key === undefined ? undefined : this.#lanes.get(held.received.key)
+    const lane = this.#ledBy(held)
     if (lane === undefined) return []
     lane.parked = true
     return lane.waiting.splice(0)
@@ -73,8 +75,14 @@ export class Lanes {
 
   /** The system knows of the retry, so it holds the key back itself now. */
   unpark(held: Held): void {
-    if (held.received.key !== undefined && this.#lanes.get(held.received.key)?.parked === true)
-      this.#lanes.delete(held.received.key)
+    if (this.#ledBy(held)?.parked === true) this.#lanes.delete(held.received.key as string)
+  }
+
+  /** An event that runs alone, past all others, leads no lane. */
+  #ledBy(held: Held): Lane | undefined {
+    const { key } = held.received
+    const lane = key === undefined ? undefined : this.#lanes.get(key)
+    return lane?.head === held ? lane : undefined
   }
 
   /** Takes out everything that has not started. Keys whose event is running stay taken. */

@@ -1,8 +1,7 @@
 import type { Clock, Timer } from '../clock/clock.ts'
 import { milliseconds, readable, type Duration } from '../clock/duration.ts'
 import type { Notice, Received, Session } from '../contract/transport.ts'
-import { MillraceError } from '../errors/millrace-error.ts'
-import { aboutOf, type Held } from './held.ts'
+import { aboutOf, leaseLost, type Held } from './held.ts'
 import type { Reporter } from './reporter.ts'
 
 /** Wait after a renewal that failed as a whole. */
@@ -56,7 +55,7 @@ export class Leases {
     const [result] = await session().extend([held.received], reach)
     if (result === 'lost') {
       this.#lose(held)
-      throw lost(held)
+      throw leaseLost(held)
     }
     held.leaseEnd = began + reach
     held.deadline = Math.max(held.deadline, began + ms)
@@ -71,7 +70,7 @@ export class Leases {
   #lose(held: Held): void {
     if (held.lost || held.state === 'settling' || held.state === 'over') return
     held.lost = true
-    held.abort(lost(held))
+    held.abort(leaseLost(held))
     this.#parts.reporter.lost(aboutOf(held), 'lost its lease: another consumer may handle it')
     if (held.state === 'waiting') this.#parts.forget(held)
   }
@@ -100,6 +99,7 @@ export class Leases {
     )
     this.#busy = true
     let wait = lease / 3
+    let renewedAll = true
     try {
       const results =
         due.length === 0
@@ -114,6 +114,7 @@ export class Leases {
       })
     } catch (cause) {
       wait = Math.min(afterFailure, wait)
+      renewedAll = false
       this.#notice({
         code: 'CONNECTION_LOST',
         message: 'The leases could not be renewed; trying again',
@@ -123,10 +124,7 @@ export class Leases {
       this.#busy = false
     }
     this.#arm(wait)
-    renewed()
+    // After a failure nothing may start that waits for its lease, and asking again at once would be a hot loop.
+    if (renewedAll) renewed()
   }
-}
-
-function lost(held: Held): MillraceError {
-  return new MillraceError('LEASE_LOST', `The lease of the event ${held.received.id} is lost`)
 }

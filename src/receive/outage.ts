@@ -25,6 +25,7 @@ export class Outage {
     return this.#timer !== undefined
   }
 
+  /** An exchange failed. */
   begin(cause: unknown): void {
     if (this.#failures === 0) {
       this.#since = this.#clock.monotonic()
@@ -41,6 +42,15 @@ export class Outage {
     })
   }
 
+  /** Waits no longer: a stop has no time for that. */
+  cut(): void {
+    if (this.#timer === undefined) return
+    this.#timer.cancel()
+    this.#timer = undefined
+    this.#again()
+  }
+
+  /** An exchange was answered. */
   over(): void {
     if (this.#failures === 0) return
     this.#failures = 0

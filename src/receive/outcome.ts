@@ -74,7 +74,7 @@ export function verdictOn(thrown: unknown, attempt: number, policy: RetryPolicy)
 }
 
 function shown(thrown: unknown): Error {
-  if (thrown instanceof ControlError && thrown.cause instanceof Error) return thrown.cause
+  if (thrown instanceof Error && control in thrown && thrown.cause instanceof Error) return thrown.cause
   if (thrown instanceof Error) return thrown
   return new MillraceError('HANDLER_FAILED', messageOf(thrown), { cause: thrown })
 }

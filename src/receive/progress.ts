@@ -1,11 +1,13 @@
 import { systemClock } from '../clock/clock.ts'
+import { within } from '../clock/within.ts'
+import type { Notice } from '../contract/transport.ts'
 
 /** Lets a stop wait until something is so, looking again whenever something has happened. */
 export class Progress {
-  #wake: (() => void) | undefined
+  readonly #wakes = new Set<() => void>()
 
   happened(): void {
-    this.#wake?.()
+    for (const wake of this.#wakes) wake()
   }
 
   /** In real time, whatever clock handlers live by: a stop is a promise to whoever waits for the process to end. */
@@ -14,12 +16,28 @@ export class Progress {
       const left = deadline - systemClock.monotonic()
       if (left <= 0) return
       await new Promise<void>((resolve) => {
-        const timer = systemClock.after(left, resolve)
-        this.#wake = () => {
+        const wake = (): void => {
           timer.cancel()
+          this.#wakes.delete(wake)
           resolve()
         }
+        const timer = systemClock.after(left, wake)
+        this.#wakes.add(wake)
       })
     }
+  }
+}
+
+/** A step of a stop: if it fails, or is not done at `deadline` (monotonic), that is noticed and the next one comes all the same. */
+export async function stopStep(
+  step: () => Promise<void>,
+  deadline: number,
+  notice: (notice: Notice) => void,
+): Promise<void> {
+  try {
+    if (await within(step(), deadline - systemClock.monotonic())) return
+    notice({ code: 'CONNECTION_LOST', message: 'The transport did not answer in time at the stop' })
+  } catch (cause) {
+    notice({ code: 'CONNECTION_LOST', message: 'The transport failed at the stop', cause })
   }
 }

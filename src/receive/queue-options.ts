@@ -63,8 +63,10 @@ export function settingsOf(options: QueueOptions): QueueSettings {
       'INVALID_OPTION',
       `Expected \`lease\` to be at least ${shortestLease} ms, got ${lease}`,
     )
-  if (order !== 'none' && order.by !== 'key')
+  if (order !== 'none' && order?.by !== 'key')
     throw new MillraceError('INVALID_OPTION', "Expected `order` to be 'none' or { by: 'key' }")
+  if (options.retry?.backoff !== undefined && typeof options.retry.backoff !== 'function')
+    throw new MillraceError('INVALID_OPTION', 'Expected `retry.backoff` to be a function')
   for (const pattern of options.types ?? []) checkPattern(pattern)
   for (const topic of options.topics ?? []) checkName(topic, 'topic')
   return {
@@ -73,13 +75,14 @@ export function settingsOf(options: QueueOptions): QueueSettings {
     lease,
     maxHandling: milliseconds(options.maxHandling ?? '15m', 'maxHandling'),
     order: order !== 'none',
-    onRetry: order === 'none' ? undefined : order.onRetry,
+    onRetry:
+      order === 'none' ? undefined : oneOf(order.onRetry, ['park', 'pass', undefined], 'order.onRetry'),
     retry: {
       attempts: whole(options.retry?.attempts ?? defaultRetry.attempts, 'retry.attempts'),
       backoff: options.retry?.backoff ?? defaultRetry.backoff,
     },
-    unhandled: options.unhandled ?? 'retry',
-    from: options.from ?? 'now',
+    unhandled: oneOf(options.unhandled ?? 'retry', ['retry', 'dead-letter', 'skip'], 'unhandled'),
+    from: oneOf(options.from ?? 'now', ['now', 'beginning'], 'from'),
     types: options.types,
     topics: options.topics,
     transactional: options.transactional ?? false,
@@ -91,6 +94,14 @@ export function whole(value: number, name: string): number {
   throw new MillraceError(
     'INVALID_OPTION',
     `Expected \`${name}\` to be a whole number of at least 1, got ${String(value)}`,
+  )
+}
+
+function oneOf<T>(value: T, allowed: readonly T[], name: string): T {
+  if (allowed.includes(value)) return value
+  throw new MillraceError(
+    'INVALID_OPTION',
+    `Expected \`${name}\` to be one of ${allowed.filter(Boolean).join(', ')}, got ${String(value)}`,
   )
 }
 

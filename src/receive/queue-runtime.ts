@@ -2,10 +2,8 @@ import type { Clock } from '../clock/clock.ts'
 import type { QueueSpec } from '../contract/transport.ts'
 import { isMillraceError, MillraceError } from '../errors/millrace-error.ts'
 import { applySchema, type CatalogRuntime } from '../event/catalog.ts'
-import { EventRecord, type MillraceEvent } from '../event/event.ts'
+import type { EventRecord } from '../event/event.ts'
 import { matches } from '../event/names.ts'
-import { encodeEvent } from '../event/outgoing.ts'
-import { Payload } from '../event/payload.ts'
 import type { EventSender } from '../contract/publishing.ts'
 import { Batcher, type BatchHandler, type BatchSettings } from './batcher.ts'
 import { compose, type Handler, type Middleware } from './chain.ts'
@@ -72,6 +70,16 @@ export class QueueRuntime {
     return batcher.join
   }
 
+  /** Starts the batches that wait to be full. */
+  flushBatches(): void {
+    for (const batcher of this.#batchers) batcher.flush()
+  }
+
+  /** Lets no batch start any more that has not. */
+  dropBatches(reason: Error): void {
+    for (const batcher of this.#batchers) batcher.drop(reason)
+  }
+
   find(type: string): Route | undefined {
     return this.#router.find(type)
   }
@@ -87,16 +95,17 @@ export class QueueRuntime {
   handle(of: Handled, route: Route | undefined): unknown {
     if (route === undefined) return this.#unhandled(of.event)
     if (this.#catalog === undefined) return route.run(of.event, new HandlerContext(of, this.#publisher))
-    const event = recordOf(of.event)
+    const { event } = of
     const checked = this.#validate(this.#catalog, event)
     if (checked === undefined) return route.run(event, new HandlerContext(of, this.#publisher))
     return checked.then(() => route.run(event, new HandlerContext(of, this.#publisher)))
   }
 
   #validate(catalog: CatalogRuntime, event: EventRecord): void | Promise<void> {
+    // The data will not fit next time either. What else may go wrong may pass: a newer version may know the type, and a
+    // schema may ask somebody who is not there now.
     const refused = (error: unknown): never => {
-      // A newer version of the catalog may know the type: that is for a retry, as a missing handler is.
-      throw isMillraceError(error, 'UNKNOWN_TYPE') ? error : fatal(error)
+      throw isMillraceError(error, 'DATA_INVALID') ? fatal(error) : error
     }
     try {
       return applySchema(catalog, event)?.catch(refused)
@@ -105,7 +114,7 @@ export class QueueRuntime {
     }
   }
 
-  #unhandled(event: MillraceEvent): void {
+  #unhandled(event: EventRecord): void {
     if (this.settings.unhandled === 'skip') return
     const error = new MillraceError(
       'NO_HANDLER',
@@ -113,11 +122,4 @@ export class QueueRuntime {
     )
     throw this.settings.unhandled === 'dead-letter' ? fatal(error) : error
   }
-}
-
-/** An event that somebody else made (`receiver.deliver`) as one of ours, as if it had travelled. */
-function recordOf(event: MillraceEvent): EventRecord {
-  if (event instanceof EventRecord) return event
-  const { id, type, key, head, data } = encodeEvent(event)
-  return new EventRecord(id, type, key, head, Payload.from(data, head.contentType))
 }

@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from '../clock/clock.ts'
 import { milliseconds, type Duration } from '../clock/duration.ts'
+import { within } from '../clock/within.ts'
 import type { DeadLetterRecord } from '../contract/dead-letter.ts'
 import type { Delivery } from '../contract/delivery.ts'
 import type { Logger } from '../contract/ingress.ts'
@@ -39,9 +40,12 @@ export interface ReceiverParts {
   readonly clock: Clock
   readonly logger: Logger | undefined
   readonly onDead?: (queue: string, received: Received, record: DeadLetterRecord) => void
+  /** What an aborted start signal stops; default: the receiver. */
+  readonly stop?: () => Promise<void>
 }
 
-const defaultTimeout = 10_000
+/** For handlers to finish at a stop, in milliseconds. */
+export const defaultTimeout = 10_000
 
 /** The one implementation of Receiver; the app adds its own middlewares and queues with options. */
 export class EventReceiver implements Receiver {
@@ -54,6 +58,8 @@ export class EventReceiver implements Receiver {
   #runtimes: Map<string, QueueRuntime> | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
+  /** Monotonic time after which a stop aborts handlers. */
+  #deadline: number | undefined
   #alive: NodeJS.Timeout | undefined
 
   constructor(parts: ReceiverParts) {
@@ -137,37 +143,39 @@ export class EventReceiver implements Receiver {
     )
   }
 
-  async start(options: { signal?: AbortSignal } = {}): Promise<void> {
+  async start({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
     if (this.#starting !== undefined) throw new MillraceError('ALREADY_STARTED', 'start() was called twice')
-    if (this.#stopping !== undefined) throw new MillraceError('STOPPED', 'The app was stopped')
-    const { signal } = options
-    if (signal?.aborted)
+    this.#checkRunning()
+    if (signal?.aborted === true)
       throw new MillraceError('STOPPED', 'The signal was aborted before the start', { cause: signal.reason })
+    const stop = (): void => {
+      const { stop: all = () => this.stop() } = this.#parts
+      all().catch((cause: unknown) =>
+        this.#reporter.notice({ code: 'STOPPED', message: 'The stop failed', cause }, 'error'),
+      )
+    }
+    signal?.addEventListener('abort', stop, { once: true })
     this.#starting = this.#start()
     try {
       await this.#starting
     } catch (error) {
       this.#starting = undefined
+      signal?.removeEventListener('abort', stop)
       throw error
     }
-    const stop = (): void => {
-      this.stop().catch((cause: unknown) =>
-        this.#reporter.notice({ code: 'STOPPED', message: 'The stop failed', cause }, 'error'),
-      )
-    }
-    if (signal?.aborted) stop()
-    else signal?.addEventListener('abort', stop, { once: true })
   }
 
   async #start(): Promise<void> {
     const runtimes = this.#compile()
-    const transport = await this.#parts.transport()
-    for (const runtime of runtimes.values()) checkAgainst(runtime.name, runtime.settings, transport)
-    await transport.declare([...runtimes.values()].map((runtime) => runtime.spec))
     // A consumer waits for events that may be hours away: that alone must keep the process alive.
     this.#alive = setInterval(() => undefined, 2 ** 30)
     try {
+      const transport = await this.#parts.transport()
+      for (const runtime of runtimes.values()) checkAgainst(runtime.name, runtime.settings, transport)
+      this.#checkRunning()
+      await transport.declare([...runtimes.values()].map((runtime) => runtime.spec))
       for (const runtime of runtimes.values()) {
+        this.#checkRunning()
         const { clock, onDead } = this.#parts
         const subscription = new Subscription({
           runtime,
@@ -180,32 +188,37 @@ export class EventReceiver implements Receiver {
         await subscription.open()
         this.#subscriptions.set(runtime.name, subscription)
       }
+      this.#checkRunning()
     } catch (error) {
-      await this.#stopAll(0)
+      await this.#stopAll(this.#deadline ?? systemClock.monotonic())
       throw error
     }
   }
 
-  stop(options: { timeout?: Duration } = {}): Promise<void> {
+  /** A start that a stop overtakes ends there. @throws MillraceError STOPPED */
+  #checkRunning(): void {
+    if (this.#stopping !== undefined) throw new MillraceError('STOPPED', 'The app was stopped')
+  }
+
+  async stop(options: { timeout?: Duration } = {}): Promise<void> {
     const timeout = milliseconds(options.timeout ?? defaultTimeout, 'timeout')
-    this.#stopping ??= (async () => {
-      await this.#starting?.catch(() => undefined) // start() itself reports why it failed
-      await this.#stopAll(timeout)
-    })()
+    this.#deadline ??= systemClock.monotonic() + timeout
+    this.#stopping ??= this.#stop(this.#deadline)
     return this.#stopping
   }
 
-  async #stopAll(timeout: number): Promise<void> {
-    const deadline = systemClock.monotonic() + timeout
-    try {
-      const results = await Promise.allSettled(
-        [...this.#subscriptions.values()].map((subscription) => subscription.stop(deadline)),
-      )
-      for (const result of results) if (result.status === 'rejected') throw result.reason
-    } finally {
-      this.#subscriptions.clear()
-      clearInterval(this.#alive)
-    }
+  async #stop(deadline: number): Promise<void> {
+    // start() itself reports why it failed. One that hangs is left behind; it ends when it goes on.
+    const started = this.#starting?.catch(() => undefined)
+    if (started !== undefined) await within(started, deadline - systemClock.monotonic())
+    await this.#stopAll(deadline)
+  }
+
+  async #stopAll(deadline: number): Promise<void> {
+    const all = [...this.#subscriptions.values()]
+    this.#subscriptions.clear()
+    await Promise.all(all.map((subscription) => subscription.stop(deadline)))
+    clearInterval(this.#alive)
   }
 
   async deliver(delivery: Delivery): Promise<void> {

@@ -1,7 +1,7 @@
 import { readable } from '../clock/duration.ts'
 import type { Logger } from '../contract/ingress.ts'
 import type { Notice } from '../contract/transport.ts'
-import { isMillraceError } from '../errors/millrace-error.ts'
+import { messageOf } from '../errors/millrace-error.ts'
 
 /** Which event a line is about. Never its data: payloads do not belong into logs. */
 interface About {
@@ -53,7 +53,7 @@ export class Reporter {
 
   /** Something about a queue or a transport, not about one event. */
   notice(notice: Notice, level: 'info' | 'warn' | 'error' = 'warn'): void {
-    const cause = notice.cause instanceof Error ? `: ${oneLine(notice.cause.message)}` : ''
+    const cause = notice.cause === undefined ? '' : `: ${oneLine(messageOf(notice.cause))}`
     this.#write(
       level,
       `millrace ${notice.queue === undefined ? '' : `${notice.queue}: `}${notice.message}${cause} [${notice.code}]`,
@@ -61,7 +61,7 @@ export class Reporter {
   }
 
   #line(level: 'warn' | 'error', { queue, type, id }: About, text: string): void {
-    this.#write(level, `millrace ${queue} ${type} ${id}: ${text}`)
+    this.#write(level, `millrace ${queue} ${oneLine(type)} ${oneLine(id)}: ${text}`)
   }
 
   #write(level: 'info' | 'warn' | 'error', line: string): void {
@@ -74,14 +74,15 @@ export class Reporter {
 }
 
 function summary(error: Error): string {
-  const code = isMillraceError(error) ? error.code : (error as { code?: unknown }).code
+  const { code } = error as { code?: unknown }
+  const message = messageOf(error)
   return (
-    oneLine(error.message === '' ? error.name : error.message) +
-    (typeof code === 'string' ? ` [${code}]` : '')
+    oneLine(message === '' ? String(error.name) : message) + (typeof code === 'string' ? ` [${code}]` : '')
   )
 }
 
+/** Control characters too: a terminal would obey them, and senders choose types and ids. */
 function oneLine(text: string): string {
-  const line = text.replaceAll(/\s+/g, ' ').trim()
+  const line = text.replaceAll(/[\s\p{Cc}]+/gu, ' ').trim()
   return line.length > 300 ? `${line.slice(0, 299)}…` : line
 }

@@ -1,8 +1,8 @@
 import type { Clock } from '../clock/clock.ts'
 import { addFailure, deadLetterRecord } from '../contract/dead-letter.ts'
 import type { Settlement } from '../contract/transport.ts'
-import { MillraceError } from '../errors/millrace-error.ts'
-import { Deadlines } from './deadlines.ts'
+import { messageOf } from '../errors/millrace-error.ts'
+import { Deadlines, timeoutError } from './deadlines.ts'
 import { aboutOf, type Held } from './held.ts'
 import { Lanes } from './lanes.ts'
 import type { LoneGate } from './lone-gate.ts'
@@ -29,6 +29,7 @@ export class Runs {
   readonly #parts: RunsParts
   readonly #lanes: Lanes
   readonly #running: Deadlines
+  readonly #giveBackSlot = (): void => this.#parts.runtime.slots.giveBack()
   #pumping = false
   #stopping = false
 
@@ -65,7 +66,12 @@ export class Runs {
   /** Makes it a dead letter. */
   bury(held: Held, error: Error, attempts: number): void {
     const now = this.#parts.clock.now()
-    const record = deadLetterRecord(error, attempts, now, addFailure(held.received.trail, now, error.message))
+    const record = deadLetterRecord(
+      error,
+      attempts,
+      now,
+      addFailure(held.received.trail, now, messageOf(error)),
+    )
     this.#parts.reporter.dead(aboutOf(held), attempts, error)
     this.#parts.decide(held, { of: held.received, as: 'dead', record })
   }
@@ -74,10 +80,12 @@ export class Runs {
   stop(): void {
     this.#stopping = true
     this.giveBackWaiting()
+    this.#parts.runtime.flushBatches()
   }
 
   abortAll(reason: Error): void {
     for (const held of this.#running.values()) held.abort(reason)
+    this.#parts.runtime.dropBatches(reason)
   }
 
   /** Ends the watch over time; gives the events whose handlers still run. */
@@ -109,8 +117,15 @@ export class Runs {
   /** A batch takes its slot as a whole, when it is full. */
   #roomFor(held: Held): boolean {
     if (held.route?.batch === true) return true
-    held.slot = this.#parts.runtime.slots.tryTake()
-    return held.slot
+    if (!this.#parts.runtime.slots.tryTake()) return false
+    held.leave = this.#giveBackSlot
+    return true
+  }
+
+  /** The batch of the event starts: the handler's time counts from now. */
+  begins(held: Held): void {
+    held.deadline = this.#parts.clock.monotonic() + this.#parts.runtime.settings.maxHandling
+    this.#running.moved(held)
   }
 
   #start(held: Held): void {
@@ -135,13 +150,14 @@ export class Runs {
   /** Gives false if the run was over before, by `maxHandling`. */
   #ended(held: Held): boolean {
     if (!this.#running.remove(held)) return false
-    if (held.slot) this.#parts.runtime.slots.giveBack()
+    held.leave?.()
     this.#parts.gate.exit()
     return true
   }
 
   #handled(held: Held): void {
-    if (held.timedOut) return this.#failed(held, undefined)
+    // Still gathered: a middleware hides that its batch was dropped at a stop. No handler has seen the event.
+    if (held.timedOut || held.gathered) return this.#failed(held, undefined)
     if (!this.#ended(held)) return
     this.#parts.decide(held, { of: held.received, as: 'ack' })
     this.#lanes.leave(held)
@@ -179,7 +195,7 @@ export class Runs {
     const { received } = held
     if (as === 'release') return { of: received, as: 'release', delay }
     this.#parts.reporter.failed(aboutOf(held), received.attempt, delay, error)
-    const trail = addFailure(received.trail, this.#parts.clock.now(), error.message)
+    const trail = addFailure(received.trail, this.#parts.clock.now(), messageOf(error))
     return { of: received, as: 'retry', delay, trail }
   }
 
@@ -195,10 +211,6 @@ export class Runs {
     // It may still end by itself; but the failure must be written while the lease is ours.
     held.deadline = Math.max(clock.monotonic(), held.leaseEnd - runtime.settings.lease / 5)
   }
-}
-
-function timeoutError(maxHandling: number): MillraceError {
-  return new MillraceError('HANDLING_TIMEOUT', `The handler ran longer than maxHandling (${maxHandling} ms)`)
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

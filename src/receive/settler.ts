@@ -34,10 +34,6 @@ export class Settler {
     return this.#waiting.length + this.#sent + (this.#again?.held.length ?? 0)
   }
 
-  get size(): number {
-    return this.#waiting.length
-  }
-
   add(held: Held, settlement: Settlement): void {
     held.state = 'settling'
     held.settlement = settlement

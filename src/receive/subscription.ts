@@ -1,29 +1,26 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Duration } from '../clock/duration.ts'
 import type { DeadLetterRecord } from '../contract/dead-letter.ts'
-import type {
-  ExchangeResult,
-  Notice,
-  Received,
-  Session,
-  Settlement,
-  Transport,
-} from '../contract/transport.ts'
+import type { ExchangeResult, Notice, Received, Session, Transport } from '../contract/transport.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import { Appetite } from './appetite.ts'
+import type { NextMisuse } from './chain.ts'
 import { aboutOf, Held, type Holder } from './held.ts'
 import { Leases } from './leases.ts'
-import type { LoneClaimer, LoneGate } from './lone-gate.ts'
+import { LoneClaims } from './lone-claims.ts'
+import type { LoneGate } from './lone-gate.ts'
 import { Outage } from './outage.ts'
-import { Progress } from './progress.ts'
+import { News } from './news.ts'
+import { Progress, stopStep } from './progress.ts'
 import type { QueueRuntime } from './queue-runtime.ts'
 import type { Reporter } from './reporter.ts'
 import { Runs } from './runs.ts'
 import { Settler, settlementOf, type SettlerEvents } from './settler.ts'
 
-/** Time for handlers to notice that their signal was aborted, and for the last settlements, at a stop. */
+/** Time at a stop for handlers to notice that their signal was aborted, for the last settlements, and for the farewell. */
 const graceForHandlers = 500
 const graceForSettling = 1_000
+const graceForClosing = 150
 
 export interface SubscriptionParts {
   readonly runtime: QueueRuntime
@@ -39,7 +36,7 @@ export interface SubscriptionParts {
  * Everything it does with the session happens in one tick per turn of the event loop, so that settlements and claims of
  * that turn share an exchange.
  */
-export class Subscription implements Holder, LoneClaimer, SettlerEvents {
+export class Subscription implements Holder, SettlerEvents {
   readonly queue: string
   readonly #parts: SubscriptionParts
   readonly #held = new Set<Held>()
@@ -48,17 +45,20 @@ export class Subscription implements Holder, LoneClaimer, SettlerEvents {
   readonly #settler: Settler
   readonly #leases: Leases
   readonly #outage: Outage
+  readonly #lone: LoneClaims
   readonly #progress = new Progress()
-  readonly #ending = new AbortController()
+  readonly #news = new News(
+    (error) => this.#broken([], error),
+    () => this.#tickSoon(),
+  )
+  readonly #notice = (notice: Notice, level?: 'info' | 'warn'): void =>
+    this.#parts.reporter.notice({ ...notice, queue: this.queue }, level)
   #session!: Session
   #claiming = true
   #stopping = false
   #closed = false
   #scheduled = false
-  /** The last claim brought less than was asked for, and nothing was announced since. */
-  #dry = false
   #busy = 0
-  #lone: 'none' | 'wanted' | 'asked' | Held = 'none'
 
   constructor(parts: SubscriptionParts) {
     const { runtime, transport, clock, reporter } = parts
@@ -69,7 +69,10 @@ export class Subscription implements Holder, LoneClaimer, SettlerEvents {
     this.#runs = new Runs({
       ...parts,
       parks: runtime.settings.order && (runtime.settings.onRetry ?? transport.features.onRetry[0]) === 'park',
-      decide: (held, settlement) => this.#settler.add(held, settlement),
+      decide: (held, settlement) => {
+        this.#settler.add(held, settlement)
+        this.#progress.happened()
+      },
       forget: (held) => this.#forget(held),
       renewLeases: () => this.#leases.renewNow(),
     })
@@ -83,57 +86,65 @@ export class Subscription implements Holder, LoneClaimer, SettlerEvents {
       forget: (held) => this.#forget(held),
       renewed: () => this.pump(),
     })
-    this.#outage = new Outage(
-      clock,
-      (notice, level) => reporter.notice({ ...notice, queue: this.queue }, level),
-      () => this.#tickSoon(),
-    )
+    this.#lone = new LoneClaims(parts.gate, { wake: () => this.#tickSoon(), pump: () => this.pump() })
+    this.#outage = new Outage(clock, this.#notice, () => this.#tickSoon())
   }
 
   async open(): Promise<void> {
-    const { runtime, transport, clock, gate } = this.#parts
+    const { runtime, transport, clock } = this.#parts
     this.#session = await transport.open(this.queue, {
       lease: runtime.settings.lease,
       order: runtime.settings.order,
       clock,
-      notice: (notice) => this.#notice(notice),
-      onRevoke: () => this.#runs.giveBackWaiting(),
+      notice: this.#notice,
+      onRevoke: (lanes, deadline) => this.#revoke(new Set(lanes), deadline),
       onLost: (list) => this.#leases.lose(list),
     })
-    gate.join(this)
+    this.#lone.join()
     this.#leases.start()
     this.#tickSoon()
   }
 
   pause(): void {
     this.#claiming = false
+    this.#lone.pause()
     this.#runs.giveBackWaiting()
   }
 
   resume(): void {
-    this.#claiming = !this.#stopping
+    if (this.#stopping) return
+    this.#claiming = true
+    this.#lone.resume()
     this.#tickSoon()
   }
 
-  /** Takes nothing new, waits for handlers until `deadline` (monotonic), then aborts them, and settles what it can. */
+  /**
+   * Takes nothing new, waits for handlers until `deadline` (monotonic), then aborts them, and settles what it can. Whatever
+   * the system does or does not answer, this ends in time.
+   */
   async stop(deadline: number): Promise<void> {
+    const end = deadline + graceForHandlers + graceForSettling
     this.#stopping = true
     this.#claiming = false
-    this.#parts.gate.part(this)
+    this.#lone.part()
     this.#runs.stop()
-    await this.#session.quiesce()
+    this.#outage.cut()
+    const quiet = stopStep(() => this.#session.quiesce(), end, this.#notice)
     await this.#progress.until(() => this.#runs.running === 0, deadline)
     this.#runs.abortAll(new MillraceError('STOPPING', 'The app is stopping'))
     await this.#progress.until(() => this.#runs.running === 0, deadline + graceForHandlers)
-    await this.#progress.until(() => this.#settler.open === 0, deadline + graceForHandlers + graceForSettling)
-    await this.#session.flush?.()
+    // An exchange under way may still bring something, to be given back.
+    await this.#progress.until(() => this.#settler.open + this.#busy === 0, end)
+    await quiet
+    await stopStep(async () => this.#session.flush?.(), end, this.#notice)
     this.#closed = true
-    this.#ending.abort()
+    this.#news.close()
     this.#leases.stop()
     this.#settler.close()
     this.#outage.close()
     // Handlers that ignore their signal keep their lease, so that nobody else runs the same event beside them.
-    await this.#session.close({ keep: this.#runs.close().map((held) => held.received) })
+    const keep = this.#runs.close().map((held) => held.received)
+    await stopStep(() => this.#session.close({ keep }), end + graceForClosing, this.#notice)
   }
 
   #tickSoon(): void {
@@ -148,18 +159,14 @@ export class Subscription implements Holder, LoneClaimer, SettlerEvents {
   #tick(): void {
     if (this.#closed || this.#outage.on || this.#busy >= this.#session.pulls) return
     const max = this.#wanted()
-    const lapsed = this.#lone === 'wanted' && !this.#stopping
-    if (max === 0 && !lapsed) {
-      const list = this.#settler.take()
-      if (list.length > 0) void this.#settle(list)
-      return
-    }
-    if (lapsed) this.#lone = 'asked'
-    void this.#exchange(max, lapsed ? 1 : 0)
+    const lapsed = this.#lone.take()
+    if (max > 0 || lapsed > 0) return void this.#exchange(max, lapsed)
+    const list = this.#settler.take()
+    if (list.length > 0) void this.#settle(list)
   }
 
   #wanted(): number {
-    if (!this.#claiming || this.#dry || !this.#parts.gate.open) return 0
+    if (!this.#claiming || this.#news.awaited || !this.#parts.gate.open) return 0
     return this.#appetite.wanted(this.#held.size, this.#session.claim)
   }
 
@@ -176,11 +183,12 @@ export class Subscription implements Holder, LoneClaimer, SettlerEvents {
         ...(lapsed > 0 && { lapsed }),
       })
     } catch (error) {
-      if (lapsed > 0) this.#lone = 'wanted'
+      if (lapsed > 0) this.#lone.failed()
       return this.#broken(list, error)
     } finally {
       this.#busy--
     }
+    if (this.#closed) return // the session is closed, and gave back what it had claimed
     this.#outage.over()
     this.#settler.answer(list, result.settled)
     let ordinary = 0
@@ -188,9 +196,11 @@ export class Subscription implements Holder, LoneClaimer, SettlerEvents {
       if (!received.lapsed) ordinary++
       this.#take(received, began + this.#parts.runtime.settings.lease)
     }
-    if (this.#lone === 'asked' && lapsed > 0) this.#leaveLone()
-    if (result.lapsed === true && this.#claiming) this.#parts.gate.ask(this)
-    if (max > 0 && ordinary < max) void this.#awaitNews()
+    if (lapsed > 0) this.#lone.answered()
+    // Asked for one and got none: more of the same question would be a hot loop.
+    if (result.lapsed === true && (lapsed === 0 || ordinary < result.received.length)) this.#lone.seen()
+    if (max > 0 && ordinary < max) void this.#news.wait(this.#session)
+    this.#progress.happened()
     this.pump()
   }
 
@@ -204,20 +214,13 @@ export class Subscription implements Holder, LoneClaimer, SettlerEvents {
       this.#busy--
     }
     this.#outage.over()
+    this.#progress.happened()
     this.#tickSoon()
   }
 
   #broken(list: readonly Held[], error: unknown): void {
     this.#settler.failed(list)
     if (!this.#closed) this.#outage.begin(error)
-  }
-
-  async #awaitNews(): Promise<void> {
-    if (this.#dry) return
-    this.#dry = true
-    await this.#session.ready(this.#ending.signal)
-    this.#dry = false
-    this.#tickSoon()
   }
 
   #take(received: Received, leaseEnd: number): void {
@@ -235,7 +238,7 @@ export class Subscription implements Holder, LoneClaimer, SettlerEvents {
     ) {
       this.#settler.add(held, { of: received, as: 'ack' })
     } else if (received.lapsed) {
-      this.#lone = held
+      this.#lone.started(held)
       this.#runs.startLone(held)
     } else this.#runs.add(held)
   }
@@ -245,22 +248,12 @@ export class Subscription implements Holder, LoneClaimer, SettlerEvents {
     this.#tickSoon()
   }
 
-  claimLone(): void {
-    this.#lone = 'wanted'
-    this.#tickSoon()
-  }
-
-  #leaveLone(): void {
-    this.#lone = 'none'
-    this.#parts.gate.leave(this)
-  }
-
   ready(): void {
     this.#tickSoon()
   }
 
   settled(held: Held, result: 'done' | 'gone' | 'lost'): void {
-    const settlement = held.settlement as Settlement
+    const settlement = settlementOf(held)
     this.#appetite.count()
     this.#forget(held)
     if (settlement.park === true) this.#runs.unpark(held)
@@ -282,19 +275,26 @@ export class Subscription implements Holder, LoneClaimer, SettlerEvents {
   #forget(held: Held): void {
     held.state = 'over'
     this.#held.delete(held)
-    if (this.#lone === held) this.#leaveLone()
+    this.#lone.over(held)
     this.#progress.happened()
+  }
+
+  /** The system takes lanes away: gives back what has not started, and waits for the rest as long as it may. */
+  #revoke(lanes: ReadonlySet<string>, deadline: number): Promise<void> {
+    this.#runs.giveBackWaiting()
+    const ours = ({ received: { lane } }: Held): boolean => lane !== undefined && lanes.has(lane)
+    return this.#progress.until(() => ![...this.#held].some(ours), deadline)
   }
 
   extend(held: Held, by: Duration): Promise<void> {
     return this.#leases.extend(held, by)
   }
 
-  notice(held: Held, code: 'NEXT_NOT_AWAITED', message: string): void {
-    this.#parts.reporter.middleware(aboutOf(held), code, message)
+  begins(held: Held): void {
+    this.#runs.begins(held)
   }
 
-  #notice(notice: Notice): void {
-    this.#parts.reporter.notice({ ...notice, queue: this.queue })
+  notice(held: Held, code: NextMisuse, message: string): void {
+    this.#parts.reporter.middleware(aboutOf(held), code, message)
   }
 }
