@@ -24,7 +24,8 @@ export interface Transport<Tx = unknown> extends AsyncDisposable {
   readonly [transaction]?: Tx
   /**
    * Makes the queues and adds to their subscriptions, durably, before it resolves: an event published later reaches them.
-   * Idempotent, and safe when several processes do it at once. Adds only; nothing is ever unsubscribed here.
+   * Idempotent, and safe when several processes do it at once. Adds only; nothing is ever unsubscribed here. A queue keeps
+   * the `order` it was made with: another wish is told in `kept`, and opening the queue with it is INVALID_OPTION.
    */
   declare(queues: readonly QueueSpec[]): Promise<DeclareReport>
   /**
@@ -77,12 +78,16 @@ export interface Session {
   /**
    * Settles and claims, in one round trip where the system can. Never waits for events. Of equal claim to both: events
    * that are due, in their order, none of which another session holds; with order by key also none whose key another
-   * session holds, or whose key has an event parked. `lapsed` asks for at most so many, besides `max`, of those whose
+   * session holds, or whose key has an event parked or lapsed before it. `lapsed` asks for at most so many, besides `max`, of those whose
    * holder let the lease run out; such an event is never among the others.
    * If it rejects, nothing was claimed as far as the caller knows, and the settlements are sent again: doing so is safe.
+   * After `removeQueue` it rejects with UNKNOWN_QUEUE, and settlements are 'gone'.
    */
   exchange(request: ExchangeRequest): Promise<ExchangeResult>
-  /** Resolves when there may be something to take, at once if there is now; or when the signal is aborted. Never rejects. */
+  /**
+   * Resolves when there may be something to take, at once if there is now; or when the signal is aborted. Not again for
+   * lapsed events that the last exchange told of: whoever may not take them yet would spin. Never rejects.
+   */
   ready(signal: AbortSignal): Promise<void>
   /** Settles only. Results in the order of the list; undefined: all done. */
   settle(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined>
