@@ -29,6 +29,7 @@ const record = {
 export const admin: readonly Case[] = [
   {
     name: 'queues counts every event once: waiting, in flight, retrying, delayed, dead',
+    unless: ({ counts: kind }) => (kind === 'exact' ? undefined : `features.counts is '${kind}'`),
     async run(bench) {
       const queue = await bench.queue()
       await counts(bench, queue, { depth: 0, inFlight: 0, retrying: 0, delayed: 0, dead: 0, oldestMs: 0 })
@@ -46,6 +47,31 @@ export const admin: readonly Case[] = [
         { of: d!, as: 'release', delay: 600_000 },
       )
       await counts(bench, queue, { depth: 6, inFlight: 0, retrying: 1, delayed: 4, dead: 1 })
+    },
+  },
+  {
+    name: 'queues counts what lies behind the place of a queue, from any instance',
+    unless: ({ counts: kind }) => (kind === 'lag' ? undefined : `features.counts is '${kind}'`),
+    async run(bench) {
+      const queue = await bench.queue()
+      await counts(bench, queue, { depth: 0, inFlight: 0, retrying: 0, delayed: 0, dead: 0, oldestMs: 0 })
+      await bench.publish(...bench.events(10))
+      await counts(bench, queue, { depth: 10, inFlight: 0, retrying: 0, delayed: 0, dead: 0 })
+      const session = await bench.session(queue)
+      const received = await bench.receive(session, 10)
+      const own = async (): Promise<QueueCounts | undefined> =>
+        (await bench.transport.admin.queues()).find(({ name }) => name === queue)
+      expect(await own(), 'the instance at work knows what it holds').toMatchObject({
+        depth: 0,
+        inFlight: 10,
+      })
+      const [dead, ...rest] = received
+      await bench.settle(
+        session,
+        { of: dead!, as: 'dead', record },
+        ...rest.map((of) => ({ of, as: 'ack' as const })),
+      )
+      await counts(bench, queue, { depth: 0, inFlight: 0, retrying: 0, delayed: 0, dead: 1, oldestMs: 0 })
     },
   },
   {

@@ -57,6 +57,7 @@ export class Bench {
   readonly #patience: number
   readonly #watch: number
   readonly #sessions: Session[] = []
+  readonly #instances = new Map<string, Transport>()
 
   private constructor(under: TransportUnderTest, transport: Transport, other: Transport) {
     this.transport = transport
@@ -133,9 +134,16 @@ export class Bench {
       onRevoke: () => {},
       onLost: () => {},
     }
-    const session = await (options.on ?? this.transport).open(queue, full)
+    const session = await this.#instanceFor(queue, options.on).open(queue, full)
     this.#sessions.push(session)
     return session
+  }
+
+  /** Where instances share a queue by lanes, only sessions of one instance can get any event: there a queue stays with its first. */
+  #instanceFor(queue: string, on = this.transport): Transport {
+    const instance = (this.features.sharing === 'lane' ? this.#instances.get(queue) : undefined) ?? on
+    this.#instances.set(queue, instance)
+    return instance
   }
 
   async publish(...events: readonly Outgoing[]): Promise<void> {

@@ -32,6 +32,7 @@ export const running: readonly Case[] = [
   },
   {
     name: 'what a consumer that went away had taken is all handled by another',
+    unless: ({ leases }) => (leases === 'timed' ? undefined : `features.leases is '${leases}'`),
     async run(bench) {
       const queue = await bench.queue()
       const gone = await bench.session(queue, { lease: shortLease, on: bench.other })

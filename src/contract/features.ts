@@ -11,6 +11,12 @@ export interface Features {
   readonly fencing: 'strict' | 'late-ack-wins' | 'none'
   /** What the count of failures includes: failures and lone crashes exactly; also some give-backs; failures but no crashes. */
   readonly attempts: 'exact' | 'upper' | 'failures'
+  /** When a lease ends: when its time runs out, or only with the session that has it, which the system watches itself. */
+  readonly leases: 'timed' | 'session'
+  /** How sessions on several instances share a queue: event by event, or by lanes, each of which is with one instance at a time. */
+  readonly sharing: 'event' | 'lane'
+  /** What `queues()` counts: every event by what becomes of it; or what lies behind a queue's place, of which only the instance at work knows more. */
+  readonly counts: 'exact' | 'lag'
   /** How far order by key reaches: all processes of a queue, or the system cannot do it. */
   readonly order: 'key' | 'none'
   /** What order by key can do while an event waits for its retry: hold its key back (park), or let others pass. The first is the default. */
@@ -21,8 +27,11 @@ export interface Features {
   readonly delayResolution: number
   /** For how long a second publish of the same id is recognised, in milliseconds; 0: not at all. */
   readonly dedupe: number
-  /** What becomes of an event that no queue subscribes to: kept for `retention`, an error, or checked now and then and noticed. */
-  readonly unrouted: 'kept' | 'error' | 'checked'
+  /**
+   * What becomes of an event that no queue subscribes to: kept for `retention` until it is redriven; in the log with all
+   * others, where a new queue finds it `from: 'beginning'`; an error; or checked now and then and noticed.
+   */
+  readonly unrouted: 'kept' | 'log' | 'error' | 'checked'
   /** How long waiting, unrouted and dead events are kept, in words. */
   readonly retention: string
   /** Whether several processes can share a queue. */
