@@ -98,7 +98,7 @@ export const errorCodes = {
   },
   UNKNOWN_TRANSPORT: {
     summary: 'The scheme of the transport URL is not known.',
-    remedy: 'Use `memory:` or `sqlite:PATH`, or pass a transport instance.',
+    remedy: 'Use `memory:`, `sqlite:PATH` or `kafka://HOST:PORT`, or pass a transport instance.',
   },
   MISSING_PEER: {
     summary: 'The client library of this transport is not installed.',
@@ -113,7 +113,8 @@ export const errorCodes = {
     remedy: 'Choose another option or another transport; docs/transports says which can.',
   },
   HOOK_FAILED: {
-    summary: 'A function given to `onDeadLetter` or `onDeliveryFailure` threw. The event is not touched by that.',
+    summary:
+      'A function given to `onDeadLetter` or `onDeliveryFailure` threw. The event is not touched by that.',
     remedy: 'Correct the function; `cause` says what it threw.',
   },
   // handling
@@ -194,6 +195,13 @@ export const errorCodes = {
   WAKE_UP_DEGRADED: {
     summary: 'Watching for new events failed, so the transport polls every 500 ms instead.',
     remedy: 'On Linux, raise fs.inotify.max_user_watches; events are only later, never lost.',
+  },
+  KAFKA_FAILED: { summary: 'Kafka reported another error.', remedy: '`cause` holds what the client says.' },
+  EVENTS_EXPIRED: {
+    summary:
+      'Kafka has deleted events that the queue had not handled: its place lies before the beginning of a topic.',
+    remedy:
+      'Stop all consumers of the queue, set its group to where it shall go on (`kafka-consumer-groups --reset-offsets`), and give the topic a longer retention.',
   },
   CONNECTION_LOST: {
     summary: 'An exchange with the transport failed; it is tried again with backoff.',

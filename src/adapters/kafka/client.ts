@@ -1,0 +1,102 @@
+import type * as Kafka from '@platformatic/kafka'
+import { MillraceError } from '../../errors/millrace-error.ts'
+import { hasCode } from './failures.ts'
+
+export interface ClientOptions {
+  readonly brokers: readonly string[]
+  readonly clientId: string
+  readonly sasl: KafkaSasl | undefined
+  readonly tls: Readonly<Record<string, unknown>> | undefined
+}
+
+/** How to log in. */
+export interface KafkaSasl {
+  mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512' | 'OAUTHBEARER'
+  username?: string
+  password?: string
+  /** For OAUTHBEARER. */
+  token?: string
+}
+
+/** Requests that fail are repeated so often, with this wait: a broker that restarts is back within seconds. */
+const retries = 6
+const retryDelay = (_client: object, _operation: string, attempt: number): number =>
+  Math.min(100 * 2 ** attempt, 2_000)
+
+const requestTimeout = 30_000
+
+/** The connections that all of a transport shares, and how to make those of a consumer. */
+export class Client {
+  readonly admin: Kafka.Admin
+  readonly producer: Kafka.Producer
+  readonly #library: typeof Kafka
+  readonly #base: Kafka.BaseOptions
+
+  private constructor(library: typeof Kafka, { brokers, clientId, sasl, tls }: ClientOptions) {
+    this.#library = library
+    this.#base = {
+      clientId,
+      bootstrapBrokers: [...brokers],
+      timeout: requestTimeout,
+      requestTimeout,
+      retries,
+      retryDelay,
+      ...(sasl === undefined ? {} : { sasl }),
+      ...(tls === undefined ? {} : { tls }),
+    }
+    this.admin = new library.Admin(this.#base)
+    this.producer = new library.Producer({ ...this.#base, idempotent: true, repeatOnStaleMetadata: true })
+  }
+
+  /** @throws MillraceError MISSING_PEER, TRANSPORT_UNREACHABLE */
+  static async open(options: ClientOptions): Promise<Client> {
+    const client = new Client(await loadLibrary(), options)
+    try {
+      await client.admin.metadata({ topics: [] })
+    } catch (cause) {
+      await client.close()
+      throw new MillraceError(
+        'TRANSPORT_UNREACHABLE',
+        `Kafka at ${options.brokers.join(', ')} does not answer`,
+        {
+          cause,
+        },
+      )
+    }
+    return client
+  }
+
+  /** Reads without being a member of a group. What fails is repeated by whoever asked. */
+  reader(): Kafka.Consumer {
+    return new this.#library.Consumer({ ...this.#base, groupId: 'millrace-reader', retries: 0 })
+  }
+
+  /** Repeats nothing by itself: an offset commit that failed for a rebalance must not be sent in the next generation. */
+  member(
+    groupId: string,
+    options: Kafka.GroupOptions & { readonly rebalanceTimeout: number },
+  ): Kafka.Consumer {
+    return new this.#library.Consumer({
+      ...this.#base,
+      ...options,
+      groupId,
+      retries: 0,
+      // A join is answered when all others have joined.
+      requestTimeout: options.rebalanceTimeout + requestTimeout,
+    })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.producer.close(), this.admin.close()])
+  }
+}
+
+async function loadLibrary(): Promise<typeof Kafka> {
+  try {
+    return await import('@platformatic/kafka')
+  } catch (cause) {
+    if (!hasCode(cause, 'ERR_MODULE_NOT_FOUND')) throw cause
+    const message = 'The Kafka transport needs its client: npm i @platformatic/kafka'
+    throw new MillraceError('MISSING_PEER', message, { cause })
+  }
+}

@@ -1,0 +1,201 @@
+import type { GroupAssignment } from '@platformatic/kafka'
+import { pause, systemClock } from '../../clock/clock.ts'
+import type { MillraceError } from '../../errors/millrace-error.ts'
+import { takeOver } from './assignment.ts'
+import type { Cluster } from './cluster.ts'
+import { Committer } from './committer.ts'
+import { failure } from './failures.ts'
+import { Fetcher } from './fetcher.ts'
+import { nameOf, type Lane } from './lane.ts'
+import { Membership } from './membership.ts'
+import type { StoredQueue } from './registry.ts'
+import type { Rates } from './rates.ts'
+import { namesOf, topicsOf } from './topics.ts'
+
+/** How soon new topics and subscriptions of other processes are seen, in milliseconds. */
+const watchInterval = 5_000
+
+export interface GroupEvents {
+  /** Everything handed out is to come back now. Resolves when it has, or when that takes too long. */
+  revoked(lanes: readonly string[]): Promise<void>
+  /** This process has these lanes now, besides those it had before. */
+  gained(lanes: readonly Lane[]): void
+  /** These lanes are somebody else's. */
+  lost(lanes: readonly Lane[]): void
+  fetched(): void
+  /** Something goes wrong, and on. */
+  failed(message: string, error: unknown): void
+}
+
+/** The lanes that this process has of a queue: joins, fetches, commits. */
+export class Group {
+  readonly committer: Committer
+  readonly lanes = new Map<string, Lane>()
+  /** Between a revocation and the next assignment nothing is handed out. */
+  paused = true
+  /** Why nothing can be handed out any more. */
+  error: MillraceError | undefined
+  readonly #cluster: Cluster
+  readonly #queue: StoredQueue
+  readonly #events: GroupEvents
+  readonly #membership: Membership
+  readonly #fetcher: Fetcher
+  readonly #closing = new AbortController()
+  /** Counts the assignments: what was begun for an older one is dropped. */
+  #assignment = 0
+  #ready!: () => void
+
+  constructor(cluster: Cluster, queue: StoredQueue, lease: number, rates: Rates, events: GroupEvents) {
+    this.#cluster = cluster
+    this.#queue = queue
+    this.#events = events
+    this.#membership = new Membership(cluster.client, queue.name, lease, {
+      revoked: () => this.#revoked(),
+      assigned: (assignments, expelled) => void this.#assigned(assignments, expelled),
+      failed: (error) => events.failed('The group could not be joined again; trying on', error),
+    })
+    this.committer = new Committer({
+      membership: this.#membership,
+      producing: cluster.producing,
+      progressTopic: topicsOf(queue.name).progress,
+      rates,
+      clock: cluster.clock,
+      failed: (error) => this.#commitFailed(error),
+    })
+    this.#fetcher = new Fetcher(cluster.client, {
+      lanes: () => this.lanes.values(),
+      fetched: () => events.fetched(),
+      expired: (lanes) => void this.#expired(lanes),
+      missing: () => void this.#refresh(),
+      failed: (error) => events.failed('Fetching fails; trying on', error),
+    })
+  }
+
+  /** Resolves when the first lanes can be taken from. */
+  async open(): Promise<void> {
+    const ready = new Promise<void>((resolve) => (this.#ready = resolve))
+    await this.#membership.join(await this.#topics())
+    await ready
+    if (this.error !== undefined) throw this.error
+    void this.#watch()
+  }
+
+  /** There is room for more. */
+  look(): void {
+    this.#fetcher.look()
+  }
+
+  /** Commits, and leaves without making others wait. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.paused = true
+    await this.#fetcher.close()
+    try {
+      await this.committer.flush()
+    } catch (error) {
+      this.#events.failed('The last progress could not be committed: some events come again', error)
+    }
+    this.committer.close()
+    await this.#membership.leave()
+  }
+
+  async #topics(): Promise<readonly string[]> {
+    const { registry, topics } = this.#cluster
+    await registry.refresh()
+    const queue = registry.find(this.#queue.name) ?? this.#queue
+    const own = topicsOf(queue.name)
+    const all = [...(await registry.topicsFor(queue)), own.retry, ...own.tiers.map(({ topic }) => topic)]
+    // Whoever removes a topic does not ask us.
+    return [...(await topics.partitions(all)).keys()]
+  }
+
+  async #revoked(): Promise<void> {
+    this.paused = true
+    await this.#events.revoked([...this.lanes.keys()])
+    try {
+      await this.committer.flush()
+    } catch (error) {
+      this.#commitFailed(error)
+    }
+  }
+
+  async #assigned(assignments: readonly GroupAssignment[], expelled: boolean): Promise<void> {
+    const assignment = ++this.#assignment
+    const wanted = new Set(
+      assignments.flatMap(({ topic, partitions }) => partitions.map((one) => nameOf(topic, one))),
+    )
+    const lost = [...this.lanes.values()].filter(({ name }) => expelled || !wanted.has(name))
+    for (const lane of lost) {
+      lane.lost = true
+      this.lanes.delete(lane.name)
+    }
+    if (lost.length > 0) this.#events.lost(lost)
+    const fresh = assignments
+      .map(({ topic, partitions }) => ({
+        topic,
+        partitions: partitions.filter((one) => !this.lanes.has(nameOf(topic, one))),
+      }))
+      .filter(({ partitions }) => partitions.length > 0)
+    const gained = await this.#takeOver(fresh, assignment)
+    if (assignment !== this.#assignment || this.#closing.signal.aborted) return
+    for (const lane of gained) this.lanes.set(lane.name, lane)
+    this.paused = false
+    this.#events.gained(gained)
+    this.#fetcher.look()
+    this.#ready()
+  }
+
+  /** Until it succeeds or somebody else's turn has come. */
+  async #takeOver(wanted: readonly GroupAssignment[], assignment: number): Promise<readonly Lane[]> {
+    for (let wait = 100; ; wait = Math.min(2 * wait, 2_000)) {
+      try {
+        return await takeOver(this.#cluster, this.#membership, this.#queue, wanted)
+      } catch (error) {
+        if (assignment !== this.#assignment || this.#closing.signal.aborted) return []
+        const coded = failure(error, `The place where '${this.#queue.name}' goes on could not be found`)
+        if (coded.code === 'EVENTS_EXPIRED') {
+          this.error = coded
+          return []
+        }
+        this.#events.failed(coded.message, error)
+        await pause(systemClock, wait, this.#closing.signal)
+      }
+    }
+  }
+
+  /** Looks which of the lanes it is. */
+  async #expired(lanes: readonly Lane[]): Promise<void> {
+    const wanted = [...Map.groupBy(lanes, ({ topic }) => topic)].map(([topic, list]) => ({
+      topic,
+      partitions: list.map(({ partition }) => partition),
+    }))
+    // It throws if a place is gone. What is only out of date by now is not.
+    await this.#takeOver(wanted, this.#assignment)
+    if (this.error !== undefined) this.#events.fetched()
+  }
+
+  /** Topics come and go, and other processes subscribe this queue to more. */
+  async #watch(): Promise<void> {
+    const { signal } = this.#closing
+    for (;;) {
+      await pause(systemClock, watchInterval, signal)
+      if (signal.aborted) return
+      await this.#refresh()
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    try {
+      this.#cluster.topics.forget(namesOf(topicsOf(this.#queue.name)))
+      await this.#membership.change(await this.#topics())
+    } catch (error) {
+      if (!this.#closing.signal.aborted)
+        this.#events.failed('Topics could not be looked up; trying on', error)
+    }
+  }
+
+  #commitFailed(error: unknown): void {
+    if (!this.#closing.signal.aborted)
+      this.#events.failed('The progress could not be committed; trying again', error)
+  }
+}

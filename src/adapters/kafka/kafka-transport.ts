@@ -1,0 +1,154 @@
+import type { Features } from '../../contract/features.ts'
+import type {
+  DeclareReport,
+  QueueSpec,
+  Session,
+  SessionOptions,
+  Transport,
+  TransportPublishOptions,
+} from '../../contract/transport.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
+import type { Outgoing } from '../../event/outgoing.ts'
+import { KafkaAdmin } from './admin.ts'
+import { defaultMaxBytes, openCluster, type Cluster, type ClusterOptions } from './cluster.ts'
+import { failure } from './failures.ts'
+import { publish, refused } from './publishing.ts'
+import { QueueConsumer } from './queue-consumer.ts'
+import { Rates } from './rates.ts'
+import { KafkaSession } from './session.ts'
+
+/** What a record and its batch take besides what the size of an event counts. */
+const framing = 1_024
+
+const features: Features = {
+  durable: 'replicated',
+  settlement: 'recorded',
+  fencing: 'none',
+  attempts: 'failures',
+  leases: 'session',
+  counts: 'lag',
+  sharing: 'lane',
+  order: 'key',
+  onRetry: ['park', 'pass'],
+  delayClock: 'process',
+  delayResolution: 200,
+  dedupe: 0,
+  unrouted: 'log',
+  retention: 'waiting and dead events until they are handled or purged, others as their topic says',
+  processes: true,
+  filters: true,
+  transactions: false,
+  maxBytes: defaultMaxBytes - framing,
+}
+
+/** What this process does for one queue. */
+export interface LocalQueue {
+  readonly consumer: QueueConsumer
+  readonly rates: Rates
+}
+
+export class KafkaTransport implements Transport<never> {
+  readonly system = 'kafka'
+  readonly features = features
+  readonly admin: KafkaAdmin
+  readonly #options: ClusterOptions
+  #cluster: Promise<Cluster> | undefined
+  readonly #queues = new Map<string, Promise<LocalQueue>>()
+  readonly #local = new Map<string, LocalQueue>()
+  readonly #sessions = new Set<Session>()
+  #closing: Promise<void> | undefined
+
+  constructor(options: ClusterOptions) {
+    this.#options = options
+    this.admin = new KafkaAdmin({ open: () => this.#open(), local: (queue) => this.#local.get(queue) })
+  }
+
+  async declare(queues: readonly QueueSpec[]): Promise<DeclareReport> {
+    const { registry } = await this.#open()
+    return registry.declare(queues)
+  }
+
+  async publish(events: readonly Outgoing[], options: TransportPublishOptions = {}): Promise<void> {
+    if (events.length === 0) return
+    let cluster: Cluster
+    try {
+      cluster = await this.#open()
+    } catch (error) {
+      throw refused(events, error)
+    }
+    await publish(events, options, { ...cluster, maxBytes: features.maxBytes })
+  }
+
+  async open(name: string, options: SessionOptions): Promise<Session> {
+    const cluster = await this.#open()
+    const queue = await cluster.registry.get(name)
+    if (options.order && !queue.order) {
+      throw new MillraceError('INVALID_OPTION', `The queue '${name}' was declared without order by key`)
+    }
+    const opening =
+      this.#queues.get(name) ??
+      this.#consume(name, new QueueConsumer(cluster, queue, { order: queue.order, lease: options.lease }))
+    this.#queues.set(name, opening)
+    const { consumer, rates } = await opening
+    const session: KafkaSession = new KafkaSession({
+      consumer,
+      options,
+      rates,
+      producing: cluster.producing,
+      closed: () => this.#closed(session, name, consumer),
+    })
+    this.#sessions.add(session)
+    return session
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #consume(name: string, consumer: QueueConsumer): Promise<LocalQueue> {
+    try {
+      await consumer.open()
+    } catch (error) {
+      this.#queues.delete(name)
+      await consumer.close()
+      throw failure(error, `The queue '${name}' could not be opened`)
+    }
+    const local = { consumer, rates: consumer.rates }
+    this.#local.set(name, local)
+    return local
+  }
+
+  /** The last session of a queue takes its consumer along. */
+  async #closed(session: Session, name: string, consumer: QueueConsumer): Promise<void> {
+    this.#sessions.delete(session)
+    if (consumer.sessions > 0) return consumer.flush()
+    this.#queues.delete(name)
+    this.#local.delete(name)
+    await consumer.close()
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all([...this.#sessions].map((session) => session.close()))
+    // A cluster that was never reached was reported to whoever asked for it.
+    const cluster = await this.#cluster?.catch(() => undefined)
+    await cluster?.close()
+  }
+
+  /** At first use; uses at the same time share it. If it fails, the next use tries again. */
+  #open(): Promise<Cluster> {
+    if (this.#closing !== undefined)
+      return Promise.reject(new MillraceError('STOPPED', 'The transport is closed'))
+    if (this.#cluster !== undefined) return this.#cluster
+    const opening = openCluster(this.#options)
+    this.#cluster = opening
+    opening.catch(() => {
+      if (this.#cluster === opening) this.#cluster = undefined
+    })
+    return opening
+  }
+}

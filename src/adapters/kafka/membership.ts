@@ -1,0 +1,150 @@
+import type { Consumer, GroupAssignment } from '@platformatic/kafka'
+import { pause, systemClock } from '../../clock/clock.ts'
+import type { Client } from './client.ts'
+import { failure, isExpelled } from './failures.ts'
+import { rangeAssigner } from './range-assigner.ts'
+
+/** How soon the others learn that somebody has come or gone, in milliseconds. */
+const heartbeatInterval = 1_000
+/** Kafka allows no shorter one by default. */
+const shortestSession = 6_000
+const longestSession = 300_000
+
+/** Attempts to join before whoever opened the session is told. */
+const firstAttempts = 5
+const firstWait = 100
+const longestWait = 3_000
+
+export interface MembershipEvents {
+  /** Before the group is divided anew: everything handed out is to come back. May take a while. */
+  revoked(): Promise<void>
+  /** After it. `expelled`: meanwhile others may have had what was ours, and what we still hold is lost. */
+  assigned(assignments: readonly GroupAssignment[], expelled: boolean): void
+  /** Joining failed; it goes on being tried. */
+  failed(error: unknown): void
+}
+
+/**
+ * This process's place in the group of a queue. The classic protocol with its stop-the-world rebalance is chosen on purpose:
+ * the client asks for the metadata of the join and waits for the answer, and commits are still taken until the join is
+ * sent. That makes a revocation that can be waited for; the newer protocols of the client have none.
+ */
+export class Membership {
+  readonly #consumer: Consumer
+  readonly #events: MembershipEvents
+  #member = false
+  #expelled = false
+  #joining: Promise<void> | undefined
+  #closed = false
+
+  constructor(client: Client, group: string, lease: number, events: MembershipEvents) {
+    this.#events = events
+    const sessionTimeout = Math.min(Math.max(lease, shortestSession), longestSession)
+    this.#consumer = client.member(group, {
+      sessionTimeout,
+      rebalanceTimeout: Math.max(sessionTimeout, 15_000),
+      heartbeatInterval,
+      protocols: [{ name: 'range', version: 1 }],
+      partitionAssigner: rangeAssigner,
+      protocolsMetadata: () => this.#beforeJoin(),
+    })
+    this.#consumer.on('consumer:group:join', ({ assignments = [] }) => this.#joined(assignments))
+    // The client's own attempt to join again has failed: from here on it does nothing more by itself.
+    this.#consumer.on('error', (error: unknown) => this.#rejoin(error))
+  }
+
+  /** Joins with these topics. @throws MillraceError if it cannot, after some attempts */
+  async join(topics: readonly string[]): Promise<void> {
+    this.#follow(topics)
+    await this.#join(firstAttempts)
+  }
+
+  /** Joins anew if these are not the topics it has. */
+  async change(topics: readonly string[]): Promise<void> {
+    if (!this.#follow(topics) || this.#closed) return
+    await this.#joining
+    if (!this.#closed) await this.#join(firstAttempts)
+  }
+
+  /** Where the group stands; undefined where nothing was ever committed. */
+  async committed(
+    lanes: readonly GroupAssignment[],
+  ): Promise<ReadonlyMap<string, readonly (number | undefined)[]>> {
+    if (lanes.length === 0) return new Map()
+    const found = await this.#consumer.listCommittedOffsets({ topics: [...lanes] })
+    const numbers = (list: readonly bigint[]): (number | undefined)[] =>
+      list.map((offset) => (offset < 0n ? undefined : Number(offset)))
+    return new Map([...found].map(([topic, list]) => [topic, numbers(list)]))
+  }
+
+  /** Rejects if this generation may not commit any more. */
+  async commit(offsets: readonly { topic: string; partition: number; offset: number }[]): Promise<void> {
+    if (offsets.length === 0) return
+    try {
+      await this.#consumer.commit({
+        offsets: offsets.map((one) => ({ ...one, offset: BigInt(one.offset), leaderEpoch: -1 })),
+      })
+    } catch (error) {
+      if (isExpelled(error)) this.#expelled = true
+      throw error
+    }
+  }
+
+  async leave(): Promise<void> {
+    this.#closed = true
+    await this.#consumer.close(true)
+  }
+
+  /** Says whether anything has changed. */
+  #follow(topics: readonly string[]): boolean {
+    const { topics: tracked } = this.#consumer
+    const gone = tracked.current.filter((topic) => !topics.includes(topic))
+    for (const topic of gone) while (tracked.has(topic)) tracked.untrack(topic)
+    const come = topics.filter((topic) => !tracked.has(topic))
+    for (const topic of come) tracked.track(topic)
+    return gone.length + come.length > 0
+  }
+
+  /** The client calls this before it sends a join, and waits. */
+  async #beforeJoin(): Promise<Buffer> {
+    // A member that the group does not know any more has lost its id.
+    if (this.#member && this.#consumer.memberId === null) this.#expelled = true
+    if (this.#member && !this.#expelled) await this.#events.revoked()
+    return Buffer.alloc(0)
+  }
+
+  #joined(assignments: readonly GroupAssignment[]): void {
+    const expelled = this.#expelled
+    this.#member = true
+    this.#expelled = false
+    this.#events.assigned(assignments, expelled)
+  }
+
+  #rejoin(error: unknown): void {
+    if (this.#closed || this.#joining !== undefined) return
+    this.#events.failed(error)
+    // It tries for ever, so that nothing is left to be reported.
+    void this.#join(Infinity)
+  }
+
+  #join(attempts: number): Promise<void> {
+    this.#joining ??= this.#tryToJoin(attempts).finally(() => (this.#joining = undefined))
+    return this.#joining
+  }
+
+  async #tryToJoin(attempts: number): Promise<void> {
+    for (let attempt = 1; !this.#closed; attempt++) {
+      try {
+        await this.#consumer.joinGroup({})
+        return
+      } catch (error) {
+        if (this.#closed) return
+        // A rebalance in the middle of a join is the rule where many join at once.
+        const wait = isExpelled(error) ? firstWait : Math.min(firstWait * 2 ** attempt, longestWait)
+        if (attempt >= attempts)
+          throw failure(error, `The group of '${this.#consumer.groupId}' could not be joined`)
+        await pause(systemClock, wait)
+      }
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import type { FailureTrail } from '../../contract/dead-letter.ts'
+import { CompactedTopic } from './compacted-topic.ts'
+import type { Setback } from './kafka-event.ts'
+import type { Reader } from './reader.ts'
+
+/** How far a queue has come in one lane, beyond what a committed offset can say. */
+export interface LaneProgress {
+  readonly watermark: number
+  /** Ranges of settled offsets above the watermark, ascending: from the first, up to but without the second. */
+  readonly settled: readonly (readonly [from: number, to: number])[]
+  /** What waits in memory with failures or a time of its own, by offset. */
+  readonly waiting: ReadonlyMap<number, Setback>
+}
+
+interface StoredProgress {
+  readonly watermark: number
+  readonly settled?: readonly (readonly [number, number])[]
+  readonly waiting?: readonly StoredSetback[]
+}
+
+interface StoredSetback {
+  readonly offset: number
+  readonly attempt: number
+  readonly due: number
+  readonly parks: boolean
+  readonly trail?: FailureTrail
+}
+
+export function encodeProgress({ watermark, settled, waiting }: LaneProgress): string {
+  const stored: StoredProgress = {
+    watermark,
+    ...(settled.length > 0 && { settled }),
+    ...(waiting.size > 0 && {
+      waiting: [...waiting].map(([offset, { attempt, due, parks, trail }]) => ({
+        offset,
+        attempt,
+        due,
+        parks,
+        ...(trail !== undefined && { trail }),
+      })),
+    }),
+  }
+  return JSON.stringify(stored)
+}
+
+export function decodeProgress(text: string): LaneProgress {
+  const { watermark, settled = [], waiting = [] } = JSON.parse(text) as StoredProgress
+  return {
+    watermark,
+    settled,
+    waiting: new Map(
+      waiting.map(({ offset, attempt, due, parks, trail }) => [offset, { attempt, due, parks, trail }]),
+    ),
+  }
+}
+
+/** A record of the progress topic that is no lane's: how busy one process is. */
+export const ratesPrefix = 'rates '
+
+/** The latest progress of every lane that has any. */
+export async function readProgress(
+  reader: Reader,
+  topic: string,
+): Promise<ReadonlyMap<string, LaneProgress>> {
+  const stored = new CompactedTopic(reader, topic, (value) => value.toString())
+  await stored.refresh()
+  const lanes = [...stored.entries].filter(([key]) => !key.startsWith(ratesPrefix))
+  return new Map(lanes.map(([lane, text]) => [lane, decodeProgress(text)]))
+}

@@ -1,0 +1,101 @@
+import { PublishError, type PublishOutcome } from '../../contract/publish-error.ts'
+import type { TransportPublishOptions } from '../../contract/transport.ts'
+import { MillraceError, messageOf } from '../../errors/millrace-error.ts'
+import type { Outgoing } from '../../event/outgoing.ts'
+import { headersOf } from './headers.ts'
+import type { NewRecord, Producing } from './producing.ts'
+import type { Topics } from './topics.ts'
+
+export interface PublishParts {
+  readonly topics: Topics
+  readonly producing: Producing
+  readonly maxBytes: number
+}
+
+/** @throws PublishError */
+export async function publish(
+  events: readonly Outgoing[],
+  { transaction, signal }: TransportPublishOptions,
+  parts: PublishParts,
+): Promise<void> {
+  if (signal?.aborted === true) throw aborted(events, 'rejected', signal)
+  if (transaction !== undefined) {
+    const error = new MillraceError(
+      'TRANSACTION_UNSUPPORTED',
+      'The Kafka transport cannot join a transaction',
+    )
+    throw refused(events, error)
+  }
+  const sending = send(events, parts)
+  if (signal === undefined) return sending
+  let stop: (() => void) | undefined
+  const given = new Promise<never>((_, reject) => {
+    stop = () => reject(aborted(events, 'unknown', signal))
+    signal.addEventListener('abort', stop, { once: true })
+  })
+  try {
+    await Promise.race([sending, given])
+  } finally {
+    signal.removeEventListener('abort', stop as () => void)
+  }
+}
+
+/** What is said when nothing was sent. */
+export function refused(events: readonly Outgoing[], error: unknown): PublishError {
+  const coded = error instanceof MillraceError ? error : undefined
+  return new PublishError(`None of ${events.length} events was taken: ${messageOf(error)}`, {
+    results: events.map(() => 'rejected'),
+    retryable: coded?.code === 'TRANSPORT_UNREACHABLE' || coded?.code === 'CONNECTION_LOST',
+    code: coded?.code ?? 'PUBLISH_FAILED',
+    cause: error,
+  })
+}
+
+async function send(
+  events: readonly Outgoing[],
+  { topics, producing, maxBytes }: PublishParts,
+): Promise<void> {
+  const results: PublishOutcome[] = events.map(() => 'taken')
+  let error: MillraceError | undefined
+  const failedKeys = new Set<string>()
+  const sent: number[] = []
+  const records: NewRecord[] = []
+  events.forEach((event, i) => {
+    const { topic, key, data, size } = event
+    if (size > maxBytes || (key !== undefined && failedKeys.has(key))) {
+      results[i] = 'rejected'
+      error ??= new MillraceError('EVENT_TOO_LARGE', `Some events are larger than ${maxBytes} bytes`)
+      if (key !== undefined) failedKeys.add(key)
+      return
+    }
+    sent.push(i)
+    records.push({ topic, key, value: data, headers: headersOf(event) })
+  })
+  try {
+    await topics.ensure([...new Set(records.map(({ topic }) => topic))])
+  } catch (cause) {
+    throw refused(events, cause)
+  }
+  const answers = await producing.send(records)
+  answers?.forEach((answer, i) => {
+    if (answer === 'taken') return
+    results[sent[i] as number] = answer.unknown ? 'unknown' : 'rejected'
+    error ??= answer.error
+  })
+  if (error === undefined) return
+  throw new PublishError(error.message, {
+    results,
+    retryable: error.code === 'CONNECTION_LOST',
+    code: error.code,
+    cause: error,
+  })
+}
+
+function aborted(events: readonly Outgoing[], outcome: PublishOutcome, signal: AbortSignal): PublishError {
+  return new PublishError(`The publish of ${events.length} events was aborted`, {
+    results: events.map(() => outcome),
+    retryable: true,
+    code: 'PUBLISH_ABORTED',
+    cause: signal.reason,
+  })
+}

@@ -1,0 +1,288 @@
+import { systemClock, type Timer } from '../../clock/clock.ts'
+import type { Notice } from '../../contract/transport.ts'
+import type { MillraceError } from '../../errors/millrace-error.ts'
+import { Changes } from './changes.ts'
+import type { Cluster } from './cluster.ts'
+import { Group } from './group.ts'
+import { find } from './headers.ts'
+import type { KafkaEvent, Setback } from './kafka-event.ts'
+import type { Lane } from './lane.ts'
+import { Mover } from './mover.ts'
+import { onwards } from './moves.ts'
+import { Pending } from './pending.ts'
+import { subscribes, type StoredQueue } from './registry.ts'
+import { Rates } from './rates.ts'
+import { Tier } from './tier.ts'
+import { shortWait, topicsOf, type QueueTopics } from './topics.ts'
+import { WaitingEvents } from './waiting.ts'
+
+/** How long handlers may hold up a rebalance, in milliseconds. */
+const patience = 3_000
+/** Events that one lane gives before the next has its turn. */
+const turn = 64
+
+/** What a consumer needs of a session. */
+export interface Taker {
+  notice(notice: Notice): void
+  revoke(lanes: readonly string[], deadline: number): Promise<void>
+  lose(events: readonly KafkaEvent[]): void
+}
+
+/**
+ * All that this process does for one queue. Its sessions share it: within a process any of them gets any event, and a
+ * second session does not make the whole group divide its partitions anew.
+ */
+export class QueueConsumer {
+  readonly name: string
+  readonly topics: QueueTopics
+  readonly changes = new Changes()
+  readonly rates = new Rates(() => systemClock.monotonic())
+  readonly #cluster: Cluster
+  readonly #queue: StoredQueue
+  readonly #group: Group
+  readonly #pending: Pending
+  readonly #waiting = new WaitingEvents()
+  readonly #mover: Mover
+  readonly #tiers = new Map<Lane, Tier>()
+  readonly #takers = new Set<Taker>()
+  #timer: Timer | undefined
+  #sequence = 0
+  /** Lanes in their turns. */
+  #ring: Lane[] = []
+  #given = 0
+  #stale = false
+
+  constructor(
+    cluster: Cluster,
+    queue: StoredQueue,
+    options: { readonly order: boolean; readonly lease: number },
+  ) {
+    this.name = queue.name
+    this.topics = topicsOf(queue.name)
+    this.#cluster = cluster
+    this.#queue = queue
+    this.#pending = new Pending(options.order)
+    this.#mover = new Mover(cluster.producing, {
+      moved: (event) => this.#over(event),
+      failed: (error) => this.#failed('Delayed events could not be moved; trying on', error),
+    })
+    this.#group = new Group(cluster, queue, options.lease, this.rates, {
+      revoked: (lanes) => this.#revoked(lanes),
+      gained: (lanes) => this.#gained(lanes),
+      lost: (lanes) => this.#lost(lanes),
+      fetched: () => this.#fetched(),
+      failed: (message, error) => this.#failed(message, error),
+    })
+  }
+
+  get error(): MillraceError | undefined {
+    return this.#group.error
+  }
+
+  get sessions(): number {
+    return this.#takers.size
+  }
+
+  /** Lanes with what of them is under way here. */
+  get lanes(): ReadonlyMap<string, Lane> {
+    return this.#group.lanes
+  }
+
+  open(): Promise<void> {
+    return this.#group.open()
+  }
+
+  join(taker: Taker): void {
+    this.#takers.add(taker)
+  }
+
+  part(taker: Taker): void {
+    this.#takers.delete(taker)
+  }
+
+  flush(): Promise<void> {
+    return this.#group.committer.flush()
+  }
+
+  async close(): Promise<void> {
+    this.#timer?.cancel()
+    for (const tier of this.#tiers.values()) tier.close()
+    await this.#group.close()
+  }
+
+  /** At most `max` events for the session. */
+  async take(session: Taker, max: number): Promise<readonly KafkaEvent[]> {
+    const taken = this.#take(session, max)
+    if (!this.#stale) return taken
+    // An event that nobody seems to subscribe to may have been declared for since: look, before it is passed over.
+    await this.#cluster.registry.refresh()
+    this.#stale = false
+    return [...taken, ...this.#take(session, max - taken.length)]
+  }
+
+  /** The event is handled, dead, or somewhere else. */
+  settle(event: KafkaEvent): void {
+    this.#leave(event)
+    this.#over(event)
+  }
+
+  /** Hands the event out again, to anybody, with the setback if it has one. `due`: not before. */
+  giveBack(event: KafkaEvent, setback: Setback | undefined): void {
+    this.#leave(event)
+    const again = event.from.replace(event, setback)
+    if (setback === undefined) this.#pending.giveBack(again)
+    else {
+      this.#group.committer.touch(event.from)
+      this.#wait(again)
+    }
+    this.changes.happened()
+  }
+
+  #take(session: Taker, max: number): KafkaEvent[] {
+    const taken: KafkaEvent[] = []
+    if (this.#group.paused) return taken
+    while (taken.length < max) {
+      const event = this.#pending.shift() ?? this.#fresh()
+      if (event === undefined) break
+      if (this.#pending.admit(event, session)) taken.push(event)
+    }
+    this.#group.look()
+    return taken
+  }
+
+  /** The next event of the lanes that is due. */
+  #fresh(): KafkaEvent | undefined {
+    for (let tried = 0; tried < this.#ring.length;) {
+      const lane = this.#ring[0] as Lane
+      const event = lane.open ? this.#freshOf(lane) : undefined
+      if (event !== undefined) {
+        if (++this.#given % turn === 0) this.#rotate()
+        return event
+      }
+      this.#rotate()
+      tried++
+    }
+    return undefined
+  }
+
+  #rotate(): void {
+    const lane = this.#ring.shift()
+    if (lane !== undefined) this.#ring.push(lane)
+  }
+
+  #freshOf(lane: Lane): KafkaEvent | undefined {
+    for (let next = lane.peek(); next !== undefined && lane.open; next = lane.peek()) {
+      const wanted = lane.own || this.#wants(lane, next.record.record.headers, next.record.offset)
+      if (!wanted && this.#cluster.registry.freshAt < next.fetchedAt) {
+        this.#stale = true
+        return undefined
+      }
+      if (!wanted) {
+        lane.pass()
+        this.#group.committer.touch(lane)
+        continue
+      }
+      const event = lane.take()
+      event.sequence = ++this.#sequence
+      if (event.due <= this.#cluster.clock.now()) return event
+      this.#wait(event)
+    }
+    return undefined
+  }
+
+  #wants(lane: Lane, headers: Parameters<typeof find>[0], offset: number): boolean {
+    const queue = this.#cluster.registry.find(this.name) ?? this.#queue
+    return subscribes(queue, find(headers, 'type') ?? lane.topic, lane.topic, lane.partition, offset)
+  }
+
+  /** Until it is due: in memory if that is soon, or if its key has to wait for it; else in a topic for that. */
+  #wait(event: KafkaEvent): void {
+    const now = this.#cluster.clock.now()
+    const { due } = event
+    const parks = event.setback?.parks === true
+    if (due <= now) return this.#pending.giveBack(event)
+    if (due - now > shortWait && !parks) {
+      const { attempt, trail } = event
+      return this.#mover.add(event, onwards(event, { attempt, due, trail }, this.topics, now))
+    }
+    if (parks) this.#pending.park(event)
+    this.#waiting.add(event, due)
+    this.#arm()
+  }
+
+  #arm(): void {
+    this.#timer?.cancel()
+    const due = this.#waiting.due
+    if (due === undefined) return
+    this.#timer = systemClock.after(Math.max(due - this.#cluster.clock.now(), 1), () => this.#wake())
+  }
+
+  #wake(): void {
+    for (const event of this.#waiting.take(this.#cluster.clock.now())) {
+      if (event.state !== 'waiting') continue
+      this.#pending.unpark(event)
+      this.#pending.giveBack(event)
+    }
+    this.#arm()
+    this.changes.happened()
+  }
+
+  #leave(event: KafkaEvent): void {
+    if (event.state === 'held') this.#pending.left(event)
+    event.holder = undefined
+  }
+
+  #over(event: KafkaEvent): void {
+    event.state = 'over'
+    this.#group.committer.touch(event.from)
+    // A key may be free now, a lane have room.
+    this.changes.happened()
+  }
+
+  #fetched(): void {
+    for (const tier of this.#tiers.values()) tier.look()
+    this.changes.happened()
+  }
+
+  async #revoked(lanes: readonly string[]): Promise<void> {
+    const deadline = systemClock.monotonic() + patience
+    await Promise.all([...this.#takers].map((taker) => taker.revoke(lanes, deadline)))
+  }
+
+  #gained(lanes: readonly Lane[]): void {
+    for (const lane of lanes) {
+      const ms = this.topics.tiers.find(({ topic }) => topic === lane.topic)?.ms
+      if (ms === undefined) this.#ring.push(lane)
+      else {
+        const { clock } = this.#cluster
+        const move = (event: KafkaEvent): void => {
+          const { attempt, trail, due } = event
+          this.#mover.add(event, onwards(event, { attempt, due, trail }, this.topics, clock.now()))
+        }
+        this.#tiers.set(lane, new Tier(lane, ms, clock, move))
+      }
+    }
+    this.changes.happened()
+  }
+
+  #lost(lanes: readonly Lane[]): void {
+    const lost: KafkaEvent[] = []
+    for (const lane of lanes) {
+      this.#tiers.get(lane)?.close()
+      this.#tiers.delete(lane)
+      for (const event of lane.unsettled()) {
+        if (event.state === 'held') lost.push(event)
+        this.#leave(event)
+        this.#pending.unpark(event)
+        event.state = 'over'
+      }
+    }
+    this.#ring = this.#ring.filter(({ lost: gone }) => !gone)
+    for (const taker of this.#takers) taker.lose(lost)
+  }
+
+  #failed(message: string, cause: unknown): void {
+    const [taker] = this.#takers
+    taker?.notice({ code: 'CONNECTION_LOST', message: `${this.name}: ${message}`, queue: this.name, cause })
+  }
+}

@@ -1,0 +1,150 @@
+import type { QueueCounts } from '../../contract/transport.ts'
+import type { Cluster } from './cluster.ts'
+import type { LocalQueue } from './kafka-transport.ts'
+import { nameOf } from './lane.ts'
+import type { Letters } from './letters.ts'
+import { CompactedTopic } from './compacted-topic.ts'
+import { decodeProgress, ratesPrefix } from './progress.ts'
+import { earliest, latest } from './reader.ts'
+import { startOf, type StoredQueue } from './registry.ts'
+import { topicsOf } from './topics.ts'
+
+/** Rates that a process has not renewed for so long are of a process that is not there any more, in milliseconds. */
+const ratesAge = 60_000
+
+/** Where things stand on the server, for all queues at once. */
+interface Standing {
+  readonly begins: ReadonlyMap<string, readonly number[]>
+  readonly ends: ReadonlyMap<string, readonly number[]>
+  /** By group, then by the name of a lane. */
+  readonly committed: ReadonlyMap<string, ReadonlyMap<string, number>>
+}
+
+/**
+ * Counts by lag: what lies between a queue's place and the end of its topics. Only of the lanes of this very process is it
+ * known what of that is held, waits for its time, or is settled already.
+ */
+export class QueueCounter {
+  readonly #cluster: Cluster
+  readonly #local: (queue: string) => LocalQueue | undefined
+
+  constructor(cluster: Cluster, local: (queue: string) => LocalQueue | undefined) {
+    this.#cluster = cluster
+    this.#local = local
+  }
+
+  async counts(lettersOf: (queue: string) => Letters): Promise<readonly QueueCounts[]> {
+    const { registry, topics } = this.#cluster
+    await registry.refresh()
+    const queues = registry.all()
+    const sources = await Promise.all(queues.map((queue) => registry.topicsFor(queue)))
+    const names = queues.flatMap(({ name }, i) => {
+      const { retry, dead, progress, tiers } = topicsOf(name)
+      return [...sources[i]!, retry, dead, progress, ...tiers.map(({ topic }) => topic)]
+    })
+    const there = [...(await topics.partitions([...new Set(names)])).keys()]
+    const [begins, ends, committed] = await Promise.all([
+      this.#cluster.reader.offsets(there, earliest),
+      this.#cluster.reader.offsets(there, latest),
+      this.#committed(queues.map(({ name }) => name)),
+    ])
+    const counts: QueueCounts[] = []
+    for (const [i, queue] of queues.entries()) {
+      counts.push(await this.#count(queue, sources[i]!, { begins, ends, committed }, lettersOf(queue.name)))
+    }
+    return counts
+  }
+
+  async #count(
+    queue: StoredQueue,
+    sources: readonly string[],
+    { begins, ends, committed }: Standing,
+    letters: Letters,
+  ): Promise<QueueCounts> {
+    const own = topicsOf(queue.name)
+    const stored = new CompactedTopic(this.#cluster.reader, own.progress, (value) => value.toString())
+    await stored.refresh(ends.get(own.progress)?.[0] ?? 0)
+    const local = this.#local(queue.name)
+    const sum = { depth: 0, inFlight: 0, retrying: 0, delayed: 0, oldest: Infinity }
+    for (const topic of [...sources, own.retry]) {
+      for (const [partition, end] of (ends.get(topic) ?? []).entries()) {
+        const name = nameOf(topic, partition)
+        const lane = local?.consumer.lanes.get(name)?.standing(this.#cluster.clock.now())
+        const text = stored.entries.get(name)
+        const known = text === undefined ? undefined : decodeProgress(text)
+        const mark =
+          lane?.watermark ??
+          committed.get(queue.name)?.get(name) ??
+          known?.watermark ??
+          startOf(queue, topic, partition) ??
+          begins.get(topic)?.[partition] ??
+          0
+        const settled =
+          lane?.settled ??
+          known?.settled.reduce((total, [from, to]) => total + Math.max(to - Math.max(from, mark), 0), 0) ??
+          0
+        const { held = 0, retrying = 0, delayed = 0 } = lane ?? {}
+        const depth = Math.max(end - mark - settled - held - retrying - delayed, 0)
+        sum.depth += depth
+        sum.inFlight += held
+        sum.retrying += retrying
+        sum.delayed += delayed
+        if (depth === 0) continue
+        const first = await this.#cluster.reader.first(topic, partition, mark)
+        if (first !== undefined) sum.oldest = Math.min(sum.oldest, first.timestamp)
+      }
+    }
+    for (const { topic } of own.tiers) {
+      const end = ends.get(topic)?.[0] ?? 0
+      const mark = local?.consumer.lanes.get(nameOf(topic, 0))?.watermark()
+      sum.delayed += Math.max(end - (mark ?? committed.get(queue.name)?.get(nameOf(topic, 0)) ?? 0), 0)
+    }
+    const { depth, inFlight, retrying, delayed, oldest } = sum
+    const now = this.#cluster.clock.now()
+    return {
+      name: queue.name,
+      depth,
+      inFlight,
+      retrying,
+      delayed,
+      dead: await letters.count(ends.get(own.dead)?.[0] ?? 0),
+      oldestMs: oldest === Infinity ? 0 : Math.max(now - oldest, 0),
+      ...ratesIn(stored.entries, now),
+    }
+  }
+
+  async #committed(groups: readonly string[]): Promise<Standing['committed']> {
+    if (groups.length === 0) return new Map()
+    const listed = await this.#cluster.client.admin.listConsumerGroupOffsets({ groups: [...groups] })
+    return new Map(
+      listed.map(({ groupId, topics }) => [
+        groupId,
+        new Map(
+          topics.flatMap(({ name, partitions }) =>
+            partitions
+              .filter(({ committedOffset }) => committedOffset >= 0n)
+              .map(({ partitionIndex, committedOffset }) => [
+                nameOf(name, partitionIndex),
+                Number(committedOffset),
+              ]),
+          ),
+        ),
+      ]),
+    )
+  }
+}
+
+function ratesIn(
+  entries: ReadonlyMap<string, string>,
+  now: number,
+): Pick<QueueCounts, 'handledPerSecond' | 'failedPerSecond'> {
+  const sum = { handledPerSecond: 0, failedPerSecond: 0 }
+  for (const [key, text] of entries) {
+    if (!key.startsWith(ratesPrefix)) continue
+    const { at, handledPerSecond, failedPerSecond } = JSON.parse(text) as typeof sum & { at: number }
+    if (now - at > ratesAge) continue
+    sum.handledPerSecond += handledPerSecond
+    sum.failedPerSecond += failedPerSecond
+  }
+  return sum
+}

@@ -1,0 +1,233 @@
+import type { DeclareReport, QueueSpec, Subscription } from '../../contract/transport.ts'
+import { systemClock } from '../../clock/clock.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
+import { matches } from '../../event/names.ts'
+import { failureIn, type NewRecord, type Producing } from './producing.ts'
+import { earliest, latest, type Reader } from './reader.ts'
+import { namesOf, registryTopic, topicsOf, type Topics } from './topics.ts'
+
+/** Offsets of the partitions of topics. */
+type Places = Readonly<Record<string, readonly number[]>>
+
+export interface StoredSubscription extends Subscription {
+  /** Where it begins, in the partitions that were there when it was declared. In others: at their beginning. */
+  readonly start: Places
+  /** Where it ends, if it was taken away: what lies before it is still the queue's. */
+  readonly until?: Places
+}
+
+export interface StoredQueue {
+  readonly name: string
+  readonly order: boolean
+  readonly subscriptions: ReadonlyMap<string, StoredSubscription>
+}
+
+/**
+ * The queues and their subscriptions, in one compacted topic. Each subscription is a record of its own: declares of several
+ * processes at once then add up, where Kafka could not compare and set.
+ */
+export class Registry {
+  readonly #reader: Reader
+  readonly #producing: Producing
+  readonly #topics: Topics
+  readonly #queues = new Map<
+    string,
+    { name: string; order: boolean; subscriptions: Map<string, StoredSubscription> }
+  >()
+  #position = 0
+  #refreshing: Promise<void> | undefined
+  #following: Promise<void> | undefined
+  /** When the last look at the topic began, by the monotonic clock. What was declared before is known. */
+  freshAt = 0
+  /** Counts the changes. */
+  version = 0
+
+  constructor(reader: Reader, producing: Producing, topics: Topics) {
+    this.#reader = reader
+    this.#producing = producing
+    this.#topics = topics
+  }
+
+  all(): readonly StoredQueue[] {
+    return [...this.#queues.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
+  }
+
+  find(name: string): StoredQueue | undefined {
+    return this.#queues.get(name)
+  }
+
+  /** @throws MillraceError UNKNOWN_QUEUE */
+  async get(name: string): Promise<StoredQueue> {
+    await this.refresh()
+    const queue = this.#queues.get(name)
+    if (queue === undefined) throw new MillraceError('UNKNOWN_QUEUE', `There is no queue '${name}'`)
+    return queue
+  }
+
+  /** Reads what is new, as of this call: a look that is under way already may have missed it. */
+  refresh(): Promise<void> {
+    if (this.#refreshing === undefined) return this.#refresh()
+    this.#following ??= this.#refreshing.then(
+      () => this.#refresh(),
+      () => this.#refresh(),
+    )
+    return this.#following
+  }
+
+  /** The topics that events of a queue come from. */
+  async topicsFor(queue: StoredQueue): Promise<readonly string[]> {
+    const named = new Set([...queue.subscriptions.values()].map(({ topic }) => topic))
+    if (!named.delete('*')) return [...named]
+    const own = new Set(this.all().flatMap(({ name }) => namesOf(topicsOf(name))))
+    const others = (await this.#topics.list()).filter((name) => !own.has(name))
+    return [...new Set([...named, ...others])]
+  }
+
+  async declare(specs: readonly QueueSpec[]): Promise<DeclareReport> {
+    // A queue that somebody has removed has no topics any more.
+    await this.refresh()
+    const names = [...new Set(specs.flatMap(({ subscriptions }) => subscriptions.map(({ topic }) => topic)))]
+    await Promise.all([
+      this.#topics.ensure(names.filter((name) => name !== '*')),
+      this.#topics.ensureQueues(specs.map(({ name }) => name)),
+    ])
+    // Before the look at what is there: what somebody publishes after an equal declare of theirs then lies behind these ends.
+    const ends = await this.#places(specs, latest)
+    const begins = specs.some(({ from }) => from === 'beginning') ? await this.#places(specs, earliest) : {}
+    await this.refresh()
+    const created: string[] = []
+    const kept: string[] = []
+    const records: NewRecord[] = []
+    for (const { name, order, subscriptions, from } of specs) {
+      const queue = this.#queues.get(name)
+      if (queue === undefined) {
+        created.push(name)
+        records.push(recordOf([name], { order }))
+      } else kept.push(...differences(queue, subscriptions, order))
+      for (const { topic, pattern } of subscriptions) {
+        const known = queue?.subscriptions.get(keyOf({ topic, pattern }))
+        if (known !== undefined && known.until === undefined) continue
+        const start = from === 'beginning' && queue === undefined ? begins : ends
+        records.push(recordOf([name, topic, pattern], { start: placesOf(start, topic) }))
+      }
+    }
+    await this.#write(records)
+    return { created, kept }
+  }
+
+  async unbind(name: string, list: readonly Subscription[]): Promise<void> {
+    const queue = await this.get(name)
+    const gone = list
+      .flatMap((one) => queue.subscriptions.get(keyOf(one)) ?? [])
+      .filter(({ until }) => until === undefined)
+    const topics = gone.some(({ topic }) => topic === '*')
+      ? await this.topicsFor(queue)
+      : gone.map(({ topic }) => topic)
+    const ends = Object.fromEntries(await this.#reader.offsets([...new Set(topics)], latest))
+    await this.#write(
+      gone.map(({ topic, pattern, start }) =>
+        recordOf([name, topic, pattern], { start, until: placesOf(ends, topic) }),
+      ),
+    )
+  }
+
+  async remove(queue: StoredQueue): Promise<void> {
+    const { name, subscriptions } = queue
+    const parts = [...subscriptions.values()].map(({ topic, pattern }) => [name, topic, pattern])
+    await this.#write([...parts, [name]].map((key) => recordOf(key, undefined)))
+  }
+
+  async #places(specs: readonly QueueSpec[], which: typeof earliest | typeof latest): Promise<Places> {
+    const named = specs.flatMap(({ subscriptions }) => subscriptions.map(({ topic }) => topic))
+    const all = named.includes('*') ? [...named, ...(await this.#topics.list())] : named
+    const topics = [...new Set(all)].filter((topic) => topic !== '*')
+    return Object.fromEntries(await this.#reader.offsets(topics, which))
+  }
+
+  async #write(records: readonly NewRecord[]): Promise<void> {
+    const error = failureIn(await this.#producing.send(records))
+    if (error !== undefined) throw error
+    await this.refresh()
+  }
+
+  #refresh(): Promise<void> {
+    this.#following = undefined
+    this.#refreshing = this.#read().finally(() => (this.#refreshing = undefined))
+    return this.#refreshing
+  }
+
+  async #read(): Promise<void> {
+    const began = systemClock.monotonic()
+    await this.#topics.ensureRegistry()
+    const before = this.#position
+    this.#position = await this.#reader.read(registryTopic, before, ({ record: { key, value } }) => {
+      if (key !== null) this.#apply(JSON.parse(key.toString()) as readonly string[], value?.toString())
+    })
+    if (this.#position !== before) this.version++
+    this.freshAt = began
+  }
+
+  #apply([name, topic, pattern]: readonly string[], value: string | undefined): void {
+    if (name === undefined) return
+    const queue = this.#queues.get(name)
+    if (topic === undefined || pattern === undefined) {
+      if (value === undefined) {
+        this.#queues.delete(name)
+        this.#topics.forget(namesOf(topicsOf(name)))
+      } else {
+        const { order } = JSON.parse(value) as { order: boolean }
+        this.#queues.set(name, { name, subscriptions: queue?.subscriptions ?? new Map(), order })
+      }
+    } else if (value === undefined) queue?.subscriptions.delete(keyOf({ topic, pattern }))
+    else {
+      const stored = JSON.parse(value) as Pick<StoredSubscription, 'start' | 'until'>
+      queue?.subscriptions.set(keyOf({ topic, pattern }), { topic, pattern, ...stored })
+    }
+  }
+}
+
+/** Whether a subscription of the queue takes an event of this type from this place. */
+export function subscribes(
+  queue: StoredQueue,
+  type: string,
+  topic: string,
+  partition: number,
+  offset: number,
+): boolean {
+  for (const one of queue.subscriptions.values()) {
+    if ((one.topic !== '*' && one.topic !== topic) || !matches(one.pattern, type)) continue
+    if (one.until === undefined || offset < (one.until[topic]?.[partition] ?? 0)) return true
+  }
+  return false
+}
+
+/** Where a queue begins to read a partition that it has never committed anything for. */
+export function startOf(queue: StoredQueue, topic: string, partition: number): number | undefined {
+  const starts = [...queue.subscriptions.values()].flatMap(({ start }) => start[topic]?.[partition] ?? [])
+  return starts.length === 0 ? undefined : Math.min(...starts)
+}
+
+function placesOf(places: Places, topic: string): Places {
+  return topic === '*' ? places : { [topic]: places[topic] ?? [] }
+}
+
+function keyOf({ topic, pattern }: Subscription): string {
+  return `${topic} ${pattern}`
+}
+
+function recordOf(key: readonly string[], value: object | undefined): NewRecord {
+  return {
+    topic: registryTopic,
+    key: JSON.stringify(key),
+    value: value === undefined ? undefined : JSON.stringify(value),
+  }
+}
+
+function differences(queue: StoredQueue, asked: readonly Subscription[], order: boolean): readonly string[] {
+  const wanted = new Set(asked.map(keyOf))
+  const kept = [...queue.subscriptions.values()]
+    .filter((one) => one.until === undefined && !wanted.has(keyOf(one)))
+    .map(({ topic, pattern }) => `'${queue.name}' subscribes to '${pattern}' of topic '${topic}'`)
+  if (queue.order === order) return kept
+  return [...kept, `'${queue.name}' has ${queue.order ? 'order by key' : 'no order by key'}`]
+}

@@ -1,0 +1,167 @@
+import type {
+  ExchangeRequest,
+  ExchangeResult,
+  Notice,
+  Received,
+  Session,
+  SessionOptions,
+  SettleResult,
+  Settlement,
+} from '../../contract/transport.ts'
+import { letterOf, onwards } from './moves.ts'
+import type { KafkaEvent } from './kafka-event.ts'
+import type { NewRecord, Producing } from './producing.ts'
+import type { QueueConsumer, Taker } from './queue-consumer.ts'
+import { shortWait } from './topics.ts'
+import type { Rates } from './rates.ts'
+
+export interface SessionParts {
+  readonly consumer: QueueConsumer
+  readonly producing: Producing
+  readonly options: SessionOptions
+  readonly rates: Rates
+  /** Called once. */
+  closed(): Promise<void>
+}
+
+/** A settlement that takes a record in another topic first. */
+interface Move {
+  readonly at: number
+  readonly event: KafkaEvent
+  readonly record: NewRecord
+}
+
+export class KafkaSession implements Session, Taker {
+  readonly claim = 256
+  readonly pulls = 1
+  readonly #parts: SessionParts
+  readonly #held = new Set<KafkaEvent>()
+  #seen = -1
+  #quiet = false
+  #closing: Promise<void> | undefined
+
+  constructor(parts: SessionParts) {
+    this.#parts = parts
+    parts.consumer.join(this)
+  }
+
+  async exchange({ settle, max }: ExchangeRequest): Promise<ExchangeResult> {
+    const { consumer } = this.#parts
+    const settled = settle.length === 0 ? undefined : await this.settle(settle)
+    if (max === 0 || this.#quiet) return { received: [], settled }
+    if (consumer.error !== undefined) throw consumer.error
+    const seen = consumer.changes.count
+    const received = await consumer.take(this, max)
+    // The session may have been closed in the meantime.
+    if (this.#quiet) {
+      for (const event of received) consumer.giveBack(event, event.setback)
+      return { received: [], settled }
+    }
+    for (const event of received) this.#held.add(event)
+    this.#seen = received.length < max ? seen : -1
+    return { received, settled }
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    const { changes } = this.#parts.consumer
+    if (!this.#quiet) return changes.since(this.#seen, signal)
+    await new Promise<void>((resolve) => {
+      if (signal.aborted) resolve()
+      else signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+
+  async settle(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined> {
+    let results: SettleResult[] | undefined
+    const answer = (at: number, result: SettleResult): void => {
+      results ??= list.map(() => 'done')
+      results[at] = result
+    }
+    const moves: Move[] = []
+    list.forEach((settlement, at) => {
+      const event = settlement.of as KafkaEvent
+      if (!this.#held.has(event)) return answer(at, event.from.lost ? 'lost' : 'gone')
+      const record = this.#settle(event, settlement)
+      if (record !== undefined) moves.push({ at, event, record })
+    })
+    if (moves.length === 0) return results
+    const sent = await this.#parts.producing.send(moves.map(({ record }) => record))
+    moves.forEach(({ at, event }, i) => {
+      const result = sent?.[i] ?? 'taken'
+      if (result !== 'taken') return answer(at, result.error)
+      this.#parts.rates.count('failed')
+      // If its lane has gone meanwhile somebody else has it too: more than once, but never lost.
+      if (this.#held.delete(event)) this.#parts.consumer.settle(event)
+    })
+    return results
+  }
+
+  async extend(list: readonly Received[]): Promise<readonly ('ok' | 'lost')[]> {
+    return list.map((event) => (this.#held.has(event as KafkaEvent) ? 'ok' : 'lost'))
+  }
+
+  flush(): Promise<void> {
+    return this.#parts.consumer.flush()
+  }
+
+  async quiesce(): Promise<void> {
+    this.#quiet = true
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  notice(notice: Notice): void {
+    this.#parts.options.notice(notice)
+  }
+
+  async revoke(lanes: readonly string[], deadline: number): Promise<void> {
+    await this.#parts.options.onRevoke(lanes, deadline)
+  }
+
+  lose(events: readonly KafkaEvent[]): void {
+    const own = events.filter((event) => this.#held.delete(event))
+    if (own.length > 0) this.#parts.options.onLost(own)
+  }
+
+  /** What can be done here is done; else the record that has to be written first. */
+  #settle(
+    event: KafkaEvent,
+    { as, delay = 0, park = false, trail, record }: Settlement,
+  ): NewRecord | undefined {
+    const { consumer, options, rates } = this.#parts
+    if (as === 'dead') return letterOf(event, JSON.stringify(record), consumer.topics)
+    if (as !== 'ack') {
+      const now = options.clock.now()
+      const due = delay > 0 ? Math.ceil(now + delay) : 0
+      const failed = as === 'retry'
+      const setback = {
+        attempt: event.attempt + Number(failed),
+        trail: failed ? trail : event.trail,
+        due,
+        parks: park && event.key !== undefined,
+      }
+      const stays = setback.parks || (!failed && delay <= shortWait)
+      if (!stays) return onwards(event, { ...setback, due: due || undefined }, consumer.topics, now)
+      if (failed) rates.count('failed')
+      const unchanged = !failed && due === 0 && event.setback === undefined
+      consumer.giveBack(event, unchanged ? undefined : setback)
+    } else {
+      rates.count('handled')
+      consumer.settle(event)
+    }
+    this.#held.delete(event)
+    return undefined
+  }
+
+  async #close(): Promise<void> {
+    this.#quiet = true
+    const { consumer, closed } = this.#parts
+    for (const event of this.#held) consumer.giveBack(event, event.setback)
+    this.#held.clear()
+    consumer.part(this)
+    await closed()
+  }
+}

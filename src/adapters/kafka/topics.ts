@@ -1,0 +1,179 @@
+import type { Client } from './client.ts'
+import { failure, isUnknownTopic, says } from './failures.ts'
+
+/** Which queues there are and what they subscribe to. */
+export const registryTopic = 'millrace.queues'
+
+/** Waits for which there is a topic, in milliseconds, longest first. What waits longer goes through several. */
+export const tiers: readonly number[] = [21_600_000, 3_600_000, 600_000, 60_000, 10_000]
+
+/** Waits up to this are spent in memory, where the event is still the one of its topic. */
+export const shortWait = 10_000
+
+/** Events of ours that a move carries further have attributes of ours besides: the trail of their failures, a record. */
+const moveReserve = 64 * 1024
+
+/** The topics of a queue. */
+export interface QueueTopics {
+  readonly retry: string
+  readonly dead: string
+  readonly progress: string
+  readonly tiers: readonly { readonly topic: string; readonly ms: number }[]
+}
+
+export function topicsOf(queue: string): QueueTopics {
+  return {
+    retry: `${queue}.retry`,
+    dead: `${queue}.dead`,
+    progress: `${queue}.progress`,
+    tiers: tiers.map((ms) => ({ topic: `${queue}.delay.${ms / 1_000}`, ms })),
+  }
+}
+
+export function namesOf({ retry, dead, progress, tiers: waits }: QueueTopics): readonly string[] {
+  return [retry, dead, progress, ...waits.map(({ topic }) => topic)]
+}
+
+interface NewTopic {
+  readonly topic: string
+  readonly partitions: number
+  readonly config: 'broker' | 'kept' | 'compacted'
+}
+
+export interface TopicOptions {
+  readonly partitions: number
+  /** -1: as the broker says. */
+  readonly replicas: number
+  /** The largest record that the broker takes, in bytes. */
+  readonly maxBytes: number
+}
+
+/** Makes topics. Nothing is left to the broker's auto-creation, whose defaults lose what waits longer than a week. */
+export class Topics {
+  readonly options: TopicOptions
+  readonly #client: Client
+  readonly #partitions = new Map<string, number>()
+
+  constructor(client: Client, options: TopicOptions) {
+    this.#client = client
+    this.options = options
+  }
+
+  /** Whether the topic is known to be there. */
+  has(topic: string): boolean {
+    return this.#partitions.has(topic)
+  }
+
+  forget(topics: readonly string[]): void {
+    for (const topic of topics) this.#partitions.delete(topic)
+  }
+
+  /** Topics that events are published to. */
+  ensure(names: readonly string[]): Promise<void> {
+    const { partitions } = this.options
+    return this.#ensure(names.map((topic) => ({ topic, partitions, config: 'broker' })))
+  }
+
+  ensureRegistry(): Promise<void> {
+    return this.#ensure([{ topic: registryTopic, partitions: 1, config: 'compacted' }])
+  }
+
+  /** The retry topic has as many partitions as others, so that a key's retries are read where the key is. */
+  ensureQueues(queues: readonly string[]): Promise<void> {
+    const { partitions } = this.options
+    return this.#ensure(
+      queues
+        .map(topicsOf)
+        .flatMap(({ retry, dead, progress, tiers: waits }): NewTopic[] => [
+          { topic: retry, partitions, config: 'kept' },
+          ...waits.map(({ topic }): NewTopic => ({ topic, partitions: 1, config: 'kept' })),
+          { topic: dead, partitions: 1, config: 'compacted' },
+          { topic: progress, partitions: 1, config: 'compacted' },
+        ]),
+    )
+  }
+
+  /** All that users may publish to: not those of Kafka itself; those of queues are left out by whoever knows the queues. */
+  async list(): Promise<readonly string[]> {
+    const names = await this.#client.admin.listTopics()
+    return names.filter((name) => !name.startsWith('__') && name !== registryTopic)
+  }
+
+  /** How many partitions the topics have; those that are not there are left out. */
+  async partitions(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const missing = names.filter((name) => !this.#partitions.has(name))
+    if (missing.length > 0) await this.#look(missing)
+    const known = names.map((name) => [name, this.#partitions.get(name)] as const)
+    return new Map(known.filter((one): one is readonly [string, number] => one[1] !== undefined))
+  }
+
+  async delete(names: readonly string[]): Promise<void> {
+    const there = [...(await this.partitions(names)).keys()]
+    this.forget(names)
+    if (there.length > 0) await this.#client.admin.deleteTopics({ topics: there })
+  }
+
+  async #ensure(wanted: readonly NewTopic[]): Promise<void> {
+    const unknown = wanted.filter(({ topic }) => !this.#partitions.has(topic))
+    if (unknown.length === 0) return
+    await this.#look(unknown.map(({ topic }) => topic))
+    const missing = unknown.filter(({ topic }) => !this.#partitions.has(topic))
+    if (missing.length === 0) return
+    const byConfig = Map.groupBy(missing, ({ config }) => config)
+    await Promise.all([...byConfig].map(([config, topics]) => this.#create(config, topics)))
+    await this.#look(missing.map(({ topic }) => topic))
+  }
+
+  async #create(config: NewTopic['config'], topics: readonly NewTopic[]): Promise<void> {
+    const { replicas, maxBytes } = this.options
+    try {
+      await this.#client.admin.createTopics({
+        topics: topics.map(({ topic, partitions }) => ({ topic, partitions, replicas })),
+        configs: configsOf(config, maxBytes),
+      })
+    } catch (error) {
+      // Somebody else was first with one of them. Kafka has made the others all the same.
+      if (!says(error, 'TOPIC_ALREADY_EXISTS')) throw failure(error, 'Topics could not be created')
+    }
+  }
+
+  async #look(names: readonly string[]): Promise<void> {
+    for (const [name, topic] of await this.#metadata(names)) this.#partitions.set(name, topic.partitionsCount)
+  }
+
+  /** The client refuses to tell of any topic if one is not there. */
+  async #metadata(names: readonly string[]): Promise<ReadonlyMap<string, { partitionsCount: number }>> {
+    try {
+      const { topics } = await this.#client.admin.metadata({
+        topics: [...names],
+        forceUpdate: true,
+        retries: 0,
+      })
+      return topics
+    } catch (error) {
+      if (!isUnknownTopic(error)) throw failure(error, 'Topics could not be looked up')
+    }
+    const there = new Set(await this.#client.admin.listTopics())
+    const known = names.filter((name) => there.has(name))
+    if (known.length === 0) return new Map()
+    const { topics } = await this.#client.admin.metadata({ topics: [...known], forceUpdate: true })
+    return topics
+  }
+}
+
+function configsOf(config: NewTopic['config'], maxBytes: number): { name: string; value: string }[] {
+  if (config === 'broker') return []
+  const own = [
+    { name: 'retention.ms', value: '-1' },
+    { name: 'retention.bytes', value: '-1' },
+    { name: 'max.message.bytes', value: String(maxBytes + moveReserve) },
+  ]
+  if (config === 'kept') return [...own, { name: 'cleanup.policy', value: 'delete' }]
+  return [
+    ...own,
+    { name: 'cleanup.policy', value: 'compact' },
+    // Such a topic is read from its beginning, and the latest segment is never compacted: keep it short.
+    { name: 'segment.bytes', value: String(Math.max(4 * 1024 * 1024, maxBytes + moveReserve)) },
+    { name: 'min.cleanable.dirty.ratio', value: '0.1' },
+  ]
+}

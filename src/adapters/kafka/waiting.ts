@@ -1,0 +1,57 @@
+import type { KafkaEvent } from './kafka-event.ts'
+
+interface Waiting {
+  readonly due: number
+  readonly event: KafkaEvent
+}
+
+/** Events that wait for their time: a binary heap. */
+export class WaitingEvents {
+  readonly #items: Waiting[] = []
+
+  /** When the first is due, in milliseconds since 1970; undefined if none waits. */
+  get due(): number | undefined {
+    return this.#items[0]?.due
+  }
+
+  /** What was taken out by its lane's end counts until its time. */
+  get size(): number {
+    return this.#items.length
+  }
+
+  add(event: KafkaEvent, due: number): void {
+    const items = this.#items
+    const item = { due, event }
+    let slot = items.length
+    for (let parent = (slot - 1) >> 1; slot > 0 && items[parent]!.due > due; parent = (slot - 1) >> 1) {
+      items[slot] = items[parent]!
+      slot = parent
+    }
+    items[slot] = item
+  }
+
+  /** Takes out what is due now. */
+  take(now: number): readonly KafkaEvent[] {
+    const due: KafkaEvent[] = []
+    for (let first = this.#items[0]; first !== undefined && first.due <= now; first = this.#items[0]) {
+      due.push(first.event)
+      this.#removeFirst()
+    }
+    return due
+  }
+
+  #removeFirst(): void {
+    const items = this.#items
+    const last = items.pop()
+    if (last === undefined || items.length === 0) return
+    let slot = 0
+    for (let child = 1; child < items.length; child = 2 * slot + 1) {
+      const right = items[child + 1]
+      if (right !== undefined && right.due < items[child]!.due) child++
+      if (items[child]!.due >= last.due) break
+      items[slot] = items[child]!
+      slot = child
+    }
+    items[slot] = last
+  }
+}
