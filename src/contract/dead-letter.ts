@@ -32,7 +32,7 @@ const messageLength = 500
 const stackLength = 3_000
 
 /** A text of at most `length` characters. */
-export function cut(text: string, length: number): string {
+function cut(text: string, length: number): string {
   return text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`
 }
 
