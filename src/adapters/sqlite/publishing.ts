@@ -50,7 +50,8 @@ export function publishError(error: unknown, count: number, signal: AbortSignal 
   const aborted = signal?.aborted === true && error === signal.reason
   const coded = error instanceof MillraceError ? error : undefined
   const outcome: PublishOutcome = error instanceof CommitUnknown ? 'unknown' : 'rejected'
-  return new PublishError(`None of ${count} events was taken: ${messageOf(error)}`, {
+  const what = count === 1 ? 'The event was not taken' : `None of the ${count} events was taken`
+  return new PublishError(`${what}: ${messageOf(error)}`, {
     code: aborted ? 'PUBLISH_ABORTED' : (coded?.code ?? 'PUBLISH_FAILED'),
     results: Array.from({ length: count }, () => outcome),
     retryable: aborted || (coded !== undefined && isPassing(coded)),
