@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest'
+import { held } from '../../test/held.ts'
+import { manualClock } from '../clock/manual-clock.ts'
+import { MillraceError } from '../errors/millrace-error.ts'
+import type { Held } from './held.ts'
+import { Settler } from './settler.ts'
+
+function settling() {
+  const clock = manualClock()
+  const log: string[] = []
+  const settler: Settler = new Settler(clock, {
+    settled: (of, result) => log.push(`${of.received.id} ${result}`),
+    refused: (of, error) => log.push(`${of.received.id} refused: ${error.message}`),
+    ready: () => log.push('ready'),
+  })
+  const add = (...events: string[]): void => {
+    for (const id of events) {
+      const event = held(id)
+      settler.add(event, { of: event.received, as: 'ack' })
+    }
+  }
+  return { clock, log, settler, add }
+}
+
+const ids = (list: readonly Held[]): string[] => list.map(({ received }) => received.id)
+
+test('what waits is taken in its order, and answered one by one', () => {
+  const { settler, log, add } = settling()
+  add('1', '2', '3')
+  const list = settler.take()
+  expect(ids(list)).toEqual(['1', '2', '3'])
+  expect(list.map(({ state }) => state)).toEqual(['settling', 'settling', 'settling'])
+  log.length = 0
+  settler.answer(list, ['done', 'gone', 'lost'])
+  expect(log).toEqual(['1 done', '2 gone', '3 lost'])
+  expect(settler.open).toBe(0)
+})
+
+test('no answer in detail means that all are done', () => {
+  const { settler, log, add } = settling()
+  add('1', '2')
+  settler.answer(settler.take(), undefined)
+  expect(log.slice(2)).toEqual(['1 done', '2 done'])
+})
+
+test('while some are under way no others are taken: they must not overtake', () => {
+  const { settler, log, add } = settling()
+  add('1')
+  const first = settler.take()
+  add('2')
+  expect(settler.take()).toEqual([])
+  expect(settler.open).toBe(2)
+  log.length = 0
+  settler.answer(first, undefined)
+  expect(log).toEqual(['1 done', 'ready'])
+  expect(ids(settler.take())).toEqual(['2'])
+})
+
+test('after a broken exchange all are sent again, before what came meanwhile', () => {
+  const { settler, add } = settling()
+  add('1', '2')
+  const list = settler.take()
+  add('3')
+  settler.failed(list)
+  expect(settler.open).toBe(3)
+  expect(ids(settler.take())).toEqual(['1', '2', '3'])
+})
+
+test('what was refused is asked again after a while, longer each time, and does not hold up the others', () => {
+  const { settler, log, add, clock } = settling()
+  const refusal = new MillraceError('STORE_BUSY', 'busy')
+  add('1', '2')
+  settler.answer(settler.take(), [refusal, 'done'])
+  expect(log.slice(2)).toEqual(['1 refused: busy', '2 done'])
+  expect([settler.open, settler.take()]).toEqual([1, []])
+  clock.advance(99)
+  expect(settler.take()).toEqual([])
+  clock.advance(1)
+  settler.answer(settler.take(), [refusal])
+  expect(clock.nextIn).toBe(200)
+  add('3')
+  settler.answer(settler.take(), undefined)
+  clock.advance(200)
+  expect(ids(settler.take())).toEqual(['1'])
+})
+
+test('closing leaves no timer', () => {
+  const { settler, add, clock } = settling()
+  add('1')
+  settler.answer(settler.take(), [new MillraceError('STORE_BUSY', 'busy')])
+  settler.close()
+  expect(clock.nextIn).toBeUndefined()
+})
