@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { kafka } from '../src/adapters/kafka/index.ts'
 import { memory } from '../src/adapters/memory/index.ts'
 import { sqlite } from '../src/adapters/sqlite/index.ts'
 import type { Features } from '../src/contract/features.ts'
@@ -15,6 +16,7 @@ const page = new URL('../docs/transports/matrix.md', import.meta.url)
 const transports: Readonly<Record<string, Features>> = {
   memory: memory().features,
   sqlite: sqlite('any.db').features,
+  kafka: kafka({ brokers: ['localhost:9092'] }).features,
 }
 const suite = / keeps the contract of transports$/
 

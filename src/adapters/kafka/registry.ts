@@ -196,6 +196,7 @@ export function subscribes(
 ): boolean {
   for (const one of queue.subscriptions.values()) {
     if ((one.topic !== '*' && one.topic !== topic) || !matches(one.pattern, type)) continue
+    if (offset < (one.start[topic]?.[partition] ?? 0)) continue
     if (one.until === undefined || offset < (one.until[topic]?.[partition] ?? 0)) return true
   }
   return false
