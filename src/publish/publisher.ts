@@ -82,9 +82,9 @@ export class EventPublisher implements Publisher, EventSender {
   }
 
   /** Outside of a handler there is no parent to make an id from, so the key must be unique in the source. */
-  #identified({ idempotencyKey, ...options }: PublishOptions): EventOptions {
-    if (idempotencyKey === undefined || options.id !== undefined) return options
-    return { ...options, id: derivedId(options.source ?? this.#parts.source ?? '', idempotencyKey) }
+  #identified(options: PublishOptions): EventOptions {
+    if (options.idempotencyKey === undefined || options.id !== undefined) return options
+    return { ...options, id: derivedId(options.source ?? this.#parts.source ?? '', options.idempotencyKey) }
   }
 
   /** An event with the app's source and topics. */
