@@ -197,6 +197,11 @@ export const errorCodes = {
     remedy: 'On Linux, raise fs.inotify.max_user_watches; events are only later, never lost.',
   },
   KAFKA_FAILED: { summary: 'Kafka reported another error.', remedy: '`cause` holds what the client says.' },
+  REPLICATION_WEAK: {
+    summary:
+      'The brokers take a record as written when one of them has it, so a resolved publish can be lost with it.',
+    remedy: 'Have three replicas of each topic and set `min.insync.replicas=2`.',
+  },
   EVENTS_EXPIRED: {
     summary:
       'Kafka has deleted events that the queue had not handled: its place lies before the beginning of a topic.',

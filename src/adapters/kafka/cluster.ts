@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from '../../clock/clock.ts'
+import { readBrokerSettings, type BrokerSettings } from './broker-settings.ts'
 import { Client, type ClientOptions } from './client.ts'
 import { Producing } from './producing.ts'
 import { Reader } from './reader.ts'
@@ -10,12 +11,10 @@ export interface ClusterOptions extends ClientOptions {
   readonly replicas: number
 }
 
-/** What a topic of Kafka takes if nobody says otherwise, in bytes. */
-export const defaultMaxBytes = 1_048_588
-
 /** A connected cluster: what all parts of one transport share. */
 export interface Cluster {
   readonly client: Client
+  readonly settings: BrokerSettings
   readonly topics: Topics
   readonly reader: Reader
   readonly producing: Producing
@@ -27,15 +26,17 @@ export interface Cluster {
 /** @throws MillraceError MISSING_PEER, TRANSPORT_UNREACHABLE */
 export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   const client = await Client.open(options)
+  const settings = await settingsOf(client)
   const topics = new Topics(client, {
     partitions: options.partitions,
     replicas: options.replicas,
-    maxBytes: defaultMaxBytes,
+    maxBytes: settings.maxBytes,
   })
   const reader = new Reader(client)
   const producing = new Producing(client, topics)
   return {
     client,
+    settings,
     topics,
     reader,
     producing,
@@ -44,5 +45,14 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     async close() {
       await Promise.all([client.close(), reader.close()])
     },
+  }
+}
+
+async function settingsOf(client: Client): Promise<BrokerSettings> {
+  try {
+    return await readBrokerSettings(client)
+  } catch (error) {
+    await client.close()
+    throw error
   }
 }

@@ -1,6 +1,7 @@
 import type { Features } from '../../contract/features.ts'
 import type {
   DeclareReport,
+  Notice,
   QueueSpec,
   Session,
   SessionOptions,
@@ -10,7 +11,8 @@ import type {
 import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import { KafkaAdmin } from './admin.ts'
-import { defaultMaxBytes, openCluster, type Cluster, type ClusterOptions } from './cluster.ts'
+import { defaultMaxBytes } from './broker-settings.ts'
+import { openCluster, type Cluster, type ClusterOptions } from './cluster.ts'
 import { failure } from './failures.ts'
 import { publish, refused } from './publishing.ts'
 import { QueueConsumer } from './queue-consumer.ts'
@@ -20,7 +22,7 @@ import { KafkaSession } from './session.ts'
 /** What a record and its batch take besides what the size of an event counts. */
 const framing = 1_024
 
-const features: Features = {
+const promises: Omit<Features, 'maxBytes'> = {
   durable: 'replicated',
   settlement: 'recorded',
   fencing: 'none',
@@ -38,7 +40,12 @@ const features: Features = {
   processes: true,
   filters: true,
   transactions: false,
-  maxBytes: defaultMaxBytes - framing,
+}
+
+const weak: Notice = {
+  code: 'REPLICATION_WEAK',
+  message:
+    'The brokers have min.insync.replicas=1: what is published can be lost with the one broker that has it',
 }
 
 /** What this process does for one queue. */
@@ -49,18 +56,24 @@ export interface LocalQueue {
 
 export class KafkaTransport implements Transport<never> {
   readonly system = 'kafka'
-  readonly features = features
   readonly admin: KafkaAdmin
   readonly #options: ClusterOptions
   #cluster: Promise<Cluster> | undefined
   readonly #queues = new Map<string, Promise<LocalQueue>>()
   readonly #local = new Map<string, LocalQueue>()
   readonly #sessions = new Set<Session>()
+  #maxBytes = defaultMaxBytes - framing
+  #warned = false
   #closing: Promise<void> | undefined
 
   constructor(options: ClusterOptions) {
     this.#options = options
     this.admin = new KafkaAdmin({ open: () => this.#open(), local: (queue) => this.#local.get(queue) })
+  }
+
+  /** `maxBytes` is the usual one until the brokers have told theirs. */
+  get features(): Features {
+    return { ...promises, maxBytes: this.#maxBytes }
   }
 
   async declare(queues: readonly QueueSpec[]): Promise<DeclareReport> {
@@ -76,7 +89,7 @@ export class KafkaTransport implements Transport<never> {
     } catch (error) {
       throw refused(events, error)
     }
-    await publish(events, options, { ...cluster, maxBytes: features.maxBytes })
+    await publish(events, options, { ...cluster, maxBytes: this.#maxBytes })
   }
 
   async open(name: string, options: SessionOptions): Promise<Session> {
@@ -98,6 +111,8 @@ export class KafkaTransport implements Transport<never> {
       closed: () => this.#closed(session, name, consumer),
     })
     this.#sessions.add(session)
+    if (cluster.settings.minInSync === 1 && !this.#warned) options.notice(weak)
+    this.#warned = true
     return session
   }
 
@@ -144,11 +159,17 @@ export class KafkaTransport implements Transport<never> {
     if (this.#closing !== undefined)
       return Promise.reject(new MillraceError('STOPPED', 'The transport is closed'))
     if (this.#cluster !== undefined) return this.#cluster
-    const opening = openCluster(this.#options)
+    const opening = this.#connect()
     this.#cluster = opening
     opening.catch(() => {
       if (this.#cluster === opening) this.#cluster = undefined
     })
     return opening
+  }
+
+  async #connect(): Promise<Cluster> {
+    const cluster = await openCluster(this.#options)
+    this.#maxBytes = cluster.settings.maxBytes - framing
+    return cluster
   }
 }

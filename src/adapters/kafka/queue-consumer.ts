@@ -138,6 +138,15 @@ export class QueueConsumer {
     this.changes.happened()
   }
 
+  /** Keeps the event, and its key, from everybody until then: its handler may still run. */
+  withhold(event: KafkaEvent, due: number): void {
+    this.#leave(event)
+    const { attempt, trail } = event
+    const kept = event.from.replace(event, { attempt, trail, due, parks: true })
+    this.#group.committer.touch(event.from)
+    this.#wait(kept)
+  }
+
   #take(session: Taker, max: number): KafkaEvent[] {
     const taken: KafkaEvent[] = []
     if (this.#group.paused) return taken

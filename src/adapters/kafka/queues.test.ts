@@ -200,6 +200,25 @@ await describeWithServer('kafka', (server) => {
     await next.close()
   })
 
+  test('a lease that is kept at a close runs out before anybody else gets the event', async () => {
+    const [queue, topic] = [newName('queue'), newName('topic')]
+    await transport.declare([spec(queue, topic, { order: true })])
+    await transport.publish([0, 1, 2].map((n) => event(topic, n, { key: n === 1 ? 'b' : 'a' })))
+    const session = await open(transport, queue, { order: true, lease: 1_500 })
+    const [zero] = await receive(session, 2)
+    const closed = Date.now()
+    await session.close({ keep: [zero!] })
+    const next = await open(transport, queue, { order: true })
+    expect((await receive(next, 1)).map(numberOf)).toEqual([1])
+    expect(Date.now() - closed).toBeLessThan(1_400)
+    expect((await receive(next, 2)).map((one) => [numberOf(one), one.attempt])).toEqual([
+      [0, 1],
+      [2, 1],
+    ])
+    expect(Date.now() - closed).toBeGreaterThanOrEqual(1_400)
+    await next.close()
+  })
+
   test(
     'a long delay goes through the topics for that, and an event keeps everything on its way',
     { timeout: 40_000 },

@@ -108,8 +108,8 @@ export class KafkaSession implements Session, Taker {
     this.#quiet = true
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#close()
+  close({ keep = [] }: { readonly keep?: readonly Received[] } = {}): Promise<void> {
+    this.#closing ??= this.#close(new Set(keep))
     return this.#closing
   }
 
@@ -156,10 +156,14 @@ export class KafkaSession implements Session, Taker {
     return undefined
   }
 
-  async #close(): Promise<void> {
+  /** Leases that are to run out are written down as a wait: nobody else hands the event out before. */
+  async #close(keep: ReadonlySet<Received>): Promise<void> {
     this.#quiet = true
-    const { consumer, closed } = this.#parts
-    for (const event of this.#held) consumer.giveBack(event, event.setback)
+    const { consumer, closed, options } = this.#parts
+    for (const event of this.#held) {
+      if (keep.has(event)) consumer.withhold(event, options.clock.now() + options.lease)
+      else consumer.giveBack(event, event.setback)
+    }
     this.#held.clear()
     consumer.part(this)
     await closed()
