@@ -1,21 +1,13 @@
 import type * as Kafka from '@platformatic/kafka'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { hasCode } from './failures.ts'
+import type { KafkaSasl } from './options.ts'
 
 export interface ClientOptions {
   readonly brokers: readonly string[]
   readonly clientId: string
   readonly sasl: KafkaSasl | undefined
   readonly tls: Readonly<Record<string, unknown>> | undefined
-}
-
-/** How to log in. */
-export interface KafkaSasl {
-  mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512' | 'OAUTHBEARER'
-  username?: string
-  password?: string
-  /** For OAUTHBEARER. */
-  token?: string
 }
 
 /** Requests that fail are repeated so often, with this wait: a broker that restarts is back within seconds. */

@@ -1,23 +1,9 @@
 import type { Transport } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
-import type { KafkaSasl } from './client.ts'
 import { KafkaTransport } from './kafka-transport.ts'
+import type { KafkaOptions } from './options.ts'
 
-export type { KafkaSasl } from './client.ts'
-
-export interface KafkaOptions {
-  /** `host:port` of some brokers; the others are found through them. */
-  brokers: string | readonly string[]
-  /** Partitions of the topics that are made. Default 12: so many processes can share a queue. */
-  partitions?: number
-  /** How many brokers keep each of them. Default: as the broker says (`default.replication.factor`). */
-  replicas?: number
-  /** The name that the broker's logs show. Default `millrace`. */
-  clientId?: string
-  sasl?: KafkaSasl
-  /** true, or options of node:tls. */
-  tls?: boolean | Readonly<Record<string, unknown>>
-}
+export type { KafkaOptions, KafkaSasl } from './options.ts'
 
 /**
  * Apache Kafka 4 or newer. Needs the package `@platformatic/kafka`.
