@@ -1,7 +1,7 @@
 import type { Transport } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { KafkaTransport } from './kafka-transport.ts'
-import type { KafkaOptions } from './options.ts'
+import type { KafkaOptions, KafkaSasl } from './options.ts'
 
 export type { KafkaOptions, KafkaSasl } from './options.ts'
 
