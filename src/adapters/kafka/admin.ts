@@ -1,7 +1,9 @@
 import type { QueueCounts, StoredDeadLetter, Subscription, TransportAdmin } from '../../contract/transport.ts'
-import { MillraceError } from '../../errors/millrace-error.ts'
+import { messageOf, MillraceError } from '../../errors/millrace-error.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
+import type { Client } from './client.ts'
 import type { Cluster } from './cluster.ts'
+import { says } from './failures.ts'
 import { Letters } from './letters.ts'
 import { QueueCounter } from './queue-counter.ts'
 import { namesOf, topicsOf } from './topics.ts'
@@ -53,20 +55,15 @@ export class KafkaAdmin implements TransportAdmin {
     const { registry, topics, client } = cluster
     const queue = await registry.get(name)
     const counter = new QueueCounter(cluster, (local) => this.#host.local(local))
-    const counts = (await counter.counts((one) => this.#lettersIn(cluster, one))).find(
-      (one) => one.name === name,
-    )
+    const all = await counter.counts((one) => this.#lettersIn(cluster, one))
+    // First of all: Kafka refuses while somebody consumes.
+    await deleteGroup(client, name)
     await registry.remove(queue)
-    await client.admin.deleteGroups({ groups: [name] })
     await topics.delete(namesOf(topicsOf(name)))
     this.#letters.delete(name)
-    return (
-      (counts?.depth ?? 0) +
-      (counts?.inFlight ?? 0) +
-      (counts?.retrying ?? 0) +
-      (counts?.delayed ?? 0) +
-      (counts?.dead ?? 0)
-    )
+    const counts = all.find((one) => one.name === name)
+    if (counts === undefined) return 0
+    return counts.depth + counts.inFlight + counts.retrying + counts.delayed + counts.dead
   }
 
   async unbind(queue: string, subscriptions: readonly Subscription[]): Promise<void> {
@@ -93,5 +90,18 @@ export class KafkaAdmin implements TransportAdmin {
     const letters = this.#letters.get(queue) ?? new Letters(cluster, queue)
     this.#letters.set(queue, letters)
     return letters
+  }
+}
+
+async function deleteGroup({ admin }: Client, name: string): Promise<void> {
+  try {
+    await admin.deleteGroups({ groups: [name] })
+  } catch (error) {
+    // Nobody has ever consumed.
+    if (says(error, 'GROUP_ID_NOT_FOUND')) return
+    const why = says(error, 'NON_EMPTY_GROUP') ? 'its consumers have to be stopped first' : messageOf(error)
+    throw new MillraceError('KAFKA_FAILED', `The queue '${name}' could not be removed: ${why}`, {
+      cause: error,
+    })
   }
 }

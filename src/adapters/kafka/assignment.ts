@@ -49,7 +49,7 @@ export async function takeOver(
   )
 }
 
-export function expired(
+function expired(
   queue: string,
   topic: string,
   partition: number,

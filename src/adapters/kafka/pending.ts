@@ -22,10 +22,6 @@ export class Pending {
     this.#byKey = byKey
   }
 
-  get size(): number {
-    return this.#returned.length
-  }
-
   /** The first of those that came back. */
   shift(): KafkaEvent | undefined {
     for (let event = this.#returned.shift(); event !== undefined; event = this.#returned.shift()) {

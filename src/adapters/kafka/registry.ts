@@ -78,9 +78,7 @@ export class Registry {
   async topicsFor(queue: StoredQueue): Promise<readonly string[]> {
     const named = new Set([...queue.subscriptions.values()].map(({ topic }) => topic))
     if (!named.delete('*')) return [...named]
-    const own = new Set(this.all().flatMap(({ name }) => namesOf(topicsOf(name))))
-    const others = (await this.#topics.list()).filter((name) => !own.has(name))
-    return [...new Set([...named, ...others])]
+    return [...new Set([...named, ...(await this.#published())])]
   }
 
   async declare(specs: readonly QueueSpec[]): Promise<DeclareReport> {
@@ -137,9 +135,15 @@ export class Registry {
     await this.#write([...parts, [name]].map((key) => recordOf(key, undefined)))
   }
 
+  /** All topics that are none of a queue's own. */
+  async #published(): Promise<readonly string[]> {
+    const own = new Set(this.all().flatMap(({ name }) => namesOf(topicsOf(name))))
+    return (await this.#topics.list()).filter((name) => !own.has(name))
+  }
+
   async #places(specs: readonly QueueSpec[], which: typeof earliest | typeof latest): Promise<Places> {
     const named = specs.flatMap(({ subscriptions }) => subscriptions.map(({ topic }) => topic))
-    const all = named.includes('*') ? [...named, ...(await this.#topics.list())] : named
+    const all = named.includes('*') ? [...named, ...(await this.#published())] : named
     const topics = [...new Set(all)].filter((topic) => topic !== '*')
     return Object.fromEntries(await this.#reader.offsets(topics, which))
   }

@@ -5,7 +5,7 @@ import { failure, isUnknownTopic, says } from './failures.ts'
 export const registryTopic = 'millrace.queues'
 
 /** Waits for which there is a topic, in milliseconds, longest first. What waits longer goes through several. */
-export const tiers: readonly number[] = [21_600_000, 3_600_000, 600_000, 60_000, 10_000]
+const tiers: readonly number[] = [21_600_000, 3_600_000, 600_000, 60_000, 10_000]
 
 /** Waits up to this are spent in memory, where the event is still the one of its topic. */
 export const shortWait = 10_000

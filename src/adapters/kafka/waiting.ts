@@ -14,11 +14,6 @@ export class WaitingEvents {
     return this.#items[0]?.due
   }
 
-  /** What was taken out by its lane's end counts until its time. */
-  get size(): number {
-    return this.#items.length
-  }
-
   add(event: KafkaEvent, due: number): void {
     const items = this.#items
     const item = { due, event }
