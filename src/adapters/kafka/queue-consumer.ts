@@ -1,4 +1,5 @@
 import { systemClock, type Timer } from '../../clock/clock.ts'
+import { within } from '../../clock/within.ts'
 import type { Notice } from '../../contract/transport.ts'
 import type { MillraceError } from '../../errors/millrace-error.ts'
 import { Changes } from './changes.ts'
@@ -255,7 +256,8 @@ export class QueueConsumer {
 
   async #revoked(lanes: readonly string[]): Promise<void> {
     const deadline = systemClock.monotonic() + patience
-    await Promise.all([...this.#takers].map((taker) => taker.revoke(lanes, deadline)))
+    // Whoever is late would hold up the whole group.
+    await within(Promise.all([...this.#takers].map((taker) => taker.revoke(lanes, deadline))), patience)
   }
 
   #gained(lanes: readonly Lane[]): void {
