@@ -67,8 +67,9 @@ function promisesTables(results: readonly Result[]): string {
   const names = Object.keys(transports)
   const themes = new Map<string, Map<string, Map<string, string>>>()
   for (const { ancestorTitles, title, status } of results) {
-    const [, theme] = ancestorTitles
-    const name = ancestorTitles[0]?.replace(suite, '')
+    const at = ancestorTitles.findIndex((one) => suite.test(one))
+    const theme = ancestorTitles[at + 1]
+    const name = ancestorTitles[at]?.replace(suite, '')
     if (theme === undefined || name === undefined || !names.includes(name)) continue
     const promises = themes.get(theme) ?? new Map<string, Map<string, string>>()
     themes.set(theme, promises)
