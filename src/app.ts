@@ -42,7 +42,7 @@ export interface AppOptions<M extends EventMap = EventMap, Tx = unknown> {
   events?: Catalog<M>
   /** The `source` of published events. Default `/millrace`. */
   source?: string
-  /** Not used yet: how events are encoded on transports that carry bytes only. */
+  /** How events are encoded on transports that carry bytes only. Not in this version: giving one is an error, UNSUPPORTED. */
   codec?: unknown
   /** Default: one line on stderr for each failed attempt, dead letter and reconnect. false: none. */
   logger?: Logger | false
@@ -64,7 +64,7 @@ export interface App<M extends EventMap = EventMap, Tx = unknown, C = {}>
   queue<const O extends QueueOptions = {}>(name: string, options?: O): Queue<M, QueueContext<M, Tx, C, O>>
   /** Resolves when every queue is declared and consuming. Aborting the signal stops the app. */
   start(options?: { signal?: AbortSignal }): Promise<void>
-  /** Lets handlers finish for `timeout` (default 10 s), aborts the rest, and closes the transport: at most two seconds later. */
+  /** Lets handlers finish for `timeout` (default 10 s), aborts the rest, and closes the transport, an instance of yours included: at most two seconds later. */
   stop(options?: { timeout?: Duration }): Promise<void>
   /** Every queue of the transport, those of other apps included. */
   queues(): Promise<readonly QueueStats[]>
@@ -124,6 +124,8 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
   #stopping: Promise<void> | undefined
 
   constructor(options: AppOptions) {
+    if (options.codec !== undefined)
+      throw new MillraceError('UNSUPPORTED', 'There are no codecs in this version')
     if (options.outbox !== undefined)
       throw new MillraceError('OUTBOX_UNSUPPORTED', `${options.outbox.system} cannot hold an outbox`)
     this.#transport = asTransport(options.transport)

@@ -1,7 +1,16 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
 import { memory } from '../src/adapters/memory/index.ts'
-import { constant, createEvent, defer, defineEvents, fatal, millrace, type DeadLetter } from '../src/index.ts'
+import {
+  constant,
+  createEvent,
+  defer,
+  defineEvents,
+  fatal,
+  millrace,
+  retryIn,
+  type DeadLetter,
+} from '../src/index.ts'
 
 /*
  * The life of events through a whole app on the memory transport: every outcome once.
@@ -163,6 +172,108 @@ test('data that does not fit the schema is refused by publish, and a dead letter
   const [letter] = await letters.all
   expect(letter).toMatchObject({ attempts: 1, error: { code: 'DATA_INVALID' } })
   expect(Buffer.from(letter?.raw ?? []).toString()).toBe('{"orderId":7}')
+})
+
+test('what throws when it is looked at is a failure like any other', async () => {
+  await using shop = app()
+  const letters = collector<DeadLetter>(3)
+  shop
+    .queue('q', { retry: { attempts: 1 } })
+    .on('order.placed', () => {
+      throw new Proxy(
+        {},
+        {
+          get: () => {
+            throw new Error('hands off')
+          },
+          getPrototypeOf: () => {
+            throw new Error('hands off')
+          },
+        },
+      )
+    })
+    .on('order.paid', () => ({
+      // oxlint-disable-next-line unicorn/no-thenable -- that is what is tested
+      get then() {
+        throw new Error('a bad thenable')
+      },
+    }))
+  shop.queue('r', { retry: { attempts: 1 } }).on('order.placed', () => {
+    throw Object.defineProperty(new Error('x'), 'message', {
+      get: () => {
+        throw new Error('hands off')
+      },
+    })
+  })
+  shop.onDeadLetter(letters.push)
+  await shop.start()
+  await shop.publish('order.placed', { orderId: '1', total: 1 })
+  await shop.publish('order.paid', { orderId: '1' })
+  const errors = (await letters.all).map(({ error }) => error.code ?? error.message)
+  expect(errors.toSorted()).toEqual(['HANDLER_FAILED', 'HANDLER_FAILED', 'a bad thenable'])
+})
+
+test("a wait that no clock can count is the handler's mistake, and hurts nobody else", async () => {
+  await using shop = app()
+  const handled = collector<string>(1)
+  const letters = collector<DeadLetter>(1)
+  shop.queue('q', { retry: { attempts: 1 } }).on('order.placed', (event) => {
+    if (event.data.orderId === 'bad') throw retryIn(1e300)
+    handled.push(event.data.orderId)
+  })
+  shop.onDeadLetter(letters.push)
+  await shop.start()
+  for (const orderId of ['bad', 'good']) await shop.publish('order.placed', { orderId, total: 1 })
+  expect(await handled.all).toEqual(['good'])
+  expect((await letters.all)[0]?.error.code).toBe('INVALID_OPTION')
+})
+
+test('a batch has what middlewares added for all alike, and nothing that differs', async () => {
+  await using shop = app()
+  const seen = collector<unknown>(1)
+  shop
+    .queue('q')
+    .use(async (event, _ctx, next) => next(event, { db: 'one', tenant: event.key }))
+    .onBatch('order.placed', { size: 2, wait: 1_000 }, async (_events, ctx) => {
+      const refused: unknown[] = []
+      const note = (error: unknown): void => void refused.push((error as { code: unknown }).code)
+      try {
+        void ctx.tenant
+      } catch (error) {
+        note(error)
+      }
+      await ctx.publish('order.paid', { orderId: '1' }, { idempotencyKey: 'k' }).catch(note)
+      seen.push([ctx.db, ...refused])
+    })
+  await shop.start()
+  await shop.publish([
+    events.create('order.placed', { orderId: '1', total: 1 }, { key: 'a' }),
+    events.create('order.placed', { orderId: '2', total: 1 }, { key: 'b' }),
+  ])
+  expect(await seen.all).toEqual([['one', 'BATCH_CONTEXT', 'BATCH_CONTEXT']])
+})
+
+test('an event made apart from the app gets its source, unless it has one', async () => {
+  await using shop = app()
+  const sources = collector<string>(2)
+  shop.queue('q').on('order.*', (event) => sources.push(event.source))
+  await shop.start()
+  await shop.publish(events.create('order.paid', { orderId: '1' }))
+  await shop.publish(events.create('order.paid', { orderId: '1' }, { source: '/till' }))
+  expect((await sources.all).toSorted()).toEqual(['/shop', '/till'])
+})
+
+test('what this version does not have is refused, not ignored', () => {
+  expect(() => app().queue('q', { breaker: true })).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }))
+  expect(() => millrace({ transport: memory(), codec: {} })).toThrow(
+    expect.objectContaining({ code: 'UNSUPPORTED' }),
+  )
+  expect(() => app().queue('q', { types: 'order.*' as never })).toThrow(
+    expect.objectContaining({ code: 'INVALID_OPTION' }),
+  )
+  expect(() => app().queue('q', { maxHandling: 0 })).toThrow(
+    expect.objectContaining({ code: 'INVALID_OPTION' }),
+  )
 })
 
 test('stop waits for a handler, then aborts it, and gives back what had not started', async () => {

@@ -17,7 +17,7 @@ export interface Clock {
 }
 
 /** Node's setTimeout overflows above this and fires at once. */
-const longest = 2 ** 31 - 1
+export const longestTimer = 2 ** 31 - 1
 
 /** `performance.now()` counts from the start of this process; the difference makes it the machine's. */
 const sinceBoot = Number(process.hrtime.bigint() / 1_000n) / 1_000 - performance.now()
@@ -36,7 +36,7 @@ export const systemClock: Clock = {
           if (rest > 1) arm(rest)
           else run()
         },
-        Math.min(Math.max(Math.ceil(left), 1), longest),
+        Math.min(Math.max(Math.ceil(left), 1), longestTimer),
       )
       timer.unref()
     }

@@ -4,12 +4,14 @@ import { MillraceError } from '../errors/millrace-error.ts'
 export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 
 const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+/** 100 years: longer is a mistake, and numbers far beyond it cannot be kept as dates. */
+export const longestDuration = 36_525 * units.d
 const shape = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/
 
 /**
  * A duration in milliseconds.
  * @param name what to call it in the error
- * @throws MillraceError INVALID_OPTION if it is negative, not finite or not of the shape.
+ * @throws MillraceError INVALID_OPTION if it is negative, longer than 100 years, or not of the shape.
  */
 export function milliseconds(duration: Duration, name: string): number {
   let ms: number
@@ -18,10 +20,10 @@ export function milliseconds(duration: Duration, name: string): number {
     const match = shape.exec(duration)
     ms = match === null ? Number.NaN : Number(match[1]) * units[match[2] as keyof typeof units]
   }
-  if (Number.isFinite(ms) && ms >= 0) return ms
+  if (ms >= 0 && ms <= longestDuration) return ms
   throw new MillraceError(
     'INVALID_OPTION',
-    `Expected \`${name}\` to be milliseconds or a text such as '5s', '10m' or '2h', got ${JSON.stringify(duration) ?? String(duration)}`,
+    `Expected \`${name}\` to be milliseconds or a text such as '5s', '10m' or '2h', at most 100 years, got ${JSON.stringify(duration) ?? String(duration)}`,
   )
 }
 

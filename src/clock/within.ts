@@ -1,3 +1,5 @@
+import { longestTimer } from './clock.ts'
+
 /**
  * Whether the work ended within `ms` of real time; whatever becomes of it later is nobody's business. Keeps the process alive
  * until then: somebody waits for the answer.
@@ -6,7 +8,7 @@
 export async function within(work: Promise<unknown>, ms: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(resolve, Math.max(ms, 0), 'late')
+    timer = setTimeout(resolve, Math.min(Math.max(ms, 0), longestTimer), 'late')
   })
   try {
     return (await Promise.race([work.then(() => 'done'), late])) === 'done'

@@ -136,6 +136,10 @@ export const errorCodes = {
       'A middleware called `next()` a second time before the first had ended, or after it had returned.',
     remedy: 'Await the first `next()` before another one, and never keep `next` for later.',
   },
+  BATCH_CONTEXT: {
+    summary: 'A batch handler asked its context for something that only single events have.',
+    remedy: 'Use the events themselves, or a handler of single events.',
+  },
   HANDLING_TIMEOUT: {
     summary:
       'The handler ran longer than `maxHandling`. Its signal was aborted and the run counted as a failure.',

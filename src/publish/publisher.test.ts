@@ -37,9 +37,9 @@ describe('publish', () => {
     await publisher.publish([createEvent('a.d', 3), createEvent('a.e', 4)])
     expect(sent.map(({ type, key, data, head }) => [type, key, data, head.source])).toEqual([
       ['a.b', 'k', '{"n":1}', '/shop'],
-      ['a.c', undefined, '2', '/millrace'],
-      ['a.d', undefined, '3', '/millrace'],
-      ['a.e', undefined, '4', '/millrace'],
+      ['a.c', undefined, '2', '/shop'],
+      ['a.d', undefined, '3', '/shop'],
+      ['a.e', undefined, '4', '/shop'],
     ])
   })
 

@@ -5,6 +5,7 @@ import type { Transport } from '../contract/transport.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import type { CatalogRuntime } from '../event/catalog.ts'
 import {
+  defaultSource,
   makeEvent,
   payloadOf,
   type EventOptions,
@@ -97,9 +98,15 @@ export class EventPublisher implements Publisher, EventSender {
     })
   }
 
+  /** An event made apart from the app does not know the app's source; one that says nothing gets it. */
+  #sourced(event: EventRecord): EventRecord {
+    const { source } = this.#parts
+    return source === undefined || event.source !== defaultSource ? event : event.with({ source })
+  }
+
   send(events: readonly MillraceEvent[], options: SendOptions): Promise<void> {
     if (this.#closed) throw new MillraceError('STOPPED', 'The publisher was closed')
-    const records = events.map(recordOf)
+    const records = events.map((event) => this.#sourced(recordOf(event)))
     const outgoing = records.map(encodeEvent)
     let hooks: Promise<void> | undefined
     const work = this.#deliver(outgoing, this.#validate(records), options).then(

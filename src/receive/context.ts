@@ -1,4 +1,5 @@
 import type { Duration } from '../clock/duration.ts'
+import { MillraceError } from '../errors/millrace-error.ts'
 import { derivedId } from '../event/ids.ts'
 import type { EventRecord, MillraceEvent } from '../event/event.ts'
 import { recordOf } from '../event/outgoing.ts'
@@ -103,14 +104,49 @@ export function isAlone(ctx: Context): boolean {
   return ctx.attempt > 1 || handledOf(ctx).lapsed
 }
 
-/** One context for several events: aborted when one of theirs is, extending them all. What it publishes has no single cause. */
+/**
+ * One context for several events: aborted when one of theirs is, extending them all. What it publishes has no single cause.
+ * What middlewares added is there if it is the same for all; else reading it is an error, not the first event's value.
+ */
 export function batchContext(members: readonly Context[]): Context {
   const first = members[0] as Context
   if (members.length === 1) return first
   return Object.defineProperties(Object.create(first) as Context, {
+    ...differing(members),
     attempt: { value: Math.max(...members.map((ctx) => ctx.attempt)) },
-    publish: { value: (first as Partial<HandlerContext>)[publisherOf]?.publish ?? first.publish },
+    publish: { value: batchPublish(first as HandlerContext) },
     signal: { get: () => AbortSignal.any(members.map((ctx) => ctx.signal)) },
     extend: { value: async (by: Duration) => void (await Promise.all(members.map((ctx) => ctx.extend(by)))) },
   })
+}
+
+function differing(members: readonly Context[]): PropertyDescriptorMap {
+  const names = new Set<string>()
+  for (const ctx of members) for (const name in ctx) names.add(name)
+  const valueOf = (ctx: Context, name: string): unknown => (ctx as unknown as Record<string, unknown>)[name]
+  const odd = [...names].filter((name) =>
+    members.some((ctx) => valueOf(ctx, name) !== valueOf(members[0] as Context, name)),
+  )
+  return Object.fromEntries(odd.map((name) => [name, { get: () => refuse(name) }]))
+}
+
+function refuse(name: string): never {
+  throw new MillraceError(
+    'BATCH_CONTEXT',
+    `ctx.${name} differs between the events of the batch, so the batch has none`,
+  )
+}
+
+/** Events of a batch have no one cause, and no one id to derive others from. */
+function batchPublish(first: HandlerContext): UntypedPublish {
+  const { publish } = first[publisherOf]
+  return async (...args: readonly unknown[]) => {
+    if ((args[2] as PublishOptions | undefined)?.idempotencyKey !== undefined) {
+      throw new MillraceError(
+        'BATCH_CONTEXT',
+        'A batch has no single event to make an id from: give the id yourself',
+      )
+    }
+    return (publish as (...all: readonly unknown[]) => Promise<void>)(...args)
+  }
 }

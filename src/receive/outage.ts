@@ -1,6 +1,7 @@
 import type { Clock, Timer } from '../clock/clock.ts'
 import { readable } from '../clock/duration.ts'
 import type { Notice } from '../contract/transport.ts'
+import { isMillraceError } from '../errors/millrace-error.ts'
 
 const firstWait = 100
 const longestWait = 5_000
@@ -30,7 +31,7 @@ export class Outage {
     if (this.#failures === 0) {
       this.#since = this.#clock.monotonic()
       this.#notice(
-        { code: 'CONNECTION_LOST', message: 'An exchange with the transport failed; trying again', cause },
+        { code: codeOf(cause), message: 'An exchange with the transport failed; trying again', cause },
         'warn',
       )
     }
@@ -61,4 +62,9 @@ export class Outage {
   close(): void {
     this.#timer?.cancel()
   }
+}
+
+/** A full disk is no lost connection: what the driver says is the better name. */
+function codeOf(cause: unknown): string {
+  return isMillraceError(cause) ? cause.code : 'CONNECTION_LOST'
 }

@@ -1,4 +1,4 @@
-import { milliseconds, type Duration } from '../clock/duration.ts'
+import { longestDuration, milliseconds, type Duration } from '../clock/duration.ts'
 import { isMillraceError, messageOf, MillraceError } from '../errors/millrace-error.ts'
 
 /** Known across copies of the library, as MillraceError is. */
@@ -64,16 +64,27 @@ export interface Verdict {
 
 /** @param attempt failures before this one, plus 1 */
 export function verdictOn(thrown: unknown, attempt: number, policy: RetryPolicy): Verdict {
-  const said = controlOf(thrown)
   const error = shown(thrown)
+  const said = isMillraceError(error, 'HANDLER_FAILED') ? undefined : controlOf(thrown)
   if (said?.as === 'release') return { as: 'release', delay: said.delay, error }
   // The bytes will be the same next time.
-  if (said?.as === 'dead' || isMillraceError(thrown, 'DECODE_FAILED')) return { as: 'dead', delay: 0, error }
+  if (said?.as === 'dead' || isMillraceError(error, 'DECODE_FAILED')) return { as: 'dead', delay: 0, error }
   if (attempt >= policy.attempts) return { as: 'dead', delay: 0, error }
   return { as: 'retry', delay: said?.delay ?? wait(policy.backoff, attempt), error }
 }
 
+/** Anything can be thrown, also what throws when it is looked at; from here on it can be looked at. */
 function shown(thrown: unknown): Error {
+  try {
+    const error = unwrapped(thrown)
+    void [error.name, error.message, error.stack, (error as { code?: unknown }).code]
+    return error
+  } catch {
+    return new MillraceError('HANDLER_FAILED', 'The handler threw something that cannot be looked at')
+  }
+}
+
+function unwrapped(thrown: unknown): Error {
   if (thrown instanceof Error && control in thrown && thrown.cause instanceof Error) return thrown.cause
   if (thrown instanceof Error) return thrown
   return new MillraceError('HANDLER_FAILED', messageOf(thrown), { cause: thrown })
@@ -87,7 +98,7 @@ function wait(backoff: Backoff, failures: number): number {
   } catch {
     // treated as no answer: the failure of the handler is what matters, and it is reported
   }
-  return Number.isFinite(delay) && delay >= 0 ? delay : defaultBackoff(failures)
+  return Number.isFinite(delay) && delay >= 0 ? Math.min(delay, longestDuration) : defaultBackoff(failures)
 }
 
 const longestWait = 15 * 60_000

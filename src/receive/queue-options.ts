@@ -22,7 +22,7 @@ export interface QueueOptions {
   order?: 'none' | { readonly by: 'key'; readonly onRetry?: 'park' | 'pass' }
   /** `attempts`: handler runs, the first included, before an event becomes a dead letter; default 25. `backoff`: default exponential(). */
   retry?: { readonly attempts?: number; readonly backoff?: Backoff }
-  /** Not used yet: the breaker that pauses a queue whose handler fails all the time. */
+  /** Pauses a queue whose handler fails all the time. Not in this version: true is an error, UNSUPPORTED. */
   breaker?: boolean
   /** Events this process has no handler for: tried again by the policy (default), made dead letters, or acknowledged. */
   unhandled?: 'retry' | 'dead-letter' | 'skip'
@@ -57,23 +57,19 @@ const shortestLease = 50
 /** @throws MillraceError INVALID_OPTION, INVALID_NAME, INVALID_PATTERN */
 export function settingsOf(options: QueueOptions): QueueSettings {
   const order = options.order ?? 'none'
-  const lease = milliseconds(options.lease ?? 30_000, 'lease')
-  if (lease < shortestLease)
-    throw new MillraceError(
-      'INVALID_OPTION',
-      `Expected \`lease\` to be at least ${shortestLease} ms, got ${lease}`,
-    )
+  const lease = atLeast(shortestLease, milliseconds(options.lease ?? 30_000, 'lease'), 'lease')
   if (order !== 'none' && order?.by !== 'key')
     throw new MillraceError('INVALID_OPTION', "Expected `order` to be 'none' or { by: 'key' }")
   if (options.retry?.backoff !== undefined && typeof options.retry.backoff !== 'function')
     throw new MillraceError('INVALID_OPTION', 'Expected `retry.backoff` to be a function')
-  for (const pattern of options.types ?? []) checkPattern(pattern)
-  for (const topic of options.topics ?? []) checkName(topic, 'topic')
+  if (options.breaker === true) throw new MillraceError('UNSUPPORTED', 'There is no breaker in this version')
+  for (const pattern of listOf(options.types, 'types')) checkPattern(pattern)
+  for (const topic of listOf(options.topics, 'topics')) checkName(topic, 'topic')
   return {
     concurrency: whole(options.concurrency ?? 16, 'concurrency'),
     prefetch: options.prefetch === undefined ? undefined : whole(options.prefetch, 'prefetch'),
     lease,
-    maxHandling: milliseconds(options.maxHandling ?? '15m', 'maxHandling'),
+    maxHandling: atLeast(1, milliseconds(options.maxHandling ?? '15m', 'maxHandling'), 'maxHandling'),
     order: order !== 'none',
     onRetry:
       order === 'none' ? undefined : oneOf(order.onRetry, ['park', 'pass', undefined], 'order.onRetry'),
@@ -87,6 +83,20 @@ export function settingsOf(options: QueueOptions): QueueSettings {
     topics: options.topics,
     transactional: options.transactional ?? false,
   }
+}
+
+function atLeast(least: number, ms: number, name: string): number {
+  if (ms >= least) return ms
+  throw new MillraceError('INVALID_OPTION', `Expected \`${name}\` to be at least ${least} ms, got ${ms}`)
+}
+
+/** A text would be taken letter by letter. */
+function listOf(value: readonly string[] | undefined, name: string): readonly string[] {
+  if (value === undefined || Array.isArray(value)) return value ?? []
+  throw new MillraceError(
+    'INVALID_OPTION',
+    `Expected \`${name}\` to be an array, got ${JSON.stringify(value)}`,
+  )
 }
 
 export function whole(value: number, name: string): number {

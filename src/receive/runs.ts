@@ -134,14 +134,14 @@ export class Runs {
     held.deadline = clock.monotonic() + runtime.settings.maxHandling
     gate.enter()
     this.#running.add(held)
-    let result: unknown
+    let pending: Promise<unknown> | undefined
     try {
-      result = runtime.handle(held, held.route)
+      pending = promiseOf(runtime.handle(held, held.route))
     } catch (error) {
       return this.#failed(held, error)
     }
-    if (!isThenable(result)) return this.#handled(held)
-    result.then(
+    if (pending === undefined) return this.#handled(held)
+    pending.then(
       () => this.#handled(held),
       (error: unknown) => this.#failed(held, error),
     )
@@ -213,8 +213,10 @@ export class Runs {
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return (
+/** undefined for what is no promise. A thenable of somebody's own is wrapped: it may do anything. */
+function promiseOf(value: unknown): Promise<unknown> | undefined {
+  if (value instanceof Promise) return value
+  const thenable =
     typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  )
+  return thenable ? Promise.resolve(value) : undefined
 }
