@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { root } from './imports.ts'
 
 export interface Diagnostic {
@@ -14,13 +14,23 @@ export interface Compiled {
   readonly output: string
 }
 
+interface CompileOptions {
+  readonly config?: object
+  readonly flags?: readonly string[]
+}
+
+/** Compiles one file as a project of its own and gives what the compiler says of it. */
+export function compile(source: string, options?: CompileOptions): Promise<Compiled> {
+  return compileFiles({ 'main.ts': source }, options)
+}
+
 /**
- * Compiles one file as a project of its own and gives what the compiler says of it. The file lies in a folder three levels
- * below the root, where it finds what the project has installed, and the project itself under its own name.
+ * Compiles files, given by their paths, as a project of their own. They lie in a folder three levels below the root, where
+ * they find what the project has installed, and the project itself under its own name.
  */
-export async function compile(
-  source: string,
-  options: { readonly config?: object; readonly flags?: readonly string[] } = {},
+export async function compileFiles(
+  files: Readonly<Record<string, string>>,
+  options: CompileOptions = {},
 ): Promise<Compiled> {
   const cache = join(root, 'node_modules', '.cache')
   mkdirSync(cache, { recursive: true })
@@ -28,8 +38,12 @@ export async function compile(
   try {
     mkdirSync(join(folder, 'node_modules'))
     symlinkSync(root, join(folder, 'node_modules', 'millrace'), 'junction')
-    writeFileSync(join(folder, 'main.ts'), source)
-    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ ...options.config, files: ['main.ts'] }))
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true })
+      writeFileSync(join(folder, path), text)
+    }
+    const sources = Object.keys(files).filter((path) => path.endsWith('.ts'))
+    writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ ...options.config, files: sources }))
     const output = await tsc(['-p', folder, '--pretty', 'false', ...(options.flags ?? [])])
     return { errors: diagnosticsIn(output), output }
   } finally {

@@ -68,7 +68,7 @@ describe('the packed package', () => {
       expect(files).toEqual(expect.arrayContaining([js.slice(2), types.slice(2), `src/${sourceOf(js)}`]))
     }
     expect(
-      files.filter((file) => !/^(dist|src|docs)\/|^(package\.json|README\.md|LICENSE)$/.test(file)),
+      files.filter((file) => !/^(dist|src|docs|examples)\/|^(package\.json|[A-Z]+\.md|LICENSE)$/.test(file)),
     ).toEqual([])
     expect(files.filter((file) => /\.test(-d)?\./.test(file))).toEqual([])
   })
