@@ -123,7 +123,7 @@ function read(
   const missing = names[values.length]
   if (missing !== undefined) throw new UsageError(`The argument <${missing}> is missing`)
   const surplus = values[names.length + more]
-  if (surplus !== undefined) throw new UsageError(`The argument ${JSON.stringify(surplus)} is too much`)
+  if (surplus !== undefined) throw new UsageError(`Unexpected argument '${surplus}'`)
   return { choice: { module, transport }, values }
 }
 

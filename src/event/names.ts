@@ -54,10 +54,7 @@ export function defaultTopic(type: string): string {
   if (dot === -1) return checkName(type, 'topic')
   const first = type.slice(0, dot)
   if (domains.has(first) && type.includes('.', dot + 1)) {
-    throw new MillraceError(
-      'TOPIC_AMBIGUOUS',
-      `No topic can be told from the type '${type}'. Give defineEvents(schemas, { topic: (type) => ... }) or the option topic`,
-    )
+    throw new MillraceError('TOPIC_AMBIGUOUS', `No topic can be told from the type '${type}'`)
   }
   return checkName(first, 'topic')
 }
