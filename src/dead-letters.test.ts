@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { signal, type Signal } from '../test/signals.ts'
 import { memory } from './adapters/memory/index.ts'
+import { deadLettersOf } from './dead-letters.ts'
 import { createEvent, millrace, type App, type DeadLetter } from './index.ts'
 
 const count = 250
@@ -37,7 +38,7 @@ const ids = (from: number, to: number): string[] =>
 describe('list', () => {
   test.each<[{ limit?: number; after?: string } | undefined, string[]]>([
     [undefined, ids(0, count)],
-    [{ limit: 0 }, []],
+    [{ limit: 1 }, ids(0, 1)],
     [{ limit: 100 }, ids(0, 100)],
     [{ limit: 150 }, ids(0, 150)],
     [{ after: 'e199' }, ids(200, count)],
@@ -52,6 +53,31 @@ describe('list', () => {
       code: 'UNKNOWN_QUEUE',
     })
   })
+
+  test.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '5', null])(
+    'a limit of %j is refused',
+    async (limit) => {
+      await expect(listed({ limit: limit as number })).rejects.toMatchObject({
+        code: 'INVALID_OPTION',
+        message: expect.stringContaining('`limit`'),
+      })
+    },
+  )
+})
+
+test.each([undefined, null, 5, {}])('a queue name of %j is no queue, in any transport', async (name) => {
+  const letters = deadLettersOf(name as unknown as string, () =>
+    expect.unreachable('the transport is not asked'),
+  )
+  for (const call of [
+    () => letters.list()[Symbol.asyncIterator]().next(),
+    () => letters.get('e1'),
+    () => letters.redrive(),
+    () => letters.redrive('e1', { replace: createEvent('a.b', 1) }),
+    () => letters.purge(),
+  ]) {
+    await expect(call()).rejects.toMatchObject({ code: 'UNKNOWN_QUEUE' })
+  }
 })
 
 test('get gives all there is to know', async () => {

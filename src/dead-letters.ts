@@ -1,5 +1,5 @@
 import type { DeadLetterRecord } from './contract/dead-letter.ts'
-import type { Received, StoredDeadLetter, Transport } from './contract/transport.ts'
+import type { Received, StoredDeadLetter, Transport, TransportAdmin } from './contract/transport.ts'
 import { MillraceError } from './errors/millrace-error.ts'
 import { EventRecord, type EventHead, type MillraceEvent } from './event/event.ts'
 import { encodeEvent } from './event/outgoing.ts'
@@ -30,7 +30,10 @@ export interface DeadLetter {
 
 /** The dead letters of one queue. */
 export interface DeadLetters {
-  /** In the order in which they died. `after`: go on behind this letter. @throws MillraceError DEAD_LETTER_NOT_FOUND */
+  /**
+   * In the order in which they died. `limit`: at most so many, from 1; default: all. `after`: go on behind this letter.
+   * @throws MillraceError DEAD_LETTER_NOT_FOUND, INVALID_OPTION
+   */
   list(options?: { limit?: number; after?: string }): AsyncIterable<DeadLetter>
   get(id: string): Promise<DeadLetter | undefined>
   /**
@@ -45,21 +48,26 @@ export interface DeadLetters {
 const pageLength = 100
 
 export function deadLettersOf(queue: string, transport: () => Promise<Transport>): DeadLetters {
-  const page = async (limit: number, after: string | undefined): Promise<readonly StoredDeadLetter[]> =>
-    (await transport()).admin.deadLetters(queue, { limit, after })
+  const admin = async (): Promise<TransportAdmin> => {
+    // The name may come from outside, and drivers do not expect anything but text.
+    if (typeof queue !== 'string')
+      throw new MillraceError('UNKNOWN_QUEUE', `Expected the name of a queue, got ${typeof queue}`)
+    return (await transport()).admin
+  }
   const notFound = (id: string | undefined): MillraceError =>
     new MillraceError('DEAD_LETTER_NOT_FOUND', `The queue '${queue}' has no dead letter '${id}'`)
   const cursorOf = async (id: string): Promise<string> => {
-    const letter = await (await transport()).admin.deadLetter(queue, id)
+    const letter = await (await admin()).deadLetter(queue, id)
     if (letter === undefined) throw notFound(id)
     return letter.cursor
   }
   return {
     async *list(options = {}) {
-      let left = options.limit ?? Number.POSITIVE_INFINITY
+      let left = limitOf(options.limit)
       let after = options.after === undefined ? undefined : await cursorOf(options.after)
       while (left > 0) {
-        const letters = await page(Math.min(left, pageLength), after)
+        const limit = Math.min(left, pageLength)
+        const letters = await (await admin()).deadLetters(queue, { limit, after })
         for (const letter of letters) yield letterOf(queue, letter)
         left -= letters.length
         after = letters.at(-1)?.cursor
@@ -67,22 +75,31 @@ export function deadLettersOf(queue: string, transport: () => Promise<Transport>
       }
     },
     async get(id) {
-      const letter = await (await transport()).admin.deadLetter(queue, id)
+      const letter = await (await admin()).deadLetter(queue, id)
       return letter === undefined ? undefined : letterOf(queue, letter)
     },
     async redrive(ids, options = {}) {
       const list = listOf(ids)
-      if (options.replace === undefined) return (await transport()).admin.redrive(queue, list)
+      if (options.replace === undefined) return (await admin()).redrive(queue, list)
       if (list?.length !== 1)
         throw new MillraceError('INVALID_OPTION', 'Give the one id whose event `replace` replaces')
-      const replaced = await (await transport()).admin.redrive(queue, list, encodeEvent(options.replace))
+      const replaced = await (await admin()).redrive(queue, list, encodeEvent(options.replace))
       if (replaced === 1) return 1
       throw notFound(list[0])
     },
     async purge(ids) {
-      return (await transport()).admin.purge(queue, listOf(ids))
+      return (await admin()).purge(queue, listOf(ids))
     },
   }
+}
+
+function limitOf(limit: number | undefined): number {
+  if (limit === undefined) return Number.POSITIVE_INFINITY
+  if (Number.isSafeInteger(limit) && limit >= 1) return limit
+  throw new MillraceError(
+    'INVALID_OPTION',
+    `Expected \`limit\` to be a whole number from 1, got ${String(limit)}`,
+  )
 }
 
 function listOf(ids: string | readonly string[] | undefined): readonly string[] | undefined {

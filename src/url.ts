@@ -1,3 +1,4 @@
+import type { SqliteOptions } from './adapters/sqlite/index.ts'
 import type { Features } from './contract/features.ts'
 import type {
   DeclareReport,
@@ -16,7 +17,7 @@ const schemes: Readonly<Record<string, (url: string) => Promise<Transport>>> = {
   memory: async () => (await import('./adapters/memory/index.ts')).memory(),
   kafka: async (url) => (await import('./adapters/kafka/index.ts')).kafkaFromUrl(url),
   kafkas: async (url) => (await import('./adapters/kafka/index.ts')).kafkaFromUrl(url),
-  sqlite: async (url) => (await import('./adapters/sqlite/index.ts')).sqlite(pathOf(url)),
+  sqlite: async (url) => (await import('./adapters/sqlite/index.ts')).sqlite(sqliteOptions(url)),
 }
 
 /** Tells at once whether the URL can be a transport's. @throws MillraceError UNKNOWN_TRANSPORT */
@@ -34,13 +35,31 @@ export function transportFromUrl(url: string): Promise<Transport> {
   return (schemes[schemeOf(url)] as (url: string) => Promise<Transport>)(url)
 }
 
-/** `sqlite:shop.db`, `sqlite:/var/lib/shop.db`, `sqlite:///var/lib/shop.db`. */
-function pathOf(url: string): string {
-  const path = decodeURI(url.slice('sqlite:'.length)).replace(/^\/\/(?=\/)/, '')
+/** `sqlite:shop.db`, `sqlite:/var/lib/shop.db`, `sqlite:///var/lib/shop.db?durability=process&retention=30d`. */
+function sqliteOptions(url: string): SqliteOptions {
+  const [, path, query] = /^sqlite:([^?]*)(?:\?(.*))?$/is.exec(url) ?? []
+  const parameters = Object.fromEntries(new URLSearchParams(query))
+  const unknown = Object.keys(parameters).find((name) => name !== 'durability' && name !== 'retention')
+  if (unknown !== undefined) {
+    const what = `There is no parameter '${unknown}'; sqlite has durability and retention`
+    throw new MillraceError('INVALID_OPTION', `'${redacted(url)}' cannot be opened. ${what}`)
+  }
+  // What the values may be, sqlite() checks itself.
+  return { path: pathOf(path ?? '', url), ...(parameters as Omit<SqliteOptions, 'path'>) }
+}
+
+function pathOf(text: string, url: string): string {
+  let path: string
+  try {
+    path = decodeURIComponent(text).replace(/^\/\/(?=\/)/, '')
+  } catch (cause) {
+    const what = 'The path is not percent-encoded correctly; write % as %25'
+    throw new MillraceError('INVALID_OPTION', `'${redacted(url)}' cannot be opened. ${what}`, { cause })
+  }
   if (path !== '' && !path.startsWith('//')) return path
   throw new MillraceError(
     'INVALID_OPTION',
-    `No path in '${url}'. Write sqlite:shop.db or sqlite:///var/lib/shop.db`,
+    `No path in '${redacted(url)}'. Write sqlite:shop.db or sqlite:///var/lib/shop.db`,
   )
 }
 

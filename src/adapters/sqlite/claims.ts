@@ -1,4 +1,5 @@
 import type { Database } from './database.ts'
+import { mostFailures } from './schema.ts'
 import { messageColumns, StoredEvent, type MessageRow } from './stored-event.ts'
 
 /** Who claims, and what time it is: whole milliseconds, `now` since 1970, `monotonic` of the machine's clock. */
@@ -74,7 +75,8 @@ const promote = `UPDATE messages SET due = NULL WHERE seq IN (
   SELECT seq FROM messages INDEXED BY waiting WHERE queue = ? AND due <= ? ORDER BY due LIMIT ${promoted}
 )`
 const takeOver = 'UPDATE held SET owner = ?, claim = ?, lease = ?, lone = 1 WHERE seq = ?'
-const countCrash = 'UPDATE messages SET failures = failures + 1 WHERE seq = ?'
+const countCrash = `UPDATE messages SET failures = min(failures + 1, ${mostFailures}) WHERE seq = ?`
+const forget = 'DELETE FROM held WHERE seq = ?'
 const message = `SELECT ${messageColumns}, m.data FROM messages m WHERE m.seq = ?`
 
 /** Without its data if that is large. */
@@ -112,7 +114,7 @@ export class Claims {
     let size = 0
     for (const row of rows) {
       if (size >= enoughData) break
-      const event = new StoredEvent(isWhole(row) ? row : this.#message(row[0]), claim, false)
+      const event = new StoredEvent(isWhole(row) ? row : this.#message(row[0])!, claim, false)
       events.push(event)
       size += event.data.length
     }
@@ -124,15 +126,18 @@ export class Claims {
   /** At most `limit` events whose holder let the lease run out. If it had claimed one as lapsed, that was a failure. */
   lapsed(me: Claimant, claim: number, lease: number, limit: number): StoredEvent[] {
     const rows = this.#database.all<{ seq: number; lone: number }>(this.#sql.lapsed, { ...me, limit })
-    return rows.map(({ seq, lone }) => {
+    return rows.flatMap(({ seq, lone }) => {
       if (lone === 1) this.#database.run(countCrash, seq)
-      this.#database.run(takeOver, me.owner, claim, lease, seq)
-      return new StoredEvent(this.#message(seq), claim, true)
+      const row = this.#message(seq)
+      // Somebody deleted the message by hand while it was held.
+      if (row === undefined) this.#database.run(forget, seq)
+      else this.#database.run(takeOver, me.owner, claim, lease, seq)
+      return row === undefined ? [] : new StoredEvent(row, claim, true)
     })
   }
 
-  #message(seq: number): MessageRow {
-    return this.#database.arrays<MessageRow>(message, seq)[0]!
+  #message(seq: number): MessageRow | undefined {
+    return this.#database.arrays<MessageRow>(message, seq)[0]
   }
 }
 

@@ -1,4 +1,3 @@
-import type { DeadLetterRecord } from '../../contract/dead-letter.ts'
 import type { StoredDeadLetter } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import type { EventHead } from '../../event/event.ts'
@@ -6,6 +5,7 @@ import { decodeHead, encodeHead } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import type { Raw } from '../../event/payload.ts'
 import type { EventFile } from './event-file.ts'
+import { decodeRecord } from './stored-json.ts'
 
 interface LetterRow {
   readonly letter: number
@@ -29,9 +29,9 @@ const last = 'SELECT max(letter) AS letter FROM dead WHERE queue = ?'
 /** At attempt 1 again, as the latest of its queue; the history goes with it. */
 const moveBack = `
   INSERT INTO messages (queue, taken, id, type, key, head, data, trail)
-  SELECT queue, ?, id, type, key, head, data, json_object(
+  SELECT queue, ?, id, type, key, head, data, iif(json_valid(record), json_object(
     'firstFailedAt', record -> '$.firstFailedAt', 'history', record -> '$.history'
-  ) FROM dead WHERE queue = ? AND letter = ?`
+  ), NULL) FROM dead WHERE queue = ? AND letter = ?`
 const replaceEvent =
   'UPDATE dead SET id = ?, type = ?, key = ?, head = ?, data = ? WHERE queue = ? AND letter = ?'
 const postpone = 'UPDATE messages SET due = ? WHERE seq = last_insert_rowid() AND ? > ?'
@@ -135,7 +135,7 @@ function storedLetter({ letter, name, id, type, key, head, data, record }: Lette
     key: key ?? undefined,
     head: headOrNone(head),
     data,
-    record: JSON.parse(record) as DeadLetterRecord,
+    record: decodeRecord(record),
   }
 }
 

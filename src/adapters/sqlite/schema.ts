@@ -5,6 +5,27 @@ import type { Database } from './database.ts'
 const applicationId = 0x6d6c_7263
 const version = 1
 
+/** The latest time that a Date can hold, in milliseconds since 1970. Later ones, and longer leases, are cut to it. */
+export const latestTime = 8_640_000_000_000_000
+/** More failures than this are not told apart. */
+export const mostFailures = 1_000_000_000
+
+/** Whether it is a time in milliseconds since 1970. */
+export function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= latestTime
+}
+
+/*
+ * Numbers that JavaScript cannot hold fail the whole reading, and so every claim of the queue. The checks keep them out,
+ * whoever writes the row.
+ */
+const between = (column: string, from: number, to: number): string => `${column} BETWEEN ${from} AND ${to}`
+const number = (column: string): string => between(column, 1, Number.MAX_SAFE_INTEGER)
+const time = (column: string): string => between(column, 0, latestTime)
+const flag = (column: string): string => between(column, 0, 1)
+/** Text or bytes: SQLite sorts numbers before them. Half the price of `typeof(data) IN ('text', 'blob')`. */
+const raw = "data >= ''"
+
 /*
  * messages: one row for each queue that an event goes to. `seq` is the place in the order; a row that becomes due again
  *   keeps it. A rowid may be used again after the highest row is gone: order is not hurt, and a settlement is told from
@@ -18,13 +39,16 @@ const tables = `
   CREATE TABLE meta (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     generation INTEGER NOT NULL,      -- counts changes of queues and subscriptions
-    boot TEXT NOT NULL                -- which start of the machine the leases belong to
+    boot TEXT NOT NULL,               -- which start of the machine the leases belong to
+    CHECK (${between('generation', 0, Number.MAX_SAFE_INTEGER)})
   ) STRICT;
   CREATE TABLE queues (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE, ordered INTEGER NOT NULL
+    id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (${number('id')}),
+    name TEXT NOT NULL UNIQUE,
+    ordered INTEGER NOT NULL CHECK (${flag('ordered')})
   ) STRICT;
   CREATE TABLE subscriptions (
-    queue INTEGER NOT NULL, topic TEXT NOT NULL, pattern TEXT NOT NULL,
+    queue INTEGER NOT NULL CHECK (${number('queue')}), topic TEXT NOT NULL, pattern TEXT NOT NULL,
     PRIMARY KEY (queue, topic, pattern)
   ) STRICT, WITHOUT ROWID;
 
@@ -36,7 +60,16 @@ const tables = `
     parked INTEGER NOT NULL DEFAULT 0,
     taken INTEGER NOT NULL,           -- ms since 1970
     id TEXT NOT NULL, type TEXT NOT NULL, key TEXT,
-    head TEXT NOT NULL, data ANY NOT NULL, trail TEXT
+    head TEXT NOT NULL, data ANY NOT NULL, trail TEXT,
+    -- One check is cheaper than many: publishing pays 1.5 %, and with json_valid(trail) it would pay 4 %.
+    CHECK (${[
+      number('seq'),
+      time('due'),
+      between('failures', 0, mostFailures),
+      flag('parked'),
+      time('taken'),
+      raw,
+    ].join(' AND ')})
   ) STRICT;
   CREATE INDEX ready ON messages (queue, seq, key) WHERE due IS NULL;
   CREATE INDEX waiting ON messages (queue, due) WHERE due IS NOT NULL;
@@ -49,7 +82,8 @@ const tables = `
     owner INTEGER NOT NULL,           -- the session
     claim INTEGER NOT NULL,           -- which of its exchanges
     lease INTEGER NOT NULL,           -- ms of the machine's monotonic clock
-    lone INTEGER NOT NULL             -- 1: claimed as lapsed, by itself
+    lone INTEGER NOT NULL,            -- 1: claimed as lapsed, by itself
+    CHECK (${number('seq')} AND ${between('lease', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER)} AND ${flag('lone')})
   ) STRICT;
   CREATE INDEX held_key ON held (queue, key) WHERE key IS NOT NULL;
   CREATE INDEX held_lease ON held (queue, lease);
@@ -58,7 +92,8 @@ const tables = `
     letter INTEGER PRIMARY KEY AUTOINCREMENT,
     queue INTEGER NOT NULL, name TEXT NOT NULL,
     id TEXT NOT NULL, type TEXT NOT NULL, key TEXT,
-    head TEXT NOT NULL, data ANY NOT NULL, record TEXT NOT NULL
+    head TEXT NOT NULL, data ANY NOT NULL, record TEXT NOT NULL,
+    CHECK (${number('letter')} AND ${raw} AND json_valid(record))
   ) STRICT;
   CREATE INDEX dead_queue ON dead (queue);
   CREATE UNIQUE INDEX dead_name ON dead (queue, name);
@@ -67,7 +102,8 @@ const tables = `
     seq INTEGER PRIMARY KEY,
     topic TEXT NOT NULL, due INTEGER, taken INTEGER NOT NULL,
     id TEXT NOT NULL, type TEXT NOT NULL, key TEXT,
-    head TEXT NOT NULL, data ANY NOT NULL
+    head TEXT NOT NULL, data ANY NOT NULL,
+    CHECK (${number('seq')} AND ${time('due')} AND ${time('taken')} AND ${raw})
   ) STRICT;
   CREATE INDEX unrouted_taken ON unrouted (taken);
 

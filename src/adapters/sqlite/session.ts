@@ -10,6 +10,7 @@ import type {
 } from '../../contract/transport.ts'
 import { Claims, type Claimant, type View } from './claims.ts'
 import type { EventFile } from './event-file.ts'
+import { latestTime } from './schema.ts'
 import { Settlements } from './settlements.ts'
 import type { StoredEvent } from './stored-event.ts'
 import { untilHint } from './until-hint.ts'
@@ -63,7 +64,7 @@ export class SqliteSession implements Session {
     const claim = ++this.#lastClaim
     const result = await database.write(() => {
       const me = this.#claimant()
-      const lease = me.monotonic + Math.ceil(this.#options.lease)
+      const lease = this.#leaseUntil(this.#options.lease)
       const settled = settle.length === 0 ? undefined : this.#settlements.settle(settle, me.now)
       const received = wanted === 0 ? [] : this.#claims.ready(me, claim, lease, wanted)
       if (wantedLapsed > 0) received.push(...this.#claims.lapsed(me, claim, lease, wantedLapsed))
@@ -82,8 +83,7 @@ export class SqliteSession implements Session {
 
   extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]> {
     return this.#file.database.write(() => {
-      const lease = Math.ceil(this.#options.clock.monotonic() + ms)
-      return this.#settlements.extend(list as readonly StoredEvent[], lease)
+      return this.#settlements.extend(list as readonly StoredEvent[], this.#leaseUntil(ms))
     })
   }
 
@@ -146,6 +146,10 @@ export class SqliteSession implements Session {
     this.#file.rates.count(this.#queue, handled, failed)
     // The end of one event makes the next of its key free; this session has just looked itself, others have not.
     if (givenBack || (keyed && this.#options.order && !tookAll)) this.#file.wakeUp.announce()
+  }
+
+  #leaseUntil(ms: number): number {
+    return Math.min(Math.ceil(this.#options.clock.monotonic() + ms), latestTime)
   }
 
   #claimant(): Claimant {

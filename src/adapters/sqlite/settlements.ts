@@ -1,5 +1,6 @@
 import type { SettleResult, Settlement } from '../../contract/transport.ts'
 import type { Database } from './database.ts'
+import { latestTime, mostFailures } from './schema.ts'
 import type { StoredEvent } from './stored-event.ts'
 
 const ownOf =
@@ -12,8 +13,8 @@ const extendOwn = `UPDATE held SET lease = :lease WHERE seq IN (SELECT s.value $
 const isOwn = 'SELECT 1 FROM held WHERE seq = ? AND owner = ? AND claim = ?'
 const isThere = 'SELECT 1 FROM messages WHERE seq = ? AND id = ?'
 const giveBack = 'UPDATE messages SET due = ?, parked = max(parked, ?) WHERE seq = ?'
-const giveBackFailed =
-  'UPDATE messages SET failures = failures + 1, due = ?, parked = ?, trail = ? WHERE seq = ?'
+const giveBackFailed = `UPDATE messages
+  SET failures = min(failures + 1, ${mostFailures}), due = ?, parked = ?, trail = ? WHERE seq = ?`
 /** A letter is named by its event; a second one of the same event by the number it will have, too. */
 const bury = `
   INSERT INTO dead (queue, name, id, type, key, head, data, record)
@@ -79,7 +80,7 @@ export class Settlements {
   ): SettleResult {
     const { seq, id } = event
     if (!this.#owns(event)) return this.#database.get(isThere, seq, id) === undefined ? 'gone' : 'lost'
-    const due = delay > 0 ? Math.ceil(now + delay) : null
+    const due = delay > 0 ? Math.min(Math.ceil(now + delay), latestTime) : null
     if (as === 'dead') this.#database.run(bury, JSON.stringify(record), seq)
     if (as === 'retry')
       this.#database.run(

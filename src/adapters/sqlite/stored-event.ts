@@ -3,6 +3,7 @@ import type { Received } from '../../contract/transport.ts'
 import type { EventHead } from '../../event/event.ts'
 import { decodeHead } from '../../event/head.ts'
 import type { Raw } from '../../event/payload.ts'
+import { decodeTrail } from './stored-json.ts'
 
 /** The columns of a message, in the order in which claims read them: as an array, which is cheaper than an object. */
 export const messageColumns = 'm.seq, m.id, m.type, m.key, m.failures, m.head, m.trail'
@@ -48,6 +49,6 @@ export class StoredEvent implements Received {
   }
 
   get trail(): FailureTrail | undefined {
-    return this.#trail === null ? undefined : (JSON.parse(this.#trail) as FailureTrail)
+    return decodeTrail(this.#trail)
   }
 }
