@@ -59,9 +59,13 @@ export class ArrayAdmin implements TransportAdmin {
   }
 
   async removeQueue(name: string): Promise<number> {
-    const { entries, letters } = this.#queue(name)
+    const queue = this.#queue(name)
+    const count = queue.entries.length + queue.letters.length
     this.#queues().delete(name)
-    return entries.length + letters.length
+    queue.entries.length = 0
+    queue.removed = true
+    queue.changed()
+    return count
   }
 
   async unbind(name: string, subscriptions: readonly Subscription[]): Promise<void> {

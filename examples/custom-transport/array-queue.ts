@@ -1,3 +1,4 @@
+import { MillraceError } from 'millrace'
 import {
   encodeHead,
   type DeadLetterRecord,
@@ -36,10 +37,16 @@ export class ArrayQueue {
   readonly settled: { readonly at: number; readonly failed: boolean }[] = []
   /** Grows with every change, so that a session can tell whether it missed one. */
   version = 0
+  removed = false
   readonly #waiting = new Set<() => void>()
 
   constructor(spec: QueueSpec) {
     this.spec = spec
+  }
+
+  /** Sessions may outlive the queue. */
+  check(): void {
+    if (this.removed) throw new MillraceError('UNKNOWN_QUEUE', `The queue '${this.spec.name}' was removed`)
   }
 
   changed(): void {

@@ -19,7 +19,10 @@ export class ArraySession implements Session {
   readonly #queue: ArrayQueue
   readonly #clock: Clock
   readonly #lease: number
+  /** Which entry each claim was of: one id may be published twice. */
+  readonly #claimed = new WeakMap<Received, Entry>()
   #seen = -1
+  #looked = 0
   #quiet = false
 
   constructor(queue: ArrayQueue, { clock, lease }: SessionOptions) {
@@ -30,7 +33,9 @@ export class ArraySession implements Session {
 
   async exchange({ settle, max, lapsed = 0 }: ExchangeRequest): Promise<ExchangeResult> {
     const settled = settle.map((settlement) => this.#settle(settlement))
+    this.#queue.check()
     this.#seen = this.#queue.version
+    this.#looked = this.#clock.monotonic()
     if (this.#quiet) return { received: [], settled }
     const { entries } = this.#queue
     const free = entries
@@ -103,6 +108,7 @@ export class ArraySession implements Session {
       head: decodeHead(head),
     }
     entry.held = { by: this, end: this.#clock.monotonic() + this.#lease, lone: lapsed, claim }
+    this.#claimed.set(claim, entry)
     return claim
   }
 
@@ -116,7 +122,7 @@ export class ArraySession implements Session {
   #settle({ of, as, delay = 0, trail, record }: Settlement): SettleResult {
     const entry = this.#own(of)
     const { entries, letters, settled } = this.#queue
-    if (entry === undefined) return entries.some(({ event }) => event.id === of.id) ? 'lost' : 'gone'
+    if (entry === undefined) return entries.includes(this.#claimed.get(of) as Entry) ? 'lost' : 'gone'
     if (as === 'retry') entry.failures++
     if (as === 'retry') entry.trail = trail
     if (as === 'retry' || as === 'release') {
@@ -137,9 +143,9 @@ export class ArraySession implements Session {
   #nextChange(): number | undefined {
     const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()]
     const times = this.#queue.entries
+      // A lease that had run out by then was told with the last exchange.
+      .filter(({ held }) => held === undefined || held.end > this.#looked)
       .map(({ held, due }) => (held === undefined ? due - now : held.end - monotonic))
-      // A lease that ran out was told with the last exchange.
-      .filter((ms, i) => ms > 0 || this.#queue.entries[i]?.held === undefined)
     return times.length === 0 ? undefined : Math.min(...times)
   }
 }

@@ -86,12 +86,13 @@ export interface Session {
   exchange(request: ExchangeRequest): Promise<ExchangeResult>
   /**
    * Resolves when there may be something to take, at once if there is now; or when the signal is aborted. Not again for
-   * lapsed events that the last exchange told of: whoever may not take them yet would spin. Never rejects.
+   * lapsed events that the last exchange told of: whoever may not take them yet would spin. With order by key an ack, too,
+   * can make another event takeable. After `quiesce` it waits for the signal; after `close` it resolves. Never rejects.
    */
   ready(signal: AbortSignal): Promise<void>
   /** Settles only. Results in the order of the list; undefined: all done. */
   settle(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined>
-  /** Makes the leases end `ms` from now. */
+  /** Makes the leases end `ms` from now. 'lost' for what this session no longer holds, settled events included. */
   extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]>
   /** Where `features.settlement` is 'recorded': resolves when all settlements so far are confirmed. */
   flush?(): Promise<void>
@@ -119,8 +120,9 @@ export interface ExchangeResult {
 }
 
 /**
- * done; gone: nothing is there any more (an ack that is repeated after a cut connection finds this: a success);
- * lost: somebody else has it, nothing was changed; or an error, nothing was changed and it may be tried again.
+ * done; gone: this entry of the queue is there no more (an ack that is repeated after a cut connection finds this: a
+ * success); lost: it is there, but this lease does not hold it, whoever does; nothing was changed; or an error, nothing
+ * was changed and it may be tried again.
  */
 export type SettleResult = 'done' | 'gone' | 'lost' | MillraceError
 
@@ -146,7 +148,7 @@ export interface Settlement {
   readonly of: Received
   /**
    * ack: handled, gone for good. retry: one failure more, due again after `delay`; `trail` is kept with it.
-   * release: given back as it was, no failure counted, due after `delay`. dead: a dead letter of this queue, with `record`;
+   * release: free again at its place, lapsed no more, no failure counted, due after `delay`. dead: a dead letter of this queue, with `record`;
    * if that cannot be written, the event stays as it is.
    * A retry, release or redrive reaches this queue only, never the topic.
    */
