@@ -144,8 +144,8 @@ export class EventReceiver implements Receiver {
   }
 
   async start({ signal }: { signal?: AbortSignal } = {}): Promise<void> {
-    if (this.#starting !== undefined) throw new MillraceError('ALREADY_STARTED', 'start() was called twice')
     this.#checkRunning()
+    if (this.#starting !== undefined) throw new MillraceError('ALREADY_STARTED', 'start() was called twice')
     if (signal?.aborted === true)
       throw new MillraceError('STOPPED', 'The signal was aborted before the start', { cause: signal.reason })
     const stop = (): void => {
