@@ -206,6 +206,11 @@ export const errorCodes = {
       'The brokers take a record as written when one of them has it, so a resolved publish can be lost with it.',
     remedy: 'Have three replicas of each topic and set `min.insync.replicas=2`.',
   },
+  REGISTRY_DAMAGED: {
+    summary:
+      'The topic `millrace.queues` holds a record that is none of millrace. It is passed over; all others count.',
+    remedy: 'Find out who else writes into this topic, and let only applications of millrace do so.',
+  },
   EVENTS_EXPIRED: {
     summary:
       'Kafka has deleted events that the queue had not handled: its place lies before the beginning of a topic.',

@@ -3,6 +3,7 @@ import { messageOf, MillraceError } from '../../errors/millrace-error.ts'
 import { attributeNames, wireNames } from '../../event/names.ts'
 import type { EventHead } from '../../event/event.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
+import { isDeadLetterRecord, isTrail, jsonIn } from './stored-json.ts'
 
 /*
  * An event as a Kafka record: the binary mode of the CloudEvents binding. One header for each attribute, `ce_` before its
@@ -138,20 +139,24 @@ export function dateOf(headers: Headers): number {
   return Number.isNaN(time) ? 0 : time
 }
 
-/** What was left with an event that this driver has moved. */
+/** What was left with an event that this driver has moved. What is damaged counts as not there. */
 export function noteOf(headers: Headers): MoveNote {
-  const due = find(headers, 'due')
-  const trail = find(headers, 'trail')
+  const due = Number(find(headers, 'due') ?? NaN)
+  const trail = jsonIn(find(headers, 'trail') ?? '')
   return {
-    attempt: Number(find(headers, 'attempt') ?? 1),
-    due: due === undefined ? undefined : Number(due),
-    trail: trail === undefined ? undefined : (JSON.parse(trail) as FailureTrail),
+    attempt: Number(find(headers, 'attempt')) || 1,
+    due: Number.isFinite(due) ? due : undefined,
+    trail: isTrail(trail) ? trail : undefined,
   }
 }
 
-/** Why an event is a dead letter. */
-export function recordOf(headers: Headers): DeadLetterRecord {
-  return JSON.parse(find(headers, 'record') ?? '') as DeadLetterRecord
+/** Why an event is a dead letter. `at`: when its record was written, for a record that does not say it. */
+export function recordOf(headers: Headers, at: number): DeadLetterRecord {
+  const record = jsonIn(find(headers, 'record') ?? '')
+  if (isDeadLetterRecord(record)) return record
+  const message = 'The header mr_record of this dead letter is missing or damaged: why it died is not known'
+  const error = { name: 'MillraceError', message, code: 'DECODE_FAILED' }
+  return { error, attempts: 0, firstFailedAt: at, deadAt: at, history: [] }
 }
 
 /**

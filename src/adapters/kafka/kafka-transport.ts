@@ -18,6 +18,7 @@ import { publish, refused } from './publishing.ts'
 import { QueueConsumer } from './queue-consumer.ts'
 import { Rates } from './rates.ts'
 import { KafkaSession } from './session.ts'
+import { registryTopic } from './topics.ts'
 
 /** What a record and its batch take besides what the size of an event counts. */
 const framing = 1_024
@@ -48,6 +49,13 @@ const weak: Notice = {
     'The brokers have min.insync.replicas=1: what is published can be lost with the one broker that has it',
 }
 
+function strangeAt(offset: number): Notice {
+  return {
+    code: 'REGISTRY_DAMAGED',
+    message: `The record at offset ${offset} of '${registryTopic}' says nothing about a queue; it is passed over, and others like it`,
+  }
+}
+
 /** What this process does for one queue. */
 export interface LocalQueue {
   readonly consumer: QueueConsumer
@@ -64,6 +72,7 @@ export class KafkaTransport implements Transport<never> {
   readonly #sessions = new Set<Session>()
   #maxBytes = defaultMaxBytes - framing
   #warned = false
+  #warnedOfRegistry = false
   #closing: Promise<void> | undefined
 
   constructor(options: ClusterOptions) {
@@ -113,6 +122,9 @@ export class KafkaTransport implements Transport<never> {
     this.#sessions.add(session)
     if (cluster.settings.minInSync === 1 && !this.#warned) options.notice(weak)
     this.#warned = true
+    const { strange } = cluster.registry
+    if (strange !== undefined && !this.#warnedOfRegistry) options.notice(strangeAt(strange))
+    this.#warnedOfRegistry ||= strange !== undefined
     return session
   }
 

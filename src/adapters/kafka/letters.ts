@@ -71,7 +71,7 @@ export class Letters {
   #again(placed: PlacedRecord | undefined, replace: Outgoing | undefined): NewRecord[] {
     if (placed === undefined) return []
     const { headers, value } = placed.record
-    const { firstFailedAt, history } = recordOf(headers)
+    const { firstFailedAt, history } = recordOf(headers, placed.timestamp)
     const note: MoveNote = { attempt: 1, due: undefined, trail: { firstFailedAt, history } }
     const topic = topicsOf(this.#queue).retry
     if (replace !== undefined) {
@@ -142,7 +142,7 @@ function shown({ name, offset }: Letter, placed: PlacedRecord | undefined): Stor
       key: find(headers, 'key'),
       head: headOf(placed),
       data: rawOf(placed.record),
-      record: recordOf(headers),
+      record: recordOf(headers, placed.timestamp),
     },
   ]
 }

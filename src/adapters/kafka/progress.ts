@@ -2,6 +2,7 @@ import type { FailureTrail } from '../../contract/dead-letter.ts'
 import { CompactedTopic } from './compacted-topic.ts'
 import type { Setback } from './kafka-event.ts'
 import type { Reader } from './reader.ts'
+import { fieldsIn, isFields, isOffset, isTrail } from './stored-json.ts'
 
 /** How far a queue has come in one lane, beyond what a committed offset can say. */
 export interface LaneProgress {
@@ -43,8 +44,11 @@ export function encodeProgress({ watermark, settled, waiting }: LaneProgress): s
   return JSON.stringify(stored)
 }
 
-export function decodeProgress(text: string): LaneProgress {
-  const { watermark, settled = [], waiting = [] } = JSON.parse(text) as StoredProgress
+/** Undefined: it is none, and the lane has no progress but its committed offset. */
+export function decodeProgress(text: string): LaneProgress | undefined {
+  const stored = fieldsIn(text)
+  if (!isProgress(stored)) return undefined
+  const { watermark, settled = [], waiting = [] } = stored
   return {
     watermark,
     settled,
@@ -52,6 +56,24 @@ export function decodeProgress(text: string): LaneProgress {
       waiting.map(({ offset, attempt, due, parks, trail }) => [offset, { attempt, due, parks, trail }]),
     ),
   }
+}
+
+function isProgress(value: unknown): value is StoredProgress {
+  if (!isFields(value)) return false
+  const { watermark, settled = [], waiting = [] } = value
+  if (!isOffset(watermark) || !Array.isArray(settled) || !Array.isArray(waiting)) return false
+  return settled.every(isRange) && waiting.every(isSetback)
+}
+
+function isRange(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 2 && value.every(isOffset)
+}
+
+function isSetback(value: unknown): boolean {
+  if (!isFields(value)) return false
+  const { offset, attempt, due, parks, trail } = value
+  if (!isOffset(offset) || !isOffset(attempt) || !Number.isFinite(due)) return false
+  return typeof parks === 'boolean' && (trail === undefined || isTrail(trail))
 }
 
 /** A record of the progress topic that is no lane's: how busy one process is. */
@@ -65,5 +87,10 @@ export async function readProgress(
   const stored = new CompactedTopic(reader, topic, (value) => value.toString())
   await stored.refresh()
   const lanes = [...stored.entries].filter(([key]) => !key.startsWith(ratesPrefix))
-  return new Map(lanes.map(([lane, text]) => [lane, decodeProgress(text)]))
+  return new Map(
+    lanes.flatMap(([lane, text]) => {
+      const progress = decodeProgress(text)
+      return progress === undefined ? [] : [[lane, progress] as const]
+    }),
+  )
 }

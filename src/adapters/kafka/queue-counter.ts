@@ -7,6 +7,7 @@ import { CompactedTopic } from './compacted-topic.ts'
 import { decodeProgress, ratesPrefix } from './progress.ts'
 import { earliest, latest } from './reader.ts'
 import { startOf, type StoredQueue } from './registry.ts'
+import { fieldsIn } from './stored-json.ts'
 import { topicsOf } from './topics.ts'
 
 /** Rates that a process has not renewed for so long are of a process that is not there any more, in milliseconds. */
@@ -141,10 +142,14 @@ function ratesIn(
   const sum = { handledPerSecond: 0, failedPerSecond: 0 }
   for (const [key, text] of entries) {
     if (!key.startsWith(ratesPrefix)) continue
-    const { at, handledPerSecond, failedPerSecond } = JSON.parse(text) as typeof sum & { at: number }
-    if (now - at > ratesAge) continue
-    sum.handledPerSecond += handledPerSecond
-    sum.failedPerSecond += failedPerSecond
+    const { at, handledPerSecond: handled, failedPerSecond: failed } = fieldsIn(text) ?? {}
+    if (!isNumber(at) || !isNumber(handled) || !isNumber(failed) || now - at > ratesAge) continue
+    sum.handledPerSecond += handled
+    sum.failedPerSecond += failed
   }
   return sum
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isFinite(value)
 }

@@ -4,10 +4,8 @@ import { MillraceError } from '../../errors/millrace-error.ts'
 import { matches } from '../../event/names.ts'
 import { failureIn, type NewRecord, type Producing } from './producing.ts'
 import { earliest, latest, type Reader } from './reader.ts'
+import { registryRecordIn, type Places, type RegistryRecord } from './registry-record.ts'
 import { namesOf, registryTopic, topicsOf, type Topics } from './topics.ts'
-
-/** Offsets of the partitions of topics. */
-type Places = Readonly<Record<string, readonly number[]>>
 
 export interface StoredSubscription extends Subscription {
   /** Where it begins, in the partitions that were there when it was declared. In others: at their beginning. */
@@ -41,6 +39,8 @@ export class Registry {
   freshAt = 0
   /** Counts the changes. */
   version = 0
+  /** The offset of the first record that is none of ours, if there is one. Such records are passed over. */
+  strange: number | undefined
 
   constructor(reader: Reader, producing: Producing, topics: Topics) {
     this.#reader = reader
@@ -164,28 +164,30 @@ export class Registry {
     const began = systemClock.monotonic()
     await this.#topics.ensureRegistry()
     const before = this.#position
-    this.#position = await this.#reader.read(registryTopic, before, ({ record: { key, value } }) => {
-      if (key !== null) this.#apply(JSON.parse(key.toString()) as readonly string[], value?.toString())
+    this.#position = await this.#reader.read(registryTopic, before, ({ record, offset }) => {
+      const { key, value } = record
+      if (key === null) return
+      const said = registryRecordIn(key.toString(), value?.toString())
+      if (said === undefined) this.strange ??= offset
+      else this.#apply(said)
     })
     if (this.#position !== before) this.version++
     this.freshAt = began
   }
 
-  #apply([name, topic, pattern]: readonly string[], value: string | undefined): void {
-    if (name === undefined) return
+  #apply(said: RegistryRecord): void {
+    const { name } = said
     const queue = this.#queues.get(name)
-    if (topic === undefined || pattern === undefined) {
-      if (value === undefined) {
-        this.#queues.delete(name)
-        this.#topics.forget(namesOf(topicsOf(name)))
-      } else {
-        const { order } = JSON.parse(value) as { order: boolean }
-        this.#queues.set(name, { name, subscriptions: queue?.subscriptions ?? new Map(), order })
-      }
-    } else if (value === undefined) queue?.subscriptions.delete(keyOf({ topic, pattern }))
-    else {
-      const stored = JSON.parse(value) as Pick<StoredSubscription, 'start' | 'until'>
-      queue?.subscriptions.set(keyOf({ topic, pattern }), { topic, pattern, ...stored })
+    if (said.of === 'subscription') {
+      const { topic, pattern, value } = said
+      const key = keyOf({ topic, pattern })
+      if (value === undefined) queue?.subscriptions.delete(key)
+      else queue?.subscriptions.set(key, { topic, pattern, ...value })
+    } else if (said.value === undefined) {
+      this.#queues.delete(name)
+      this.#topics.forget(namesOf(topicsOf(name)))
+    } else {
+      this.#queues.set(name, { name, subscriptions: queue?.subscriptions ?? new Map(), ...said.value })
     }
   }
 }

@@ -1,0 +1,130 @@
+import { Admin, Producer } from '@platformatic/kafka'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { systemClock } from '../../clock/clock.ts'
+import type {
+  Notice,
+  QueueSpec,
+  Received,
+  Session,
+  SessionOptions,
+  Transport,
+} from '../../contract/transport.ts'
+import { createEvent, type EventOptions } from '../../event/event.ts'
+import { encodeEvent, type Outgoing } from '../../event/outgoing.ts'
+import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
+import { kafkaFromUrl } from './index.ts'
+import { registryTopic, topicsOf } from './topics.ts'
+
+let last = 0
+const newName = (what: string): string => `${what}-${Date.now().toString(36)}-${process.pid}-${++last}`
+
+function spec(name: string, topic: string, options: Partial<QueueSpec> = {}): QueueSpec {
+  return { name, subscriptions: [{ topic, pattern: '*' }], from: 'now', order: false, ...options }
+}
+
+function event(topic: string, data: unknown, options: EventOptions = {}): Outgoing {
+  return encodeEvent(createEvent(`${topic}.made`, data, { topic, ...options }))
+}
+
+function open(transport: Transport, queue: string, options: Partial<SessionOptions> = {}): Promise<Session> {
+  return transport.open(queue, {
+    lease: 30_000,
+    order: false,
+    clock: systemClock,
+    notice: () => {},
+    onRevoke: () => {},
+    onLost: () => {},
+    ...options,
+  })
+}
+
+async function receive(session: Session, count: number): Promise<readonly Received[]> {
+  const received: Received[] = []
+  for (;;) {
+    received.push(...(await session.exchange({ settle: [], max: count - received.length })).received)
+    if (received.length === count) return received
+    await session.ready(AbortSignal.timeout(30_000))
+  }
+}
+
+const numberOf = ({ data }: Pick<Received, 'data'>): unknown => JSON.parse(String(data))
+
+await describeWithServer('kafka', (server) => {
+  const url = `${server}?partitions=1`
+  const connection = { clientId: 'test', bootstrapBrokers: [server.replace('kafka://', '')] }
+  const producer = new Producer(connection)
+  const admin = new Admin(connection)
+  let transport: Transport
+
+  const write = (topic: string, key: string, value: string, headers: Record<string, string> = {}) =>
+    producer.send({
+      messages: [
+        {
+          topic,
+          key: Buffer.from(key),
+          value: Buffer.from(value),
+          partition: 0,
+          headers: new Map(
+            Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]),
+          ),
+        },
+      ],
+    })
+
+  beforeAll(() => {
+    transport = kafkaFromUrl(url)
+  })
+  afterAll(async () => {
+    await Promise.all([transport.close(), producer.close(), admin.close()])
+  })
+
+  test('strange records among the queues are passed over, and said once', async () => {
+    const [queue, topic] = [newName('queue'), newName('topic')]
+    await transport.declare([spec(queue, topic)])
+    await write(registryTopic, 'hello', 'world')
+    await write(registryTopic, JSON.stringify([queue]), '[]')
+    await write(registryTopic, JSON.stringify([queue, topic, '*']), '{"start":3}')
+    await write(registryTopic, JSON.stringify({ name: queue }), '{"order":true}')
+    await using other = kafkaFromUrl(url)
+    await other.publish([event(topic, 1)])
+    const notices: Notice[] = []
+    for (let round = 0; round < 2; round++) {
+      const session = await open(other, queue, { notice: (notice) => notices.push(notice) })
+      expect((await receive(session, 1)).map(numberOf)).toEqual([1])
+      await session.close()
+    }
+    expect(notices.filter(({ code }) => code === 'REGISTRY_DAMAGED')).toHaveLength(1)
+  })
+
+  test('strange records of progress and rates are none', async () => {
+    const [queue, topic] = [newName('queue'), newName('topic')]
+    await transport.declare([spec(queue, topic)])
+    await transport.publish([event(topic, 1)])
+    const { progress } = topicsOf(queue)
+    await write(progress, `${topic}:0`, '{"watermark":0,"settled":[7],"waiting":{}}')
+    await write(progress, 'rates strange', '{"at":"now"}')
+    await write(progress, 'rates none', 'x')
+    const counts = (await transport.admin.queues()).find(({ name }) => name === queue)
+    expect(counts).toMatchObject({ depth: 1, handledPerSecond: 0, failedPerSecond: 0 })
+    const session = await open(transport, queue)
+    expect((await receive(session, 1)).map(numberOf)).toEqual([1])
+    await session.close()
+  })
+
+  test('a damaged trail is none, and a damaged record says that it is', async () => {
+    const [queue, topic] = [newName('queue'), newName('topic')]
+    await transport.declare([spec(queue, topic)])
+    const headers = { ce_id: '1', ce_type: 'a.b', ce_source: 's' }
+    await write(topicsOf(queue).dead, 'a', '1', { ...headers, mr_record: '{"error":' })
+    const [letter] = await transport.admin.deadLetters(queue, { limit: 10 })
+    expect(letter?.record).toMatchObject({
+      error: { code: 'DECODE_FAILED', message: expect.stringContaining('damaged') },
+      history: [],
+    })
+    await write(topicsOf(queue).retry, 'a', '2', { ...headers, mr_trail: '[', mr_attempt: 'x', mr_due: 'y' })
+    const session = await open(transport, queue)
+    const [again] = await receive(session, 1)
+    expect(again).toMatchObject({ data: '2', attempt: 1, trail: undefined })
+    await session.close()
+  })
+})
