@@ -11,7 +11,7 @@ import type {
 } from '../../contract/transport.ts'
 import { createEvent, type EventOptions } from '../../event/event.ts'
 import { encodeEvent, type Outgoing } from '../../event/outgoing.ts'
-import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
+import { describeWithPrivateServer, describeWithServer } from '../../../test/servers/describe-with-server.ts'
 import { kafkaFromUrl } from './index.ts'
 import { registryTopic, topicsOf } from './topics.ts'
 
@@ -127,4 +127,38 @@ await describeWithServer('kafka', (server) => {
     expect(again).toMatchObject({ data: '2', attempt: 1, trail: undefined })
     await session.close()
   })
+})
+
+await describeWithPrivateServer('kafka', (server) => {
+  test(
+    'a consumer whose join fails goes on trying until it is a member again',
+    { timeout: 90_000 },
+    async () => {
+      const [queue, first, second] = [newName('queue'), newName('topic'), newName('topic')]
+      await using transport = kafkaFromUrl(`${server.url}?partitions=1`)
+      await transport.declare([spec(queue, first)])
+      const notices: Notice[] = []
+      let told = (): void => {}
+      const failed = new Promise<void>((resolve) => (told = resolve))
+      let stopped: Promise<void> | undefined
+      const session = await open(transport, queue, {
+        // The group is about to be joined anew, for the topic that has come.
+        onRevoke: () => (stopped ??= server.stop('SIGKILL')),
+        notice: (notice) => {
+          notices.push(notice)
+          if (notice.message.includes('could not be joined again')) told()
+        },
+      })
+      const subscriptions = [first, second].map((topic) => ({ topic, pattern: '*' }))
+      await transport.declare([spec(queue, first, { subscriptions })])
+      await failed
+      await stopped
+      await server.start()
+      await using other = kafkaFromUrl(`${server.url}?partitions=1`)
+      await other.publish([event(first, 1), event(second, 2)])
+      expect((await receive(session, 2)).map(numberOf).toSorted()).toEqual([1, 2])
+      expect(notices.filter(({ message }) => message.includes('could not be joined again'))).toHaveLength(1)
+      await session.close()
+    },
+  )
 })

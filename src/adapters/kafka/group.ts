@@ -187,7 +187,7 @@ export class Group {
   async #refresh(): Promise<void> {
     try {
       this.#cluster.topics.forget(namesOf(topicsOf(this.#queue.name)))
-      await this.#membership.change(await this.#topics())
+      this.#membership.change(await this.#topics())
     } catch (error) {
       if (!this.#closing.signal.aborted)
         this.#events.failed('Topics could not be looked up; trying on', error)

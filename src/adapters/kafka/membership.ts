@@ -20,7 +20,7 @@ export interface MembershipEvents {
   revoked(): Promise<void>
   /** After it. `expelled`: meanwhile others may have had what was ours, and what we still hold is lost. */
   assigned(assignments: readonly GroupAssignment[], expelled: boolean): void
-  /** Joining failed; it goes on being tried. */
+  /** Joining failed; it goes on being tried. Called once until it succeeds. */
   failed(error: unknown): void
 }
 
@@ -36,6 +36,10 @@ export class Membership {
   #expelled = false
   #joining: Promise<void> | undefined
   #closed = false
+  /** Counts the changes of topics: a join that was asked for before the last one is not the last. */
+  #changes = 0
+  /** Whether it was told that joining fails. */
+  #told = false
 
   constructor(client: Client, group: string, lease: number, events: MembershipEvents) {
     this.#events = events
@@ -59,11 +63,11 @@ export class Membership {
     await this.#join(firstAttempts)
   }
 
-  /** Joins anew if these are not the topics it has. */
-  async change(topics: readonly string[]): Promise<void> {
-    if (!this.#follow(topics) || this.#closed) return
-    await this.#joining
-    if (!this.#closed) await this.#join(firstAttempts)
+  /** Joins anew if these are not the topics it has, in the background and until it succeeds. */
+  change(topics: readonly string[]): void {
+    if (this.#closed || !this.#follow(topics)) return
+    this.#changes++
+    this.#joinAgain()
   }
 
   /** Where the group stands; undefined where nothing was ever committed. */
@@ -117,14 +121,24 @@ export class Membership {
     const expelled = this.#expelled
     this.#member = true
     this.#expelled = false
+    this.#told = false
     this.#events.assigned(assignments, expelled)
   }
 
   #rejoin(error: unknown): void {
     if (this.#closed || this.#joining !== undefined) return
-    this.#events.failed(error)
-    // It tries for ever, so that nothing is left to be reported.
+    this.#tell(error)
+    this.#joinAgain()
+  }
+
+  /** It tries until it is closed, so that nothing is left to be reported to whoever asked. */
+  #joinAgain(): void {
     void this.#join(Infinity)
+  }
+
+  #tell(error: unknown): void {
+    if (!this.#told) this.#events.failed(error)
+    this.#told = true
   }
 
   #join(attempts: number): Promise<void> {
@@ -134,15 +148,17 @@ export class Membership {
 
   async #tryToJoin(attempts: number): Promise<void> {
     for (let attempt = 1; !this.#closed; attempt++) {
+      const changes = this.#changes
       try {
         await this.#consumer.joinGroup({})
-        return
+        if (changes === this.#changes) return
       } catch (error) {
         if (this.#closed) return
         // A rebalance in the middle of a join is the rule where many join at once.
         const wait = isExpelled(error) ? firstWait : Math.min(firstWait * 2 ** attempt, longestWait)
         if (attempt >= attempts)
           throw failure(error, `The group of '${this.#consumer.groupId}' could not be joined`)
+        if (attempts === Infinity && !isExpelled(error)) this.#tell(error)
         await pause(systemClock, wait)
       }
     }
