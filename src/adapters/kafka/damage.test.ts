@@ -1,6 +1,7 @@
 import { Admin, Producer } from '@platformatic/kafka'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { systemClock } from '../../clock/clock.ts'
+import { addFailure } from '../../contract/dead-letter.ts'
 import type {
   Notice,
   QueueSpec,
@@ -109,6 +110,37 @@ await describeWithServer('kafka', (server) => {
     const session = await open(transport, queue)
     expect((await receive(session, 1)).map(numberOf)).toEqual([1])
     await session.close()
+  })
+
+  test('what was settled out of order stays settled when the next process stops before it gets there', async () => {
+    const [queue, topic] = [newName('queue'), newName('topic')]
+    await transport.declare([spec(queue, topic, { order: true })])
+    await transport.publish(Array.from({ length: 20 }, (_, n) => event(topic, n, { key: `key ${n}` })))
+    const first = await open(transport, queue, { order: true })
+    const received = await receive(first, 20)
+    const trail = addFailure(undefined, 1_000, 'no')
+    await first.settle(
+      received.map((of, n) =>
+        n < 2 ? { of, as: 'retry', delay: n === 0 ? 600_000 : 3_000, park: true, trail } : { of, as: 'ack' },
+      ),
+    )
+    await first.close()
+    // This one sees nothing of the lane but what is written down of it.
+    const second = await open(transport, queue, { order: true })
+    await transport.publish([event(topic, 'new', { key: 'new' })])
+    const [fresh] = await receive(second, 1)
+    expect(numberOf(fresh!)).toBe('new')
+    await second.settle([{ of: fresh!, as: 'ack' }])
+    await second.close()
+    const third = await open(transport, queue, { order: true })
+    await transport.publish([event(topic, 'newer', { key: 'newer' })])
+    const again = [...(await receive(third, 1)), ...(await receive(third, 1))]
+    expect(again.map((one) => [numberOf(one), one.attempt])).toEqual([
+      ['newer', 1],
+      [1, 2],
+    ])
+    expect(again[1]?.trail).toEqual(trail)
+    await third.close()
   })
 
   test('a damaged trail is none, and a damaged record says that it is', async () => {

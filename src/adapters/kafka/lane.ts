@@ -11,6 +11,8 @@ const maxAheadBytes = 64 * 1024 * 1024
 /** What waits in memory before more is fetched, in bytes. */
 const enoughBuffered = 1024 * 1024
 
+type Range = LaneProgress['settled'][number]
+
 /** How many events of a lane are where, above its watermark. */
 export interface LaneStanding {
   readonly watermark: number
@@ -150,11 +152,11 @@ export class Lane {
     return this.#line[this.#head]?.offset ?? this.#taken
   }
 
-  /** What whoever has the lane next should know. */
+  /** What whoever has the lane next should know: what happened here, and what is known of before and not reached yet. */
   progress(): LaneProgress {
     const watermark = this.watermark()
-    const settled: [number, number][] = []
-    const waiting = new Map<number, Setback>()
+    const settled: Range[] = [...(this.#known?.settled ?? [])]
+    const waiting = new Map([...(this.#known?.waiting ?? [])].filter(([offset]) => offset >= this.#taken))
     let from: number | undefined
     for (let i = this.#head; i < this.#line.length; i++) {
       const event = this.#line[i]!
@@ -166,7 +168,7 @@ export class Lane {
       }
     }
     if (from !== undefined) settled.push([from, this.#taken])
-    return { watermark, settled, waiting }
+    return { watermark, settled: joined(settled, watermark), waiting }
   }
 
   /** All that is taken and not settled. */
@@ -205,4 +207,16 @@ export class Lane {
     }
     return low
   }
+}
+
+/** What of the ranges lies at or above the watermark: ascending, and none touching another. */
+function joined(ranges: readonly Range[], watermark: number): readonly Range[] {
+  const result: [number, number][] = []
+  for (const [from, to] of ranges.toSorted(([a], [b]) => a - b)) {
+    if (to <= watermark) continue
+    const last = result.at(-1)
+    if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to)
+    else result.push([Math.max(from, watermark), to])
+  }
+  return result
 }
