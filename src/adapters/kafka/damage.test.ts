@@ -143,6 +143,38 @@ await describeWithServer('kafka', (server) => {
     await third.close()
   })
 
+  test('what a stop finds on its way to another topic arrives there once', async () => {
+    const [queue, topic] = [newName('queue'), newName('topic')]
+    const count = 3_000
+    await transport.declare([spec(queue, topic)])
+    const deliverAt = new Date(Date.now() + 3_600_000)
+    await transport.publish(Array.from({ length: count }, (_, n) => event(topic, n, { deliverAt })))
+    await transport.publish([event(topic, 'behind them')])
+    const first = await open(transport, queue)
+    expect((await receive(first, 1)).map(numberOf)).toEqual(['behind them'])
+    // Now all of them are to be moved, and the first are under way.
+    await first.close()
+    const second = await open(transport, queue)
+    expect((await receive(second, 1)).map(numberOf)).toEqual(['behind them'])
+    await second.close()
+    const third = await open(transport, queue)
+    const [behind] = await receive(third, 1)
+    await third.settle([{ of: behind!, as: 'ack' }])
+    const places = { groupId: queue, topics: [{ name: topic, partitionIndexes: [0] }] }
+    const committed = async (): Promise<unknown> => {
+      await third.flush?.()
+      const [group] = await admin.listConsumerGroupOffsets({ groups: [places] })
+      return group?.topics[0]?.partitions[0]?.committedOffset
+    }
+    await expect.poll(committed, { timeout: 20_000, interval: 100 }).toBe(BigInt(count + 1))
+    const [tier] = topicsOf(queue).tiers.filter(({ ms }) => ms === 600_000)
+    const [moved] = await admin.listOffsets({
+      topics: [{ name: tier!.topic, partitions: [{ partitionIndex: 0, timestamp: -1n }] }],
+    })
+    expect(moved?.partitions[0]?.offset).toBe(BigInt(count))
+    await third.close()
+  })
+
   test('a damaged trail is none, and a damaged record says that it is', async () => {
     const [queue, topic] = [newName('queue'), newName('topic')]
     await transport.declare([spec(queue, topic)])

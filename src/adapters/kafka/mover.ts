@@ -16,7 +16,8 @@ export class Mover {
   readonly #producing: Producing
   readonly #events: MoverEvents
   #waiting: { readonly event: KafkaEvent; readonly record: NewRecord }[] = []
-  #busy = false
+  #running: Promise<void> | undefined
+  readonly #stopping = new AbortController()
 
   constructor(producing: Producing, events: MoverEvents) {
     this.#producing = producing
@@ -25,14 +26,24 @@ export class Mover {
 
   add(event: KafkaEvent, record: NewRecord): void {
     event.state = 'moving'
+    // Whoever has its lane next finds it where it is.
+    if (this.#stopping.signal.aborted) return
     this.#waiting.push({ event, record })
-    if (this.#busy) return
-    this.#busy = true
-    setImmediate(() => void this.#run())
+    this.#running ??= this.#run()
+  }
+
+  /** Begins no more moves. Resolves when those under way have ended: they may be committed then. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    this.#waiting = []
+    await this.#running
   }
 
   /** What is left when its lane has gone is somebody else's to move. */
   async #run(): Promise<void> {
+    const { signal } = this.#stopping
+    // What is added in this turn of the event loop goes together.
+    await new Promise<void>((resolve) => setImmediate(resolve))
     while (this.#waiting.length > 0) {
       const list = this.#waiting.splice(0, batch).filter(({ event }) => event.state === 'moving')
       const results = await this.#producing.send(list.map(({ record }) => record))
@@ -40,10 +51,11 @@ export class Mover {
       const left = new Set(failed)
       for (const one of list) if (!left.has(one)) this.#events.moved(one.event)
       if (failed.length === 0) continue
+      if (signal.aborted) break
       this.#waiting = [...failed, ...this.#waiting]
       this.#events.failed(failureIn(results))
-      await pause(systemClock, afterFailure)
+      await pause(systemClock, afterFailure, signal)
     }
-    this.#busy = false
+    this.#running = undefined
   }
 }

@@ -108,6 +108,8 @@ export class QueueConsumer {
   async close(): Promise<void> {
     this.#timer?.cancel()
     for (const tier of this.#tiers.values()) tier.close()
+    // What is moved and not committed is moved once more by whoever comes next.
+    await within(this.#mover.stop(), patience)
     await this.#group.close()
   }
 
@@ -211,13 +213,15 @@ export class QueueConsumer {
     const { due } = event
     const parks = event.setback?.parks === true
     if (due <= now) return this.#pending.giveBack(event)
-    if (due - now > shortWait && !parks) {
-      const { attempt, trail } = event
-      return this.#mover.add(event, onwards(event, { attempt, due, trail }, this.topics, now))
-    }
+    if (due - now > shortWait && !parks) return this.#move(event, now)
     if (parks) this.#pending.park(event)
     this.#waiting.add(event, due)
     this.#arm()
+  }
+
+  #move(event: KafkaEvent, now: number): void {
+    const { attempt, trail, due } = event
+    this.#mover.add(event, onwards(event, { attempt, due, trail }, this.topics, now))
   }
 
   #arm(): void {
@@ -266,11 +270,7 @@ export class QueueConsumer {
       if (ms === undefined) this.#ring.push(lane)
       else {
         const { clock } = this.#cluster
-        const move = (event: KafkaEvent): void => {
-          const { attempt, trail, due } = event
-          this.#mover.add(event, onwards(event, { attempt, due, trail }, this.topics, clock.now()))
-        }
-        this.#tiers.set(lane, new Tier(lane, ms, clock, move))
+        this.#tiers.set(lane, new Tier(lane, ms, clock, (event) => this.#move(event, clock.now())))
       }
     }
     this.changes.happened()
