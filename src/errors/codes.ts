@@ -206,6 +206,11 @@ export const errorCodes = {
       'The brokers take a record as written when one of them has it, so a resolved publish can be lost with it.',
     remedy: 'Have three replicas of each topic and set `min.insync.replicas=2`.',
   },
+  TOPIC_GONE: {
+    summary:
+      'A topic that the queue reads is not there any more: somebody has deleted it. The others are read on.',
+    remedy: 'Declare the queue again to have the topic made anew, or unbind the queue from it.',
+  },
   REGISTRY_DAMAGED: {
     summary:
       'The topic `millrace.queues` holds a record that is none of millrace. It is passed over; all others count.',

@@ -175,6 +175,35 @@ await describeWithServer('kafka', (server) => {
     await third.close()
   })
 
+  test(
+    'a topic that somebody deletes does not stop the others, and is said',
+    { timeout: 40_000 },
+    async () => {
+      const [queue, first, second] = [newName('queue'), newName('topic'), newName('topic')]
+      const subscriptions = [first, second].map((topic) => ({ topic, pattern: '*' }))
+      await transport.declare([spec(queue, first, { subscriptions })])
+      const notices: Notice[] = []
+      let told = (): void => {}
+      const gone = new Promise<void>((resolve) => (told = resolve))
+      const session = await open(transport, queue, {
+        notice: (notice) => {
+          if (notice.code !== 'TOPIC_GONE') return
+          notices.push(notice)
+          told()
+        },
+      })
+      await transport.publish([event(first, 1)])
+      const [one] = await receive(session, 1)
+      await session.settle([{ of: one!, as: 'ack' }])
+      await admin.deleteTopics({ topics: [first] })
+      await gone
+      await transport.publish([event(second, 2)])
+      expect((await receive(session, 1)).map(numberOf)).toEqual([2])
+      expect(notices).toMatchObject([{ queue, message: expect.stringContaining(first) }])
+      await session.close()
+    },
+  )
+
   test('a damaged trail is none, and a damaged record says that it is', async () => {
     const [queue, topic] = [newName('queue'), newName('topic')]
     await transport.declare([spec(queue, topic)])

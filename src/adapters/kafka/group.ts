@@ -1,5 +1,6 @@
 import type { GroupAssignment } from '@platformatic/kafka'
 import { pause, systemClock } from '../../clock/clock.ts'
+import type { ErrorCode } from '../../errors/codes.ts'
 import type { MillraceError } from '../../errors/millrace-error.ts'
 import { takeOver } from './assignment.ts'
 import type { Cluster } from './cluster.ts'
@@ -10,7 +11,7 @@ import { nameOf, type Lane } from './lane.ts'
 import { Membership } from './membership.ts'
 import type { StoredQueue } from './registry.ts'
 import type { Rates } from './rates.ts'
-import { namesOf, topicsOf } from './topics.ts'
+import { topicsOf } from './topics.ts'
 
 /** How soon new topics and subscriptions of other processes are seen, in milliseconds. */
 const watchInterval = 5_000
@@ -23,8 +24,8 @@ export interface GroupEvents {
   /** These lanes are somebody else's. */
   lost(lanes: readonly Lane[]): void
   fetched(): void
-  /** Something goes wrong, and on. */
-  failed(message: string, error: unknown): void
+  /** Something goes wrong, and on. Usually the connection. */
+  failed(message: string, error: unknown, code?: ErrorCode): void
 }
 
 /** The lanes that this process has of a queue: joins, fetches, commits. */
@@ -44,6 +45,8 @@ export class Group {
   /** Counts the assignments: what was begun for an older one is dropped. */
   #assignment = 0
   #ready!: () => void
+  /** The topics that it was last joined with. */
+  #joined: readonly string[] = []
 
   constructor(cluster: Cluster, queue: StoredQueue, lease: number, rates: Rates, events: GroupEvents) {
     this.#cluster = cluster
@@ -74,7 +77,8 @@ export class Group {
   /** Resolves when the first lanes can be taken from. */
   async open(): Promise<void> {
     const ready = new Promise<void>((resolve) => (this.#ready = resolve))
-    await this.#membership.join(await this.#topics())
+    this.#joined = await this.#topics()
+    await this.#membership.join(this.#joined)
     await ready
     if (this.error !== undefined) throw this.error
     void this.#watch()
@@ -105,7 +109,7 @@ export class Group {
     const queue = registry.find(this.#queue.name) ?? this.#queue
     const own = topicsOf(queue.name)
     const all = [...(await registry.topicsFor(queue)), own.retry, ...own.tiers.map(({ topic }) => topic)]
-    // Whoever removes a topic does not ask us.
+    // Whoever removes a topic does not ask us, and one that is not there must not keep us from the others.
     return [...(await topics.partitions(all)).keys()]
   }
 
@@ -186,8 +190,14 @@ export class Group {
 
   async #refresh(): Promise<void> {
     try {
-      this.#cluster.topics.forget(namesOf(topicsOf(this.#queue.name)))
-      this.#membership.change(await this.#topics())
+      this.#cluster.topics.forget()
+      const topics = await this.#topics()
+      if (this.#closing.signal.aborted) return
+      const gone = this.#joined.filter((topic) => !topics.includes(topic))
+      this.#joined = topics
+      if (gone.length > 0)
+        this.#events.failed(`Somebody has deleted ${gone.join(', ')}`, undefined, 'TOPIC_GONE')
+      this.#membership.change(topics)
     } catch (error) {
       if (!this.#closing.signal.aborted)
         this.#events.failed('Topics could not be looked up; trying on', error)

@@ -1,6 +1,7 @@
 import { systemClock, type Timer } from '../../clock/clock.ts'
 import { within } from '../../clock/within.ts'
 import type { Notice } from '../../contract/transport.ts'
+import type { ErrorCode } from '../../errors/codes.ts'
 import type { MillraceError } from '../../errors/millrace-error.ts'
 import { Changes } from './changes.ts'
 import type { Cluster } from './cluster.ts'
@@ -72,7 +73,7 @@ export class QueueConsumer {
       gained: (lanes) => this.#gained(lanes),
       lost: (lanes) => this.#lost(lanes),
       fetched: () => this.#fetched(),
-      failed: (message, error) => this.#failed(message, error),
+      failed: (...why) => this.#failed(...why),
     })
   }
 
@@ -292,8 +293,8 @@ export class QueueConsumer {
     for (const taker of this.#takers) taker.lose(lost)
   }
 
-  #failed(message: string, cause: unknown): void {
+  #failed(message: string, cause: unknown, code: ErrorCode = 'CONNECTION_LOST'): void {
     const [taker] = this.#takers
-    taker?.notice({ code: 'CONNECTION_LOST', message: `${this.name}: ${message}`, queue: this.name, cause })
+    taker?.notice({ code, message: `${this.name}: ${message}`, queue: this.name, cause })
   }
 }

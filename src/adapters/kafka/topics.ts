@@ -64,7 +64,7 @@ export class Topics {
     return this.#partitions.has(topic)
   }
 
-  forget(topics: readonly string[]): void {
+  forget(topics: readonly string[] = [...this.#partitions.keys()]): void {
     for (const topic of topics) this.#partitions.delete(topic)
   }
 
@@ -101,10 +101,15 @@ export class Topics {
 
   /** How many partitions the topics have; those that are not there are left out. */
   async partitions(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const missing = names.filter((name) => !this.#partitions.has(name))
-    if (missing.length > 0) await this.#look(missing)
-    const known = names.map((name) => [name, this.#partitions.get(name)] as const)
-    return new Map(known.filter((one): one is readonly [string, number] => one[1] !== undefined))
+    const known = new Map<string, number>()
+    for (const name of names) {
+      const count = this.#partitions.get(name)
+      if (count !== undefined) known.set(name, count)
+    }
+    const missing = names.filter((name) => !known.has(name))
+    if (missing.length === 0) return known
+    // Not out of the cache again: in the meantime somebody may have made it forget.
+    return new Map([...known, ...(await this.#look(missing))])
   }
 
   async delete(names: readonly string[]): Promise<void> {
@@ -137,8 +142,12 @@ export class Topics {
     }
   }
 
-  async #look(names: readonly string[]): Promise<void> {
-    for (const [name, topic] of await this.#metadata(names)) this.#partitions.set(name, topic.partitionsCount)
+  async #look(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const found = new Map(
+      [...(await this.#metadata(names))].map(([name, { partitionsCount }]) => [name, partitionsCount]),
+    )
+    for (const [name, count] of found) this.#partitions.set(name, count)
+    return found
   }
 
   /** The client refuses to tell of any topic if one is not there. */
