@@ -24,7 +24,7 @@ test('a receiver that was given a URL is whole by itself', async () => {
   receiver.on('q', '*', () => handled.give())
   await receiver.start()
   await receiver.stop()
-  await expect(receiver.start()).rejects.toMatchObject({ code: 'ALREADY_STARTED' })
+  await expect(receiver.start()).rejects.toMatchObject({ code: 'STOPPED' })
   expect(() => createReceiver({ transport: 'nope:' })).toThrowError(
     expect.objectContaining({ code: 'UNKNOWN_TRANSPORT' }),
   )
