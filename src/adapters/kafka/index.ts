@@ -1,7 +1,8 @@
 import type { Transport } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { KafkaTransport } from './kafka-transport.ts'
-import type { KafkaOptions, KafkaSasl } from './options.ts'
+import type { KafkaOptions } from './options.ts'
+import { optionsFromUrl } from './url.ts'
 
 export type { KafkaOptions, KafkaSasl } from './options.ts'
 
@@ -33,47 +34,12 @@ export function kafka(options: KafkaOptions): Transport<never> {
 
 /**
  * `kafka://localhost:9092`, `kafka://a:9092,b:9092?partitions=6&replicas=3&clientId=shop`; with a name and a password
- * SASL PLAIN, or `&mechanism=SCRAM-SHA-512`; `kafkas:` or `&tls=true` for TLS.
+ * SASL PLAIN, or `&mechanism=SCRAM-SHA-512`; `kafkas:` or `&tls=true` for TLS. What has a meaning in URLs (`%`, `/`, `?`, `#`)
+ * is percent-encoded in name and password.
+ * @throws MillraceError INVALID_OPTION
  */
 export function kafkaFromUrl(url: string): Transport<never> {
-  const [, scheme, login, brokers, query] =
-    /^(kafkas?):\/\/(?:([^@/]*)@)?([^/?]*)\/?(?:\?(.*))?$/i.exec(url) ?? []
-  const parameters = new URLSearchParams(query)
-  const unknown = [...parameters.keys()].find((name) => !known.has(name))
-  if (brokers === undefined || unknown !== undefined) {
-    const what = unknown === undefined ? 'Write kafka://host:9092' : `There is no parameter '${unknown}'`
-    throw new MillraceError('INVALID_OPTION', `Not a URL of Kafka. ${what}`)
-  }
-  const count = (name: string): number | undefined => {
-    const text = parameters.get(name)
-    return text === null ? undefined : Number(text)
-  }
-  const [username, password] = (login ?? '').split(':').map(decodeURIComponent)
-  const partitions = count('partitions')
-  const replicas = count('replicas')
-  const clientId = parameters.get('clientId')
-  return kafka({
-    brokers,
-    tls: scheme?.toLowerCase() === 'kafkas' || parameters.get('tls') === 'true',
-    ...(partitions !== undefined && { partitions }),
-    ...(replicas !== undefined && { replicas }),
-    ...(clientId !== null && { clientId }),
-    ...(username &&
-      password !== undefined && {
-        sasl: { mechanism: mechanismOf(parameters.get('mechanism')), username, password },
-      }),
-  })
-}
-
-const known = new Set(['partitions', 'replicas', 'clientId', 'mechanism', 'tls'])
-
-function mechanismOf(text: string | null): KafkaSasl['mechanism'] {
-  if (text === null) return 'PLAIN'
-  if (text === 'PLAIN' || text === 'SCRAM-SHA-256' || text === 'SCRAM-SHA-512') return text
-  throw new MillraceError(
-    'INVALID_OPTION',
-    `Expected \`mechanism\` to be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512, got '${text}'`,
-  )
+  return kafka(optionsFromUrl(url))
 }
 
 function isAddress(broker: unknown): boolean {

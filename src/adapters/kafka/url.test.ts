@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { isMillraceError } from '../../errors/millrace-error.ts'
 import { kafka, kafkaFromUrl } from './index.ts'
+import { optionsFromUrl } from './url.ts'
 
 test.each([
   'kafka://localhost:9092',
@@ -20,11 +21,28 @@ test.each([
   ['kafka://localhost:9092?partition=3', "no parameter 'partition'"],
   ['kafka://localhost:9092?partitions=0', '`partitions`'],
   ['kafka://localhost:9092?replicas=two', '`replicas`'],
+  ['kafka://localhost:9092?tls=yes', '`tls`'],
   ['kafka://u:secret@localhost:9092?mechanism=MD5', '`mechanism`'],
+  ['kafka://us%er:secret@localhost:9092', '%25'],
+  ['kafka://user:100%secret@localhost:9092', '%25'],
+  ['kafka://user:se?secret@localhost:9092', 'percent-encoded'],
+  ['kafka://user:se/secret@localhost:9092', 'percent-encoded'],
+  ['kafka://user@localhost:9092', 'password'],
+  ['kafka://:secret@localhost:9092', 'name'],
 ])('%s is refused', (url, reason) => {
   expect(() => kafkaFromUrl(url)).toThrowError(
     expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(reason) }),
   )
+  expect(() => kafkaFromUrl(url)).not.toThrow(/secret/)
+})
+
+test('name and password may hold anything', () => {
+  expect(optionsFromUrl('kafkas://a%3Ab:p@s:%73%2F@a:1,b:2?clientId=x@y').sasl).toEqual({
+    mechanism: 'PLAIN',
+    username: 'a:b',
+    password: 'p@s:s/',
+  })
+  expect(optionsFromUrl('kafka://a:1?clientId=x@y')).toEqual({ brokers: 'a:1', tls: false, clientId: 'x@y' })
 })
 
 test('without brokers there is nothing to connect to', () => {
