@@ -18,6 +18,8 @@ const head = `# Errors
 
 Every error and notice of millrace carries a stable \`code\`. Match on the code, never on the message:
 messages may change in any release, a code keeps its meaning.
+
+A notice is what is worth knowing and fails no call: it is logged, and given to whoever asked by \`app.onNotice(fn)\`.
 `
 
 if (import.meta.main) {

@@ -5,16 +5,16 @@ import { ReplaceableClock } from './clock/replaceable-clock.ts'
 import { within } from './clock/within.ts'
 import type { Bridge } from './contract/bridge.ts'
 import { ingressTarget, type IngressSource, type IngressTarget, type Logger } from './contract/ingress.ts'
-import type { QueueCounts, Transport } from './contract/transport.ts'
+import type { Notice, QueueCounts, Transport } from './contract/transport.ts'
 import { deadLettersOf, letterOfReceived, type DeadLetter, type DeadLetters } from './dead-letters.ts'
 import { MillraceError } from './errors/millrace-error.ts'
 import { runtimeOf, type Catalog, type CatalogRuntime, type EventMap } from './event/catalog.ts'
 import { defaultSource } from './event/event.ts'
 import { defaultTopic } from './event/names.ts'
-import { Hooks } from './publish/hooks.ts'
+import { Hooks } from './report/hooks.ts'
 import { EventPublisher, type Publisher } from './publish/publisher.ts'
 import { defaultTimeout, EventReceiver, type Receiver } from './receive/receiver.ts'
-import { Reporter, stderrLogger } from './receive/reporter.ts'
+import { hookFailed, Reporter, stderrLogger } from './report/reporter.ts'
 import type {
   AddedBy,
   AppContext,
@@ -71,6 +71,11 @@ export interface App<M extends EventMap = EventMap, Tx = unknown, C = {}>
   deadLetters(queue: string): DeadLetters
   /** Calls `fn` for each event that becomes a dead letter in this process. Gives back a function that ends this. */
   onDeadLetter(fn: (letter: DeadLetter) => void): () => void
+  /**
+   * Calls `fn` with what is worth knowing and fails no call: a connection or a lease lost, a breaker open, a handler stuck. Each has
+   * a code, which docs/errors.md explains; it is logged as well. Gives back a function that ends this.
+   */
+  onNotice(fn: (notice: Notice) => void): () => void
   /** Takes no more events from the queue in this process until `resume`; running handlers finish. @throws MillraceError UNKNOWN_QUEUE */
   pause(queue: string): void
   resume(queue: string): void
@@ -131,7 +136,9 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
     this.#transport = asTransport(options.transport)
     this.#logger = options.logger === false ? undefined : (options.logger ?? stderrLogger)
     this.#reporter = new Reporter(this.#logger)
-    this.#deadLetterHooks = new Hooks((error) => this.#hookFailed('onDeadLetter', error))
+    this.#deadLetterHooks = new Hooks((cause) =>
+      this.#reporter.notice(hookFailed('onDeadLetter', cause), 'error'),
+    )
     const catalog = options.events === undefined ? undefined : runtimeOf(options.events)
     const source = options.source ?? defaultSource
     const transport = (): Promise<Transport> => this.#open()
@@ -141,7 +148,7 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
       catalog,
       source,
       clock: this.#clock,
-      hookFailed: (error) => this.#hookFailed('onDeliveryFailure', error),
+      hookFailed: (cause) => this.#reporter.notice(hookFailed('onDeliveryFailure', cause), 'error'),
     })
     this.publish = this.publisher.publish
     this.receiver = new EventReceiver({
@@ -149,7 +156,7 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
       publisher: this.publisher,
       catalog,
       clock: this.#clock,
-      logger: this.#logger,
+      reporter: this.#reporter,
       onDead: (queue, received, record) => {
         void this.#deadLetterHooks.call(letterOfReceived(queue, received, record))
       },
@@ -204,13 +211,6 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
     if (failures.length > 0) throw failures[0]
   }
 
-  #hookFailed(hook: string, cause: unknown): void {
-    this.#reporter.notice(
-      { code: 'HOOK_FAILED', message: `A function given to ${hook} threw`, cause },
-      'error',
-    )
-  }
-
   async queues(): Promise<readonly QueueStats[]> {
     return (await this.#open()).admin.queues()
   }
@@ -221,6 +221,10 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
 
   onDeadLetter(fn: (letter: DeadLetter) => void): () => void {
     return this.#deadLetterHooks.add(fn)
+  }
+
+  onNotice(fn: (notice: Notice) => void): () => void {
+    return this.#reporter.onNotice(fn)
   }
 
   pause(queue: string): void {

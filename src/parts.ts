@@ -7,7 +7,7 @@ import type { Transport } from './contract/transport.ts'
 import { asTransport } from './app.ts'
 import { EventPublisher, type Publisher } from './publish/publisher.ts'
 import { defaultTimeout, EventReceiver, type Receiver } from './receive/receiver.ts'
-import { Reporter, stderrLogger } from './receive/reporter.ts'
+import { hookFailed, Reporter, stderrLogger } from './report/reporter.ts'
 import { UrlTransport } from './url.ts'
 
 /**
@@ -26,11 +26,7 @@ export function createPublisher(options: {
     bridge,
     source,
     clock: systemClock,
-    hookFailed: (cause) =>
-      new Reporter(stderrLogger).notice(
-        { code: 'HOOK_FAILED', message: 'A function given to onDeliveryFailure threw', cause },
-        'error',
-      ),
+    hookFailed: (cause) => new Reporter(stderrLogger).notice(hookFailed('onDeliveryFailure', cause), 'error'),
   })
 }
 
@@ -51,7 +47,7 @@ export function createReceiver(options: {
       publisher,
       catalog: undefined,
       clock: systemClock,
-      logger: options.logger === false ? undefined : (options.logger ?? stderrLogger),
+      reporter: new Reporter(options.logger === false ? undefined : (options.logger ?? stderrLogger)),
       stop: () => receiver.stop(),
     },
     publisher,

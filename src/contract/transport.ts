@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/clock.ts'
+import type { ErrorCode } from '../errors/codes.ts'
 import type { MillraceError } from '../errors/millrace-error.ts'
 import type { EventHead } from '../event/event.ts'
 import type { Outgoing } from '../event/outgoing.ts'
@@ -176,9 +177,13 @@ export interface SessionOptions {
 
 /** Something worth knowing that is no failure of a call. */
 export interface Notice {
-  readonly code: string
+  /** docs/errors.md says what each means and what to do about it. */
+  readonly code: ErrorCode
   readonly message: string
   readonly queue?: string
+  /** Type and id of the event that it is about, if it is about one. */
+  readonly type?: string
+  readonly id?: string
   readonly cause?: unknown
 }
 

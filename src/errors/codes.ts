@@ -114,7 +114,7 @@ export const errorCodes = {
   },
   HOOK_FAILED: {
     summary:
-      'A function given to `onDeadLetter` or `onDeliveryFailure` threw. The event is not touched by that.',
+      'A function given to `onDeadLetter`, `onDeliveryFailure` or `onNotice` threw. No event is touched by that.',
     remedy: 'Correct the function; `cause` says what it threw.',
   },
   // handling

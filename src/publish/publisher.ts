@@ -15,7 +15,7 @@ import {
 import { derivedId } from '../event/ids.ts'
 import { encodeEvent, recordOf, travelled, type Outgoing } from '../event/outgoing.ts'
 import { Coalescer } from './coalescer.ts'
-import { Hooks } from './hooks.ts'
+import { Hooks } from '../report/hooks.ts'
 
 /** Events that could not be delivered, as `onDeliveryFailure` reports them. */
 export interface DeliveryFailure {

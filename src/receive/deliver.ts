@@ -8,7 +8,7 @@ import type { Handled } from './context.ts'
 import { timeoutError } from './deadlines.ts'
 import { fatal, verdictOn } from './outcome.ts'
 import type { QueueRuntime } from './queue-runtime.ts'
-import type { Reporter } from './reporter.ts'
+import type { Reporter } from '../report/reporter.ts'
 
 /** Runs a delivery that came from outside (an ingress, a test, a queue of one's own) through its queue, and settles it. */
 export async function deliverTo(
@@ -18,7 +18,7 @@ export async function deliverTo(
 ): Promise<void> {
   const about = { queue: delivery.queue, type: delivery.event.type, id: delivery.event.id }
   const handled = new Brought(delivery, runtime.settings.maxHandling, (code, message) =>
-    reporter.middleware(about, code, message),
+    reporter.notice({ ...about, code, message }),
   )
   let thrown: unknown
   let failed = false

@@ -4,7 +4,7 @@ import { manualClock } from '../clock/manual-clock.ts'
 import type { Received, Session } from '../contract/transport.ts'
 import type { Held } from './held.ts'
 import { Leases } from './leases.ts'
-import { Reporter } from './reporter.ts'
+import { Reporter } from '../report/reporter.ts'
 
 const lease = 300
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

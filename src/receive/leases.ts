@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../clock/clock.ts'
 import { milliseconds, readable, type Duration } from '../clock/duration.ts'
 import type { Notice, Received, Session } from '../contract/transport.ts'
 import { aboutOf, leaseLost, type Held } from './held.ts'
-import type { Reporter } from './reporter.ts'
+import type { Reporter } from '../report/reporter.ts'
 
 /** Wait after a renewal that failed as a whole. */
 const afterFailure = 1_000
@@ -71,7 +71,11 @@ export class Leases {
     if (held.lost || held.state === 'settling' || held.state === 'over') return
     held.lost = true
     held.abort(leaseLost(held))
-    this.#parts.reporter.lost(aboutOf(held), 'lost its lease: another consumer may handle it')
+    this.#parts.reporter.notice({
+      ...aboutOf(held),
+      code: 'LEASE_LOST',
+      message: 'lost its lease: another consumer may handle it',
+    })
     if (held.state === 'waiting') this.#parts.forget(held)
   }
 

@@ -65,6 +65,6 @@ export class Outage {
 }
 
 /** A full disk is no lost connection: what the driver says is the better name. */
-function codeOf(cause: unknown): string {
+function codeOf(cause: unknown): Notice['code'] {
   return isMillraceError(cause) ? cause.code : 'CONNECTION_LOST'
 }

@@ -13,6 +13,7 @@ import type { Transport } from '../contract/transport.ts'
 import { defineEvents, runtimeOf, type CatalogRuntime } from '../event/catalog.ts'
 import { createEvent, type MillraceEvent } from '../event/event.ts'
 import { EventPublisher } from '../publish/publisher.ts'
+import { Reporter } from '../report/reporter.ts'
 import { constant, defer, fatal } from './outcome.ts'
 import { EventReceiver } from './receiver.ts'
 
@@ -24,7 +25,13 @@ function receiving(faults: TransportFaults = {}, session: SessionFaults = {}, ca
   const transport = async (): Promise<Transport> => real
   const publisher = new EventPublisher({ transport, clock: systemClock })
   const { log, logger } = lines()
-  const receiver = new EventReceiver({ transport, publisher, catalog, clock: systemClock, logger })
+  const receiver = new EventReceiver({
+    transport,
+    publisher,
+    catalog,
+    clock: systemClock,
+    reporter: new Reporter(logger),
+  })
   open.push(receiver)
   return { receiver, publisher, log, transport: real }
 }

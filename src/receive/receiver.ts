@@ -3,9 +3,8 @@ import { milliseconds, type Duration } from '../clock/duration.ts'
 import { within } from '../clock/within.ts'
 import type { DeadLetterRecord } from '../contract/dead-letter.ts'
 import type { Delivery } from '../contract/delivery.ts'
-import type { Logger } from '../contract/ingress.ts'
 import type { EventSender } from '../contract/publishing.ts'
-import type { QueueSpec, Received, Transport } from '../contract/transport.ts'
+import type { Notice, QueueSpec, Received, Transport } from '../contract/transport.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import type { CatalogRuntime } from '../event/catalog.ts'
 import { matches } from '../event/names.ts'
@@ -15,7 +14,7 @@ import { LoneGate } from './lone-gate.ts'
 import { QueueDefinition } from './queue-definition.ts'
 import { checkAgainst, specOf, type QueueOptions } from './queue-options.ts'
 import { QueueRuntime } from './queue-runtime.ts'
-import { Reporter } from './reporter.ts'
+import type { Reporter } from '../report/reporter.ts'
 import { Subscription } from './subscription.ts'
 
 /** Brings events to handlers. */
@@ -31,6 +30,8 @@ export interface Receiver extends AsyncDisposable {
   stop(options?: { timeout?: Duration }): Promise<void>
   /** Runs the handler for a delivery that came some other way, and settles it. @throws MillraceError UNKNOWN_QUEUE */
   deliver(delivery: Delivery): Promise<void>
+  /** Calls `fn` with what is worth knowing and fails no call: docs/errors.md lists the codes. Gives back a function that ends this. */
+  onNotice(fn: (notice: Notice) => void): () => void
 }
 
 export interface ReceiverParts {
@@ -38,7 +39,7 @@ export interface ReceiverParts {
   readonly publisher: EventSender
   readonly catalog: CatalogRuntime | undefined
   readonly clock: Clock
-  readonly logger: Logger | undefined
+  readonly reporter: Reporter
   readonly onDead?: (queue: string, received: Received, record: DeadLetterRecord) => void
   /** What an aborted start signal stops; default: the receiver. */
   readonly stop?: () => Promise<void>
@@ -50,7 +51,6 @@ export const defaultTimeout = 10_000
 /** The one implementation of Receiver; the app adds its own middlewares and queues with options. */
 export class EventReceiver implements Receiver {
   readonly #parts: ReceiverParts
-  readonly #reporter: Reporter
   readonly #definitions = new Map<string, QueueDefinition>()
   readonly #middlewares: Middleware[] = []
   readonly #subscriptions = new Map<string, Subscription>()
@@ -64,7 +64,6 @@ export class EventReceiver implements Receiver {
 
   constructor(parts: ReceiverParts) {
     this.#parts = parts
-    this.#reporter = new Reporter(parts.logger)
     this.#gate = new LoneGate(parts.clock)
   }
 
@@ -151,7 +150,7 @@ export class EventReceiver implements Receiver {
     const stop = (): void => {
       const { stop: all = () => this.stop() } = this.#parts
       all().catch((cause: unknown) =>
-        this.#reporter.notice({ code: 'STOPPED', message: 'The stop failed', cause }, 'error'),
+        this.#parts.reporter.notice({ code: 'STOPPED', message: 'The stop failed', cause }, 'error'),
       )
     }
     signal?.addEventListener('abort', stop, { once: true })
@@ -182,7 +181,7 @@ export class EventReceiver implements Receiver {
           transport,
           clock,
           gate: this.#gate,
-          reporter: this.#reporter,
+          reporter: this.#parts.reporter,
           onDead: (received, record) => onDead?.(runtime.name, received, record),
         })
         await subscription.open()
@@ -223,7 +222,11 @@ export class EventReceiver implements Receiver {
 
   async deliver(delivery: Delivery): Promise<void> {
     this.#definition(delivery.queue)
-    await deliverTo(this.#compile().get(delivery.queue) as QueueRuntime, delivery, this.#reporter)
+    await deliverTo(this.#compile().get(delivery.queue) as QueueRuntime, delivery, this.#parts.reporter)
+  }
+
+  onNotice(fn: (notice: Notice) => void): () => void {
+    return this.#parts.reporter.onNotice(fn)
   }
 
   pause(queue: string): void {

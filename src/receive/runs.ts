@@ -8,7 +8,7 @@ import { Lanes } from './lanes.ts'
 import type { LoneGate } from './lone-gate.ts'
 import { verdictOn, type Verdict } from './outcome.ts'
 import type { QueueRuntime } from './queue-runtime.ts'
-import type { Reporter } from './reporter.ts'
+import type { Reporter } from '../report/reporter.ts'
 
 export interface RunsParts {
   readonly runtime: QueueRuntime

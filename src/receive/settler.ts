@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock/clock.ts'
 import type { SettleResult, Session, Settlement } from '../contract/transport.ts'
+import type { MillraceError } from '../errors/millrace-error.ts'
 import type { Held } from './held.ts'
 
 const firstWait = 100
@@ -10,7 +11,7 @@ export interface SettlerEvents {
   /** The system has answered: nothing more to do for this event. */
   settled(held: Held, result: 'done' | 'gone' | 'lost'): void
   /** It refused for now; it will be asked again. */
-  refused(held: Held, error: Error): void
+  refused(held: Held, error: MillraceError): void
   /** There is something to send. */
   ready(): void
 }

@@ -1,21 +1,20 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Duration } from '../clock/duration.ts'
 import type { DeadLetterRecord } from '../contract/dead-letter.ts'
-import type { ExchangeResult, Notice, Received, Session, Transport } from '../contract/transport.ts'
+import type { Notice, Received, Session, Transport } from '../contract/transport.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import { Appetite } from './appetite.ts'
 import type { NextMisuse } from './chain.ts'
+import { Exchanges } from './exchanges.ts'
 import { aboutOf, Held, type Holder } from './held.ts'
 import { Leases } from './leases.ts'
 import { LoneClaims } from './lone-claims.ts'
 import type { LoneGate } from './lone-gate.ts'
-import { Outage } from './outage.ts'
-import { News } from './news.ts'
 import { Progress, stopStep } from './progress.ts'
 import type { QueueRuntime } from './queue-runtime.ts'
-import type { Reporter } from './reporter.ts'
+import type { Reporter } from '../report/reporter.ts'
 import { Runs } from './runs.ts'
-import { Settler, settlementOf, type SettlerEvents } from './settler.ts'
+import { settlementOf, type SettlerEvents } from './settler.ts'
 
 /** Time at a stop for handlers to notice that their signal was aborted, for the last settlements, and for the farewell. */
 const graceForHandlers = 500
@@ -33,8 +32,6 @@ export interface SubscriptionParts {
 
 /**
  * One queue's consumer in this process: claims, starts handlers as concurrency and keys allow, settles, renews leases.
- * Everything it does with the session happens in one tick per turn of the event loop, so that settlements and claims of
- * that turn share an exchange.
  */
 export class Subscription implements Holder, SettlerEvents {
   readonly queue: string
@@ -42,35 +39,26 @@ export class Subscription implements Holder, SettlerEvents {
   readonly #held = new Set<Held>()
   readonly #appetite: Appetite
   readonly #runs: Runs
-  readonly #settler: Settler
+  readonly #exchanges: Exchanges
   readonly #leases: Leases
-  readonly #outage: Outage
   readonly #lone: LoneClaims
   readonly #progress = new Progress()
-  readonly #news = new News(
-    (error) => this.#broken([], error),
-    () => this.#tickSoon(),
-  )
   readonly #notice = (notice: Notice, level?: 'info' | 'warn'): void =>
     this.#parts.reporter.notice({ ...notice, queue: this.queue }, level)
   #session!: Session
   #claiming = true
   #stopping = false
-  #closed = false
-  #scheduled = false
-  #busy = 0
 
   constructor(parts: SubscriptionParts) {
     const { runtime, transport, clock, reporter } = parts
     this.#parts = parts
     this.queue = runtime.name
     this.#appetite = new Appetite(runtime, clock.monotonic())
-    this.#settler = new Settler(clock, this)
     this.#runs = new Runs({
       ...parts,
       parks: runtime.settings.order && (runtime.settings.onRetry ?? transport.features.onRetry[0]) === 'park',
       decide: (held, settlement) => {
-        this.#settler.add(held, settlement)
+        this.#exchanges.settler.add(held, settlement)
         this.#progress.happened()
       },
       forget: (held) => this.#forget(held),
@@ -86,8 +74,23 @@ export class Subscription implements Holder, SettlerEvents {
       forget: (held) => this.#forget(held),
       renewed: () => this.pump(),
     })
-    this.#lone = new LoneClaims(parts.gate, { wake: () => this.#tickSoon(), pump: () => this.pump() })
-    this.#outage = new Outage(clock, this.#notice, () => this.#tickSoon())
+    this.#lone = new LoneClaims(parts.gate, {
+      wake: () => this.#exchanges.tickSoon(),
+      pump: () => this.pump(),
+    })
+    this.#exchanges = new Exchanges({
+      clock,
+      lease: runtime.settings.lease,
+      lone: this.#lone,
+      settlements: this,
+      notice: this.#notice,
+      wanted: (claim) => this.#wanted(claim),
+      take: (received, leaseEnd) => this.#take(received, leaseEnd),
+      answered: () => {
+        this.#progress.happened()
+        this.pump()
+      },
+    })
   }
 
   async open(): Promise<void> {
@@ -102,7 +105,7 @@ export class Subscription implements Holder, SettlerEvents {
     })
     this.#lone.join()
     this.#leases.start()
-    this.#tickSoon()
+    this.#exchanges.begin(this.#session)
   }
 
   pause(): void {
@@ -115,7 +118,7 @@ export class Subscription implements Holder, SettlerEvents {
     if (this.#stopping) return
     this.#claiming = true
     this.#lone.resume()
-    this.#tickSoon()
+    this.#exchanges.tickSoon()
   }
 
   /**
@@ -128,106 +131,34 @@ export class Subscription implements Holder, SettlerEvents {
     this.#claiming = false
     this.#lone.part()
     this.#runs.stop()
-    this.#outage.cut()
+    this.#exchanges.hurry()
     const quiet = stopStep(() => this.#session.quiesce(), end, this.#notice)
     await this.#progress.until(() => this.#runs.running === 0, deadline)
     this.#runs.abortAll(new MillraceError('STOPPING', 'The app is stopping'))
     await this.#progress.until(() => this.#runs.running === 0, deadline + graceForHandlers)
     // An exchange under way may still bring something, to be given back.
-    await this.#progress.until(() => this.#settler.open + this.#busy === 0, end)
+    await this.#progress.until(() => !this.#exchanges.open, end)
     await quiet
     await stopStep(async () => this.#session.flush?.(), end, this.#notice)
-    this.#closed = true
-    this.#news.close()
+    this.#exchanges.close()
     this.#leases.stop()
-    this.#settler.close()
-    this.#outage.close()
     // Handlers that ignore their signal keep their lease, so that nobody else runs the same event beside them.
     const keep = this.#runs.close().map((held) => held.received)
     await stopStep(() => this.#session.close({ keep }), end + graceForClosing, this.#notice)
   }
 
-  #tickSoon(): void {
-    if (this.#scheduled || this.#closed) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#tick()
-    })
-  }
-
-  #tick(): void {
-    if (this.#closed || this.#outage.on || this.#busy >= this.#session.pulls) return
-    const max = this.#wanted()
-    const lapsed = this.#lone.take()
-    if (max > 0 || lapsed > 0) return void this.#exchange(max, lapsed)
-    const list = this.#settler.take()
-    if (list.length > 0) void this.#settle(list)
-  }
-
-  #wanted(): number {
-    if (!this.#claiming || this.#news.awaited || !this.#parts.gate.open) return 0
-    return this.#appetite.wanted(this.#held.size, this.#session.claim)
-  }
-
-  async #exchange(max: number, lapsed: number): Promise<void> {
-    const list = this.#settler.take()
-    const began = this.#parts.clock.monotonic()
-    this.#appetite.measure(began)
-    this.#busy++
-    let result: ExchangeResult
-    try {
-      result = await this.#session.exchange({
-        settle: list.map(settlementOf),
-        max,
-        ...(lapsed > 0 && { lapsed }),
-      })
-    } catch (error) {
-      if (lapsed > 0) this.#lone.failed()
-      return this.#broken(list, error)
-    } finally {
-      this.#busy--
-    }
-    if (this.#closed) return // the session is closed, and gave back what it had claimed
-    this.#outage.over()
-    this.#settler.answer(list, result.settled)
-    let ordinary = 0
-    for (const received of result.received) {
-      if (!received.lapsed) ordinary++
-      this.#take(received, began + this.#parts.runtime.settings.lease)
-    }
-    if (lapsed > 0) this.#lone.answered()
-    // Asked for one and got none: more of the same question would be a hot loop.
-    if (result.lapsed === true && (lapsed === 0 || ordinary < result.received.length)) this.#lone.seen()
-    if (max > 0 && ordinary < max) void this.#news.wait(this.#session)
-    this.#progress.happened()
-    this.pump()
-  }
-
-  async #settle(list: readonly Held[]): Promise<void> {
-    this.#busy++
-    try {
-      await this.#settler.send(this.#session, list)
-    } catch (error) {
-      return this.#broken(list, error)
-    } finally {
-      this.#busy--
-    }
-    this.#outage.over()
-    this.#progress.happened()
-    this.#tickSoon()
-  }
-
-  #broken(list: readonly Held[], error: unknown): void {
-    this.#settler.failed(list)
-    if (!this.#closed) this.#outage.begin(error)
+  #wanted(claim: number): number {
+    if (!this.#claiming || !this.#parts.gate.open) return 0
+    const wanted = this.#appetite.wanted(this.#held.size, claim)
+    if (wanted > 0) this.#appetite.measure(this.#parts.clock.monotonic())
+    return wanted
   }
 
   #take(received: Received, leaseEnd: number): void {
     const { runtime, transport } = this.#parts
     const held = new Held(received, runtime.find(received.type), leaseEnd, this)
     this.#held.add(held)
-    if (!this.#claiming) this.#settler.add(held, { of: received, as: 'release' })
+    if (!this.#claiming) this.#exchanges.settler.add(held, { of: received, as: 'release' })
     else if (received.attempt > runtime.settings.retry.attempts) {
       const error = new MillraceError('CRASHED', 'The process that handled it ended before it was settled')
       this.#runs.bury(held, error, received.attempt - 1)
@@ -236,7 +167,7 @@ export class Subscription implements Holder, SettlerEvents {
       !transport.features.filters &&
       !runtime.subscribes(received.type)
     ) {
-      this.#settler.add(held, { of: received, as: 'ack' })
+      this.#exchanges.settler.add(held, { of: received, as: 'ack' })
     } else if (received.lapsed) {
       this.#lone.started(held)
       this.#runs.startLone(held)
@@ -245,11 +176,11 @@ export class Subscription implements Holder, SettlerEvents {
 
   pump(): void {
     this.#runs.pump()
-    this.#tickSoon()
+    this.#exchanges.tickSoon()
   }
 
   ready(): void {
-    this.#tickSoon()
+    this.#exchanges.tickSoon()
   }
 
   settled(held: Held, result: 'done' | 'gone' | 'lost'): void {
@@ -259,17 +190,19 @@ export class Subscription implements Holder, SettlerEvents {
     if (settlement.park === true) this.#runs.unpark(held)
     if (result === 'lost') {
       const handled = settlement.as === 'ack'
-      this.#parts.reporter.lost(
-        aboutOf(held),
-        handled ? 'was handled too late: it comes again' : 'went elsewhere',
-      )
+      this.#parts.reporter.notice({
+        ...aboutOf(held),
+        code: 'LEASE_LOST',
+        message: handled ? 'was handled too late: it comes again' : 'went elsewhere',
+      })
     } else if (result === 'done' && settlement.record !== undefined)
       this.#parts.onDead(held.received, settlement.record)
-    this.#tickSoon()
+    this.#exchanges.tickSoon()
   }
 
-  refused(held: Held, error: Error): void {
-    this.#parts.reporter.unsettled(aboutOf(held), error)
+  refused(held: Held, cause: MillraceError): void {
+    const message = 'could not be settled, trying again'
+    this.#parts.reporter.notice({ ...aboutOf(held), code: cause.code, message, cause }, 'error')
   }
 
   #forget(held: Held): void {
@@ -295,6 +228,6 @@ export class Subscription implements Holder, SettlerEvents {
   }
 
   notice(held: Held, code: NextMisuse, message: string): void {
-    this.#parts.reporter.middleware(aboutOf(held), code, message)
+    this.#parts.reporter.notice({ ...aboutOf(held), code, message })
   }
 }

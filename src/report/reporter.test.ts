@@ -1,4 +1,5 @@
 import { expect, test, vi } from 'vitest'
+import { turns } from '../../test/signals.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import { Reporter, stderrLogger } from './reporter.ts'
 
@@ -35,16 +36,8 @@ test.each<[(reporter: Reporter) => void, string]>([
     'error millrace billing order.placed 7: dead letter after 25 attempts: x',
   ],
   [
-    (r) => r.lost(about, 'went elsewhere'),
+    (r) => r.notice({ ...about, code: 'LEASE_LOST', message: 'went elsewhere' }),
     'warn millrace billing order.placed 7: went elsewhere [LEASE_LOST]',
-  ],
-  [
-    (r) => r.unsettled(about, new MillraceError('STORE_FULL', 'disk full')),
-    'error millrace billing order.placed 7: could not be settled, trying again: disk full [STORE_FULL]',
-  ],
-  [
-    (r) => r.middleware(about, 'NEXT_NOT_AWAITED', 'not awaited'),
-    'warn millrace billing order.placed 7: not awaited [NEXT_NOT_AWAITED]',
   ],
   [
     (r) => r.notice({ code: 'CONNECTION_LOST', message: 'gone', queue: 'billing', cause: new Error('cut') }),
@@ -83,7 +76,35 @@ test.each([
   ],
   ['a logger without the method', {} as never],
 ])('%s harms nobody', (_name, logger) => {
-  new Reporter(logger).lost(about, 'went')
+  new Reporter(logger).notice({ ...about, code: 'LEASE_LOST', message: 'went' })
+})
+
+test('a notice goes to whoever asked for them, until they ask no more', () => {
+  const { reporter, lines } = reporting()
+  const notice = { ...about, code: 'LEASE_LOST', message: 'went' } as const
+  const heard: unknown[] = []
+  const off = reporter.onNotice((one) => heard.push(one))
+  reporter.notice(notice)
+  reporter.failed(about, 1, 1, new Error('x'))
+  off()
+  reporter.notice(notice)
+  expect(heard).toEqual([notice])
+  expect(lines).toHaveLength(3)
+})
+
+test('a function given to onNotice that throws is logged, and not told of itself', async () => {
+  const { reporter, lines } = reporting()
+  reporter.onNotice(() => {
+    throw new Error('no network')
+  })
+  reporter.onNotice(async () => Promise.reject(new Error('no pager')))
+  reporter.notice({ code: 'STOPPED', message: 'over' })
+  await turns()
+  expect(lines).toEqual([
+    'warn millrace over [STOPPED]',
+    'error millrace A function given to onNotice threw: no network [HOOK_FAILED]',
+    'error millrace A function given to onNotice threw: no pager [HOOK_FAILED]',
+  ])
 })
 
 test('the default logger writes what went wrong to stderr, and nothing else', () => {

@@ -2,12 +2,20 @@ import { readable } from '../clock/duration.ts'
 import type { Logger } from '../contract/ingress.ts'
 import type { Notice } from '../contract/transport.ts'
 import { messageOf } from '../errors/millrace-error.ts'
+import { Hooks } from './hooks.ts'
+
+type Level = 'info' | 'warn' | 'error'
 
 /** Which event a line is about. Never its data: payloads do not belong into logs. */
 interface About {
   readonly queue: string
   readonly type: string
   readonly id: string
+}
+
+/** What to say when a function that a user gave to `hook` throws. */
+export function hookFailed(hook: string, cause: unknown): Notice {
+  return { code: 'HOOK_FAILED', message: `A function given to ${hook} threw`, cause }
 }
 
 /** The default: one line on stderr for what went wrong, silence for the rest. */
@@ -21,9 +29,17 @@ export const stderrLogger: Logger = {
 /** Says in one line each what happened to events. A logger that throws must not cost an event, so nothing here throws. */
 export class Reporter {
   readonly #logger: Logger | undefined
+  readonly #hooks: Hooks<Notice>
 
   constructor(logger: Logger | undefined) {
     this.#logger = logger
+    // To the log only: the function that threw would be called with this, too.
+    this.#hooks = new Hooks((cause) => this.#log(hookFailed('onNotice', cause), 'error'))
+  }
+
+  /** Calls `fn` with each notice. Gives back a function that ends this. */
+  onNotice(fn: (notice: Notice) => void): () => void {
+    return this.#hooks.add(fn)
   }
 
   failed(about: About, attempt: number, delay: number, error: Error): void {
@@ -39,32 +55,25 @@ export class Reporter {
     this.#line('error', about, `dead letter after ${runs}: ${summary(error)}`)
   }
 
-  lost(about: About, what: string): void {
-    this.#line('warn', about, `${what} [LEASE_LOST]`)
+  notice(notice: Notice, level: Level = 'warn'): void {
+    this.#log(notice, level)
+    void this.#hooks.call(notice)
   }
 
-  unsettled(about: About, error: Error): void {
-    this.#line('error', about, `could not be settled, trying again: ${summary(error)}`)
-  }
-
-  middleware(about: About, code: string, message: string): void {
-    this.#line('warn', about, `${message} [${code}]`)
-  }
-
-  /** Something about a queue or a transport, not about one event. */
-  notice(notice: Notice, level: 'info' | 'warn' | 'error' = 'warn'): void {
-    const cause = notice.cause === undefined ? '' : `: ${oneLine(messageOf(notice.cause))}`
+  #log({ code, message, queue, type, id, cause }: Notice, level: Level): void {
+    const about = [queue, type, id].filter((part) => part !== undefined).map(oneLine)
+    const reason = cause === undefined ? '' : `: ${oneLine(messageOf(cause))}`
     this.#write(
       level,
-      `millrace ${notice.queue === undefined ? '' : `${notice.queue}: `}${notice.message}${cause} [${notice.code}]`,
+      `millrace ${about.length === 0 ? '' : `${about.join(' ')}: `}${message}${reason} [${code}]`,
     )
   }
 
-  #line(level: 'warn' | 'error', { queue, type, id }: About, text: string): void {
+  #line(level: Level, { queue, type, id }: About, text: string): void {
     this.#write(level, `millrace ${queue} ${oneLine(type)} ${oneLine(id)}: ${text}`)
   }
 
-  #write(level: 'info' | 'warn' | 'error', line: string): void {
+  #write(level: Level, line: string): void {
     try {
       this.#logger?.[level](line)
     } catch {

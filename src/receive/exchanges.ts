@@ -1,0 +1,136 @@
+import type { Clock } from '../clock/clock.ts'
+import type { ExchangeResult, Notice, Received, Session } from '../contract/transport.ts'
+import type { Held } from './held.ts'
+import type { LoneClaims } from './lone-claims.ts'
+import { News } from './news.ts'
+import { Outage } from './outage.ts'
+import { Settler, settlementOf, type SettlerEvents } from './settler.ts'
+
+export interface ExchangesParts {
+  readonly clock: Clock
+  readonly lease: number
+  readonly lone: LoneClaims
+  readonly settlements: SettlerEvents
+  notice(notice: Notice, level?: 'info' | 'warn'): void
+  /** How many events to take now; `claim` is the batch that pays for the system. */
+  wanted(claim: number): number
+  /** @param leaseEnd monotonic time until which it is surely ours */
+  take(received: Received, leaseEnd: number): void
+  /** Something was answered: what waited for that may go on. */
+  answered(): void
+}
+
+/**
+ * What passes between one subscription and its session, in one tick per turn of the event loop, so that settlements and
+ * claims of that turn share an exchange.
+ */
+export class Exchanges {
+  readonly settler: Settler
+  readonly #parts: ExchangesParts
+  readonly #outage: Outage
+  readonly #news = new News(
+    (error) => this.#broken([], error),
+    () => this.tickSoon(),
+  )
+  #session!: Session
+  #closed = false
+  #scheduled = false
+  #busy = 0
+
+  constructor(parts: ExchangesParts) {
+    this.#parts = parts
+    this.settler = new Settler(parts.clock, parts.settlements)
+    this.#outage = new Outage(parts.clock, parts.notice, () => this.tickSoon())
+  }
+
+  begin(session: Session): void {
+    this.#session = session
+    this.tickSoon()
+  }
+
+  /** Whether anything is under way, or waits to be sent. */
+  get open(): boolean {
+    return this.settler.open + this.#busy > 0
+  }
+
+  /** Waits for no outage to end: a stop has no time for that. */
+  hurry(): void {
+    this.#outage.cut()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#news.close()
+    this.settler.close()
+    this.#outage.close()
+  }
+
+  tickSoon(): void {
+    if (this.#scheduled || this.#closed) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#tick()
+    })
+  }
+
+  #tick(): void {
+    if (this.#closed || this.#outage.on || this.#busy >= this.#session.pulls) return
+    const max = this.#news.awaited ? 0 : this.#parts.wanted(this.#session.claim)
+    const lapsed = this.#parts.lone.take()
+    if (max > 0 || lapsed > 0) return void this.#exchange(max, lapsed)
+    const list = this.settler.take()
+    if (list.length > 0) void this.#settle(list)
+  }
+
+  async #exchange(max: number, lapsed: number): Promise<void> {
+    const { clock, lone, lease, take, answered } = this.#parts
+    const list = this.settler.take()
+    const began = clock.monotonic()
+    this.#busy++
+    let result: ExchangeResult
+    try {
+      result = await this.#session.exchange({
+        settle: list.map(settlementOf),
+        max,
+        ...(lapsed > 0 && { lapsed }),
+      })
+    } catch (error) {
+      if (lapsed > 0) lone.failed()
+      return this.#broken(list, error)
+    } finally {
+      this.#busy--
+    }
+    if (this.#closed) return // the session is closed, and gave back what it had claimed
+    this.#outage.over()
+    this.settler.answer(list, result.settled)
+    let ordinary = 0
+    for (const received of result.received) {
+      if (!received.lapsed) ordinary++
+      take(received, began + lease)
+    }
+    if (lapsed > 0) lone.answered()
+    // Asked for one and got none: more of the same question would be a hot loop.
+    if (result.lapsed === true && (lapsed === 0 || ordinary < result.received.length)) lone.seen()
+    if (max > 0 && ordinary < max) void this.#news.wait(this.#session)
+    answered()
+  }
+
+  async #settle(list: readonly Held[]): Promise<void> {
+    this.#busy++
+    try {
+      await this.settler.send(this.#session, list)
+    } catch (error) {
+      return this.#broken(list, error)
+    } finally {
+      this.#busy--
+    }
+    this.#outage.over()
+    this.#parts.answered()
+  }
+
+  #broken(list: readonly Held[], error: unknown): void {
+    this.settler.failed(list)
+    if (!this.#closed) this.#outage.begin(error)
+  }
+}
