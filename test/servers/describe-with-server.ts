@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
-import type { Server } from './server.ts'
-import { privateServer, serverFor, whyMissing, type ServerName } from './servers.ts'
+import type { ProxiedServer, Server } from './server.ts'
+import { privateServer, proxiedServer, serverFor, whyMissing, type ServerName } from './servers.ts'
 
 /**
  * Tests against the server that the whole run shares. Await it at the top of a test file. Without the server, its tests
@@ -17,15 +17,32 @@ export async function describeWithPrivateServer(
   name: ServerName,
   define: (server: Server) => void,
 ): Promise<void> {
-  const missing = await whyMissing(name)
-  const server = await privateServer(name)
+  await describeWith(`private ${name}`, await whyMissing(name), await privateServer(name), define)
+}
+
+/** The same behind a proxy. A test that cuts or stalls its connections resumes them. */
+export async function describeWithProxiedServer(
+  name: ServerName,
+  define: (server: ProxiedServer) => void,
+): Promise<void> {
+  await describeWith(`proxied ${name}`, await whyMissing(name), await proxiedServer(name), define)
+}
+
+async function describeWith<S extends Server>(
+  title: string,
+  missing: string | undefined,
+  server: S,
+  define: (server: S) => void,
+): Promise<void> {
   const defineTests = (): void => {
     beforeAll(() => server.start(), 90_000)
     afterAll(() => server[Symbol.asyncDispose]())
     define(server)
   }
-  if (missing === undefined) describe(`private ${name}`, defineTests)
-  else describeMissing(`private ${name}`, missing, defineTests)
+  if (missing === undefined) return void describe(title, defineTests)
+  // Never started, but a proxy listens.
+  await server[Symbol.asyncDispose]()
+  describeMissing(title, missing, defineTests)
 }
 
 function describeMissing(name: string, reason: string, define: () => void): void {

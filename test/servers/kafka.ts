@@ -24,12 +24,12 @@ export const kafka: ServerKind = {
     })
   },
 
-  async command({ installed, data, ports }) {
+  async command({ installed, data, ports, clientPort }) {
     const properties = join(data, 'server.properties')
     const storage = join(data, 'storage')
     if (!existsSync(storage)) {
       await cp(join(installed, 'formatted'), storage, { recursive: true })
-      await writeFile(properties, settings(storage, ports))
+      await writeFile(properties, settings(storage, ports, clientPort))
     }
     return [await findJava(), ...javaOptions(installed), '-Xms128m', '-Xmx384m', 'kafka.Kafka', properties]
   },
@@ -56,7 +56,7 @@ export const kafka: ServerKind = {
 /** Formatting takes a start of Java: done once per installation, then copied for every server. */
 async function format(java: string, folder: string): Promise<void> {
   const properties = join(folder, 'format.properties')
-  await writeFile(properties, settings(join(folder, 'formatted'), [1, 2]))
+  await writeFile(properties, settings(join(folder, 'formatted'), [1, 2], 1))
   const clusterId = Buffer.from('millrace in test').toString('base64url')
   const tool = ['kafka.tools.StorageTool', 'format', '--cluster-id', clusterId, '--config', properties]
   await promisify(execFile)(java, [...javaOptions(folder), ...tool])
@@ -71,13 +71,13 @@ function javaOptions(installed: string): readonly string[] {
   ]
 }
 
-function settings(storage: string, [port, controllerPort]: readonly number[]): string {
+function settings(storage: string, [port, controllerPort]: readonly number[], clientPort: number): string {
   return `
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controllerPort}
 listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
+advertised.listeners=PLAINTEXT://127.0.0.1:${clientPort}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePorts } from './ports.ts'
+import { tcpProxy, type TcpProxy } from './tcp-proxy.ts'
 
 /** This machine cannot have the server; the message says why. */
 export class ServerMissing extends Error {
@@ -32,6 +33,8 @@ export interface Place {
   readonly installed: string
   readonly data: string
   readonly ports: readonly number[]
+  /** Where clients find it, which a server that tells them its address has to know: the first of the ports, or a proxy. */
+  readonly clientPort: number
 }
 
 /** A server that is started and stopped at will: always the same port, always the same data. */
@@ -49,9 +52,33 @@ const startTimeout = 60_000
 const stopTimeout = 30_000
 const ownedProcess = fileURLToPath(new URL('owned-process.ts', import.meta.url))
 
+/** A server that clients reach through a proxy. Nobody else stands behind it, so it has to forward when the server starts. */
+export interface ProxiedServer extends Server {
+  readonly proxy: TcpProxy
+}
+
 /** A server that does not run yet. Disposing kills it and removes its data. */
 export async function createServer(kind: ServerKind): Promise<Server> {
   const ports = await freePorts(kind.ports)
+  return serverAt(kind, ports, ports[0] as number)
+}
+
+/** The same behind a proxy, which lives as long as it. */
+export async function createProxiedServer(kind: ServerKind): Promise<ProxiedServer> {
+  const ports = await freePorts(kind.ports)
+  const proxy = await tcpProxy(ports[0] as number)
+  const server = serverAt(kind, ports, proxy.port)
+  return {
+    ...server,
+    proxy,
+    async [Symbol.asyncDispose]() {
+      await server[Symbol.asyncDispose]()
+      await proxy.close()
+    },
+  }
+}
+
+function serverAt(kind: ServerKind, ports: readonly number[], clientPort: number): Server {
   const data = join(tmpdir(), `millrace-${kind.name}-${randomUUID()}`)
   const log = `${data}.log`
   let running: ChildProcess | undefined
@@ -60,7 +87,7 @@ export async function createServer(kind: ServerKind): Promise<Server> {
     if (running && !hasEnded(running)) throw new Error(`${kind.name} is running already`)
     const installed = await kind.install()
     await mkdir(data, { recursive: true, mode: 0o700 })
-    running = spawnOwned(data, await kind.command({ installed, data, ports }), log)
+    running = spawnOwned(data, await kind.command({ installed, data, ports, clientPort }), log)
     try {
       await untilReady(running, () => kind.ready(ports))
     } catch (error) {
@@ -82,7 +109,7 @@ export async function createServer(kind: ServerKind): Promise<Server> {
   }
 
   return {
-    url: kind.url(ports),
+    url: kind.url([clientPort, ...ports.slice(1)]),
     log,
     start,
     stop,

@@ -1,6 +1,12 @@
 import { kafka } from './kafka.ts'
 import { askRun, isPartOfRun } from './per-run.ts'
-import { createServer, ServerMissing, type Server } from './server.ts'
+import {
+  createProxiedServer,
+  createServer,
+  ServerMissing,
+  type ProxiedServer,
+  type Server,
+} from './server.ts'
 
 const kinds = { kafka }
 
@@ -22,6 +28,11 @@ export async function serverFor(name: ServerName): Promise<Found> {
 /** A server that nobody else uses, not yet started; for tests that stop and crash it. Never a given one. */
 export async function privateServer(name: ServerName): Promise<Server> {
   return createServer(kinds[name])
+}
+
+/** The same behind a proxy that cuts and stalls its connections. */
+export async function proxiedServer(name: ServerName): Promise<ProxiedServer> {
+  return createProxiedServer(kinds[name])
 }
 
 /** Why there can be no private server; undefined if there can. Installs what is not installed. */
