@@ -20,10 +20,12 @@ export function isNetwork(error: unknown): boolean {
 
 /** The client has no error of Kafka's for a topic that is not there: it makes one of its own. */
 export function isUnknownTopic(error: unknown): boolean {
-  return (
-    says(error, 'UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID') ||
-    messageOf(error).startsWith('Unknown topic')
-  )
+  return says(error, 'UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID') || isUnsent(error)
+}
+
+/** The client sends nothing if it does not find one of the topics. Once it has sent something it wraps this error. */
+export function isUnsent(error: unknown): boolean {
+  return messageOf(error).startsWith('Unknown topic')
 }
 
 /** The member belongs to the group no more, or not in this generation. */

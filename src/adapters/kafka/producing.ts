@@ -1,5 +1,6 @@
+import type { MessageToProduce } from '@platformatic/kafka'
 import type { Client } from './client.ts'
-import { failure, says } from './failures.ts'
+import { failure, isUnsent, says } from './failures.ts'
 import { murmur2 } from './murmur2.ts'
 import type { Topics } from './topics.ts'
 import type { MillraceError } from '../../errors/millrace-error.ts'
@@ -27,7 +28,11 @@ export function failureIn(results: readonly SendResult[] | undefined): MillraceE
 const recordOverhead = 64
 /** So many records without a key go to one partition before it is the next one's turn: fewer and larger batches. */
 const streak = 32
+/** What one request may hold: records, and bytes, about. */
 const maxCount = 10_000
+const requestBytes = 16 * 1024 * 1024
+
+const notTaken = 'Kafka did not take the records'
 
 interface Placed {
   readonly record: NewRecord
@@ -37,10 +42,32 @@ interface Placed {
   readonly size: number
 }
 
-/** Writes records. All of one partition in a call are one batch, which the broker takes as a whole or not at all. */
+/** One call of `send`. */
+interface Call {
+  readonly placed: readonly Placed[]
+  /** How many of them were sent. */
+  sent: number
+  resolve(results: readonly SendResult[] | undefined): void
+}
+
+/** The next records of a call. */
+interface Part {
+  readonly call: Call
+  readonly records: readonly Placed[]
+}
+
+/**
+ * Writes records. All of one partition in a request are one batch, which the broker takes as a whole or not at all.
+ *
+ * One request is under way at a time, and takes along what all calls have brought meanwhile. For Kafka drops a batch
+ * whose sequence number it has seen and answers as if it had taken it; and when a request fails, the client begins to
+ * count anew under another producer id, but others that have begun would go on with the old id and the new numbers.
+ */
 export class Producing {
   readonly #client: Client
   readonly #topics: Topics
+  #calls: Call[] = []
+  #running = false
   #spread = 0
 
   constructor(client: Client, topics: Topics) {
@@ -50,41 +77,68 @@ export class Producing {
 
   /** Results in the order of the records; undefined: all taken. Topics have to be there. Never rejects. */
   async send(records: readonly NewRecord[]): Promise<readonly SendResult[] | undefined> {
-    const failed = (error: unknown, from: number): SendResult[] => {
-      const result = { error: failure(error, 'Kafka did not take the records'), unknown: false }
-      return records.map((_, i) => (i < from ? 'taken' : result))
-    }
+    if (records.length === 0) return undefined
     let placed: readonly Placed[]
     try {
       placed = await this.#place(records)
     } catch (error) {
-      return failed(error, 0)
+      return records.map(() => ({ error: failure(error, notTaken), unknown: false }))
     }
-    for (let from = 0; from < placed.length;) {
-      const end = this.#chunkEnd(placed, from)
-      const chunk = placed.slice(from, end)
-      try {
-        await this.#client.producer.send({
-          messages: chunk.map(({ record, key, value, partition }) => ({
-            topic: record.topic,
-            partition,
-            // The client takes none for null, which its types do not say.
-            value: value as Buffer,
-            ...(key !== undefined && { key }),
-            ...(record.headers !== undefined && { headers: record.headers }),
-          })),
-        })
-      } catch (error) {
-        // What comes behind is not sent: it must not overtake what failed.
-        const results = failed(error, from)
-        chunk.forEach((one, i) => {
-          results[from + i] = resultOf(error, one)
-        })
-        return results
+    return new Promise((resolve) => {
+      this.#calls.push({ placed, sent: 0, resolve })
+      if (!this.#running) void this.#run()
+    })
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true
+    while (this.#calls.length > 0) {
+      await this.#request(this.#next())
+      this.#calls = this.#calls.filter(({ placed, sent }) => sent < placed.length)
+    }
+    this.#running = false
+  }
+
+  async #request(parts: readonly Part[]): Promise<void> {
+    const records = parts.flatMap((part) => part.records)
+    try {
+      await this.#client.producer.send({ messages: records.map(messageOf) })
+    } catch (error) {
+      if (isUnsent(error)) this.#topics.forget(records.map(({ record }) => record.topic))
+      // Where one call's topic is gone, the others have theirs still.
+      if (isUnsent(error) && parts.length > 1) for (const part of parts) await this.#request([part])
+      else for (const part of parts) fail(part, error)
+      return
+    }
+    for (const { call, records: sent } of parts) {
+      call.sent += sent.length
+      if (call.sent === call.placed.length) call.resolve(undefined)
+    }
+  }
+
+  /** Of every call the records that come next, so many that no partition gets more in one batch than the broker takes. */
+  #next(): readonly Part[] {
+    const largest = this.#topics.options.maxBytes - 1_024
+    const sizes = new Map<string, number>()
+    let count = 0
+    let bytes = 0
+    const parts: Part[] = []
+    for (const call of this.#calls) {
+      let end = call.sent
+      for (; end < call.placed.length && count < maxCount && bytes < requestBytes; end++) {
+        const { record, partition, size } = call.placed[end]!
+        const place = `${record.topic}:${partition}`
+        const sum = (sizes.get(place) ?? 0) + size
+        const full = sum > largest && sizes.has(place)
+        // Nothing of another call overtakes what has no room.
+        sizes.set(place, full ? Infinity : sum)
+        if (full) break
+        count++
+        bytes += size
       }
-      from = end
+      if (end > call.sent) parts.push({ call, records: call.placed.slice(call.sent, end) })
     }
-    return undefined
+    return parts
   }
 
   async #place(records: readonly NewRecord[]): Promise<readonly Placed[]> {
@@ -99,21 +153,31 @@ export class Producing {
       return { record, key, value, size, partition: hash % (counts.get(record.topic) ?? 1) }
     })
   }
+}
 
-  /** So many that no partition gets more in one batch than the broker takes. */
-  #chunkEnd(placed: readonly Placed[], from: number): number {
-    const { maxBytes } = this.#topics.options
-    const sizes = new Map<string, number>()
-    let end = from
-    for (; end < placed.length && end - from < maxCount; end++) {
-      const { record, partition, size } = placed[end]!
-      const place = `${record.topic}:${partition}`
-      const sum = (sizes.get(place) ?? 0) + size
-      if (sum > maxBytes - 1_024 && sizes.has(place)) break
-      sizes.set(place, sum)
-    }
-    return end
+function messageOf({
+  record,
+  key,
+  value,
+  partition,
+}: Placed): MessageToProduce<Buffer, Buffer, Buffer, Buffer> {
+  return {
+    topic: record.topic,
+    partition,
+    // The client takes none for null, which its types do not say.
+    value: value as Buffer,
+    ...(key !== undefined && { key }),
+    ...(record.headers !== undefined && { headers: record.headers }),
   }
+}
+
+/** Ends the call. What comes behind is not sent: it must not overtake what failed. */
+function fail({ call, records }: Part, error: unknown): void {
+  const behind = { error: failure(error, notTaken), unknown: false }
+  const results = call.placed.map((_, i): SendResult => (i < call.sent ? 'taken' : behind))
+  records.forEach((one, i) => (results[call.sent + i] = resultOf(error, one)))
+  call.sent = call.placed.length
+  call.resolve(results)
 }
 
 function bufferOf(value: Uint8Array | string | undefined): Buffer | undefined {
@@ -135,14 +199,10 @@ function resultOf(error: unknown, { record, partition }: Placed): SendResult {
       if (name === record.topic && index === partition && errorCode === 0) return 'taken'
     }
   }
-  const refused = says(
-    error,
-    'MESSAGE_TOO_LARGE',
-    'RECORD_LIST_TOO_LARGE',
-    'INVALID_RECORD',
-    'TOPIC_AUTHORIZATION_FAILED',
-  )
-  return { error: failure(error, 'Kafka did not take the records'), unknown: !refused }
+  const refused =
+    isUnsent(error) ||
+    says(error, 'MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'TOPIC_AUTHORIZATION_FAILED')
+  return { error: failure(error, notTaken), unknown: !refused }
 }
 
 /** The client hides the answers of brokers in its errors, at any depth. */
