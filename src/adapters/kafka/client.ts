@@ -18,7 +18,10 @@ const retryDelay = (_client: object, _operation: string, attempt: number): numbe
 /** Who only wants to know whether somebody is there is told sooner: after about three seconds. */
 const firstRetries = 4
 
-const requestTimeout = 30_000
+/** A broker that does not answer within this time, in milliseconds, is taken to hang: the connection is given up. */
+const requestTimeout = 10_000
+/** Before that the broker itself is to say that it could not do it. */
+const brokerTimeout = 8_000
 
 /** The connections that all of a transport shares, and how to make those of a consumer. */
 export class Client {
@@ -32,7 +35,7 @@ export class Client {
     this.#base = {
       clientId,
       bootstrapBrokers: [...brokers],
-      timeout: requestTimeout,
+      timeout: brokerTimeout,
       requestTimeout,
       retries,
       retryDelay,

@@ -1,5 +1,6 @@
 import type { GroupAssignment } from '@platformatic/kafka'
 import { pause, systemClock } from '../../clock/clock.ts'
+import { within } from '../../clock/within.ts'
 import type { ErrorCode } from '../../errors/codes.ts'
 import type { MillraceError } from '../../errors/millrace-error.ts'
 import { takeOver } from './assignment.ts'
@@ -15,6 +16,9 @@ import { topicsOf } from './topics.ts'
 
 /** How soon new topics and subscriptions of other processes are seen, in milliseconds. */
 const watchInterval = 5_000
+
+/** How long the last commit may take, in milliseconds. */
+const patienceAtClose = 900
 
 export interface GroupEvents {
   /** Everything handed out is to come back now. Resolves when it has, or when that takes too long. */
@@ -89,18 +93,23 @@ export class Group {
     this.#fetcher.look()
   }
 
-  /** Commits, and leaves without making others wait. */
+  /** Commits, and leaves without making others wait. Both end soon if no broker answers. */
   async close(): Promise<void> {
     this.#closing.abort()
     this.paused = true
     await this.#fetcher.close()
     try {
-      await this.committer.flush()
+      if (!(await within(this.committer.flush(), patienceAtClose)))
+        this.#uncommitted('No broker has answered')
     } catch (error) {
-      this.#events.failed('The last progress could not be committed: some events come again', error)
+      this.#uncommitted(error)
     }
     this.committer.close()
     await this.#membership.leave()
+  }
+
+  #uncommitted(why: unknown): void {
+    this.#events.failed('The last progress could not be committed: some events come again', why)
   }
 
   async #topics(): Promise<readonly string[]> {

@@ -1,5 +1,6 @@
 import type { Consumer, GroupAssignment } from '@platformatic/kafka'
 import { pause, systemClock } from '../../clock/clock.ts'
+import { within } from '../../clock/within.ts'
 import type { Client } from './client.ts'
 import { failure, isExpelled } from './failures.ts'
 import { rangeAssigner } from './range-assigner.ts'
@@ -14,6 +15,9 @@ const longestSession = 300_000
 const firstAttempts = 5
 const firstWait = 100
 const longestWait = 3_000
+
+/** How long a farewell may take, in milliseconds. */
+const patienceAtLeave = 400
 
 export interface MembershipEvents {
   /** Before the group is divided anew: everything handed out is to come back. May take a while. */
@@ -94,9 +98,15 @@ export class Membership {
     }
   }
 
+  /** Whoever cannot say goodbye is missed by the others when its session times out. */
   async leave(): Promise<void> {
     this.#closed = true
-    await this.#consumer.close(true)
+    try {
+      // It gives a promise, which its types do not say.
+      await within(Promise.resolve(this.#consumer.leaveGroup(true)), patienceAtLeave)
+    } finally {
+      await within(this.#consumer.close(true), patienceAtLeave)
+    }
   }
 
   /** Says whether anything has changed. */

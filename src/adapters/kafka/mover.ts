@@ -1,9 +1,11 @@
 import { pause, systemClock } from '../../clock/clock.ts'
+import { within } from '../../clock/within.ts'
 import type { KafkaEvent } from './kafka-event.ts'
 import { failureIn, type NewRecord, type Producing } from './producing.ts'
 
 const batch = 500
 const afterFailure = 1_000
+const patienceAtStop = 600
 
 export interface MoverEvents {
   /** The event lies in its new place. */
@@ -32,11 +34,14 @@ export class Mover {
     this.#running ??= this.#run()
   }
 
-  /** Begins no more moves. Resolves when those under way have ended: they may be committed then. */
+  /**
+   * Begins no more moves. Resolves when those under way have ended: they may be committed then. What takes too long is not,
+   * and is moved once more by whoever comes next.
+   */
   async stop(): Promise<void> {
     this.#stopping.abort()
     this.#waiting = []
-    await this.#running
+    if (this.#running !== undefined) await within(this.#running, patienceAtStop)
   }
 
   /** What is left when its lane has gone is somebody else's to move. */

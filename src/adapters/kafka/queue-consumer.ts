@@ -109,8 +109,7 @@ export class QueueConsumer {
   async close(): Promise<void> {
     this.#timer?.cancel()
     for (const tier of this.#tiers.values()) tier.close()
-    // What is moved and not committed is moved once more by whoever comes next.
-    await within(this.#mover.stop(), patience)
+    await this.#mover.stop()
     await this.#group.close()
   }
 
