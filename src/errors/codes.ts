@@ -76,6 +76,11 @@ export const errorCodes = {
     summary: 'A queue or topic name is empty, too long, or has characters that some transport refuses.',
     remedy: 'Use 1 to 128 letters, digits, dots, dashes and underscores, beginning with a letter or digit.',
   },
+  TOPIC_RESERVED: {
+    summary:
+      'The name is that of a topic that the transport keeps for a queue: events cannot be published there, nor can a queue subscribe to it; or the queue would need a topic of somebody else for itself.',
+    remedy: 'Choose another name for the topic, or for the queue that is new.',
+  },
   INVALID_PATTERN: {
     summary: 'A pattern is not `*`, a type, or a prefix that ends in `.*`.',
     remedy: "Write `'order.placed'`, `'order.*'` or `'*'`.",

@@ -4,10 +4,13 @@ import { MillraceError, messageOf } from '../../errors/millrace-error.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import { headersOf } from './headers.ts'
 import type { NewRecord, Producing } from './producing.ts'
+import type { Registry } from './registry.ts'
+import { reserved } from './reserved.ts'
 import type { Topics } from './topics.ts'
 
 export interface PublishParts {
   readonly topics: Topics
+  readonly registry: Registry
   readonly producing: Producing
   readonly maxBytes: number
 }
@@ -53,8 +56,16 @@ export function refused(events: readonly Outgoing[], error: unknown): PublishErr
 
 async function send(
   events: readonly Outgoing[],
-  { topics, producing, maxBytes }: PublishParts,
+  { topics, registry, producing, maxBytes }: PublishParts,
 ): Promise<void> {
+  const prepared = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (cause) {
+      throw refused(events, cause)
+    }
+  }
+  const taken = await prepared(registry.reservedAmong([...new Set(events.map(({ topic }) => topic))]))
   const results: PublishOutcome[] = events.map(() => 'taken')
   let error: MillraceError | undefined
   const failedKeys = new Set<string>()
@@ -62,20 +73,18 @@ async function send(
   const records: NewRecord[] = []
   events.forEach((event, i) => {
     const { topic, key, data, size } = event
-    if (size > maxBytes || (key !== undefined && failedKeys.has(key))) {
+    if (size > maxBytes || taken.includes(topic) || (key !== undefined && failedKeys.has(key))) {
       results[i] = 'rejected'
-      error ??= new MillraceError('EVENT_TOO_LARGE', `Some events are larger than ${maxBytes} bytes`)
+      error ??= taken.includes(topic)
+        ? reserved(topic)
+        : new MillraceError('EVENT_TOO_LARGE', `Some events are larger than ${maxBytes} bytes`)
       if (key !== undefined) failedKeys.add(key)
       return
     }
     sent.push(i)
     records.push({ topic, key, value: data, headers: headersOf(event) })
   })
-  try {
-    await topics.ensure([...new Set(records.map(({ topic }) => topic))])
-  } catch (cause) {
-    throw refused(events, cause)
-  }
+  await prepared(topics.ensure([...new Set(records.map(({ topic }) => topic))]))
   const answers = await producing.send(records)
   answers?.forEach((answer, i) => {
     if (answer === 'taken') return

@@ -4,6 +4,7 @@ import { MillraceError } from '../../errors/millrace-error.ts'
 import { matches } from '../../event/names.ts'
 import { failureIn, type NewRecord, type Producing } from './producing.ts'
 import { earliest, latest, type Reader } from './reader.ts'
+import { isReserved, ownerOf, reserved } from './reserved.ts'
 import { registryRecordIn, type Places, type RegistryRecord } from './registry-record.ts'
 import { namesOf, registryTopic, topicsOf, type Topics } from './topics.ts'
 
@@ -81,10 +82,20 @@ export class Registry {
     return [...new Set([...named, ...(await this.#published())])]
   }
 
+  /** Which of these topics take no events. */
+  async reservedAmong(topics: readonly string[]): Promise<readonly string[]> {
+    const isQueue = (name: string): boolean => this.#queues.has(name)
+    // A topic that was there before a queue is never the queue's.
+    const unsure = topics.filter((topic) => ownerOf(topic) !== undefined && !this.#topics.has(topic))
+    if (unsure.some((topic) => !isReserved(topic, isQueue))) await this.refresh()
+    return topics.filter((topic) => isReserved(topic, isQueue))
+  }
+
   async declare(specs: readonly QueueSpec[]): Promise<DeclareReport> {
     // A queue that somebody has removed has no topics any more.
     await this.refresh()
     const names = [...new Set(specs.flatMap(({ subscriptions }) => subscriptions.map(({ topic }) => topic)))]
+    await this.#checkNames(specs, names)
     await Promise.all([
       this.#topics.ensure(names.filter((name) => name !== '*')),
       this.#topics.ensureQueues(specs.map(({ name }) => name)),
@@ -111,6 +122,18 @@ export class Registry {
     }
     await this.#write(records)
     return { created, kept }
+  }
+
+  /** @throws MillraceError TOPIC_RESERVED */
+  async #checkNames(specs: readonly QueueSpec[], topics: readonly string[]): Promise<void> {
+    const fresh = specs.map(({ name }) => name).filter((name) => !this.#queues.has(name))
+    const isQueue = (name: string): boolean => this.#queues.has(name) || fresh.includes(name)
+    const taken = topics.find((topic) => isReserved(topic, isQueue))
+    if (taken !== undefined) throw reserved(taken)
+    const [foreign] = await this.#topics.foreign(fresh.flatMap((name) => namesOf(topicsOf(name))))
+    if (foreign === undefined) return
+    const message = `The queue '${ownerOf(foreign)}' would need the topic '${foreign}' for itself, which somebody else has made`
+    throw new MillraceError('TOPIC_RESERVED', message)
   }
 
   async unbind(name: string, list: readonly Subscription[]): Promise<void> {

@@ -13,6 +13,10 @@ export const shortWait = 10_000
 /** Events of ours that a move carries further have attributes of ours besides: the trail of their failures, a record. */
 const moveReserve = 64 * 1024
 
+/** A topic's entry in the list of kinds of things that have settings. */
+const topicResource = 2
+const unlimited = '-1'
+
 /** The topics of a queue. */
 export interface QueueTopics {
   readonly retry: string
@@ -112,6 +116,22 @@ export class Topics {
     return new Map([...known, ...(await this.#look(missing))])
   }
 
+  /** Those of these topics of queues that are there and were not made for a queue: they would forget what waits there. */
+  async foreign(names: readonly string[]): Promise<readonly string[]> {
+    const there = [...(await this.partitions(names)).keys()]
+    if (there.length === 0) return []
+    const described = await this.#client.admin.describeConfigs({
+      resources: there.map((resourceName) => ({
+        resourceType: topicResource,
+        resourceName,
+        configurationKeys: ['retention.ms'],
+      })),
+    })
+    return described
+      .filter(({ configs }) => configs.some(({ value }) => value !== unlimited))
+      .map(({ resourceName }) => resourceName)
+  }
+
   async delete(names: readonly string[]): Promise<void> {
     const there = [...(await this.partitions(names)).keys()]
     this.forget(names)
@@ -173,8 +193,8 @@ export class Topics {
 function configsOf(config: NewTopic['config'], maxBytes: number): { name: string; value: string }[] {
   if (config === 'broker') return []
   const own = [
-    { name: 'retention.ms', value: '-1' },
-    { name: 'retention.bytes', value: '-1' },
+    { name: 'retention.ms', value: unlimited },
+    { name: 'retention.bytes', value: unlimited },
     { name: 'max.message.bytes', value: String(maxBytes + moveReserve) },
   ]
   if (config === 'kept') return [...own, { name: 'cleanup.policy', value: 'delete' }]
