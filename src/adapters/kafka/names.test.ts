@@ -1,10 +1,12 @@
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import type { QueueSpec, Transport } from '../../contract/transport.ts'
 import { createEvent } from '../../event/event.ts'
 import { encodeEvent, type Outgoing } from '../../event/outgoing.ts'
 import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
 import { kafkaFromUrl } from './index.ts'
 import { namesOf, registryTopic, topicsOf } from './topics.ts'
+
+vi.setConfig({ testTimeout: 30_000 })
 
 let last = 0
 const newName = (what: string): string => `${what}-${Date.now().toString(36)}-${process.pid}-${++last}`
@@ -32,17 +34,16 @@ await describeWithServer('kafka', (server) => {
     const [queue, topic] = [newName('queue'), newName('topic')]
     await transport.declare([spec(queue, topic)])
     await using other = kafkaFromUrl(`${server}?partitions=1`)
-    for (const reserved of [registryTopic, ...namesOf(topicsOf(queue))]) {
-      for (const publisher of [transport, other]) {
-        await expect(publisher.publish([event(reserved), event(topic)])).rejects.toMatchObject({
-          code: 'TOPIC_RESERVED',
-          retryable: false,
-          results: ['rejected', 'taken'],
-          message: expect.stringContaining(reserved),
-        })
-      }
+    const reserved = [registryTopic, ...namesOf(topicsOf(queue))]
+    for (const publisher of [transport, other]) {
+      await expect(publisher.publish([...reserved, topic].map(event))).rejects.toMatchObject({
+        code: 'TOPIC_RESERVED',
+        retryable: false,
+        results: [...reserved.map(() => 'rejected'), 'taken'],
+        message: expect.stringContaining(registryTopic),
+      })
     }
-    expect(await depthOf(queue)).toBe(18)
+    expect(await depthOf(queue)).toBe(2)
   })
 
   test('no queue subscribes to the topics of a queue', async () => {
