@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    // For machines that are busy; what a test waits for, it bounds itself.
+    testTimeout: 20_000,
     globalSetup: 'test/servers/global-setup.ts',
     // The second one ends the output with the line that CI reads.
     reporters: ['default', './test/reporter.ts'],

@@ -18,6 +18,8 @@ const transports: Readonly<Record<string, Features>> = {
   sqlite: sqlite('any.db').features,
   kafka: kafka({ brokers: ['localhost:9092'] }).features,
 }
+const betweenProcesses = /^processes /
+const processes = (name: string): boolean => transports[name]?.processes ?? false
 const suite = / keeps the contract of transports$/
 
 /** The features of all transports as a table. */
@@ -49,7 +51,9 @@ interface Result {
 function runSuite(): readonly Result[] {
   const file = join(mkdtempSync(join(tmpdir(), 'millrace-matrix-')), 'results.json')
   const filter = ['-t', 'keeps the contract of transports', '--reporter=json', `--outputFile=${file}`]
-  execFileSync('vitest', ['run', 'src/adapters', ...filter], { stdio: ['ignore', 'ignore', 'inherit'] })
+  execFileSync('vitest', ['run', 'src/adapters', 'test/processes', ...filter], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  })
   const { testResults } = JSON.parse(readFileSync(file, 'utf8')) as {
     testResults: readonly { readonly assertionResults: readonly Result[] }[]
   }
@@ -79,7 +83,9 @@ function promisesTables(results: readonly Result[]): string {
     .map(([theme, promises]) => {
       const rows = [...promises].map(([promise, by]) => [
         promise,
-        ...names.map((name) => by.get(name) ?? 'not run'),
+        ...names.map(
+          (name) => by.get(name) ?? (betweenProcesses.test(theme) && !processes(name) ? '–' : 'not run'),
+        ),
       ])
       return `### ${theme}\n\n${table(['', ...names], rows)}`
     })

@@ -66,58 +66,16 @@ async function open(
   }
 }
 
-test('two processes compete for one queue, and each event goes to one of them', async () => {
-  const path = newPath()
-  const { transport } = await open(path, 3_000)
-  const workers = [startWorker('consume', path), startWorker('consume', path)]
-  await Promise.all(workers.map(nextLine))
-  for (const { process: child } of workers) child.stdin.write('begin\n')
-  const handled = (await Promise.all(workers.map((one) => one.ended))).map(([, ...ids]) => ids)
-  for (const ids of handled) expect(ids.length).toBeGreaterThan(0)
-  expect(handled.flat()).toHaveLength(3_000)
-  expect(new Set(handled.flat()).size).toBe(3_000)
-  const [counts] = await transport.admin.queues()
-  expect(counts).toMatchObject({ depth: 0, inFlight: 0 })
-  expect(counts?.handledPerSecond).toBeGreaterThan(0)
-})
-
-test('events of a process that was killed come back when its leases have run out', async () => {
-  const path = newPath()
-  const { session } = await open(path, 5)
-  const holder = startWorker('hold', path, '1000')
-  expect(await nextLine(holder)).toBe('holds 5')
-  holder.process.kill('SIGKILL')
-  await holder.ended
-  const consumer = await session()
-  const before = await consumer.exchange({ settle: [], max: 10, lapsed: 10 })
-  expect(before.received).toEqual([])
-  const signal = AbortSignal.timeout(10_000)
-  while ((await consumer.exchange({ settle: [], max: 0 })).lapsed !== true) await consumer.ready(signal)
-  const { received } = await consumer.exchange({ settle: [], max: 10, lapsed: 10 })
-  expect(received.map(({ attempt, lapsed }) => ({ attempt, lapsed }))).toEqual(
-    Array.from({ length: 5 }, () => ({ attempt: 1, lapsed: true })),
-  )
-  await consumer.close()
-})
-
-test('what a killed publisher was told is taken is there, and the file is whole', async () => {
+test('the file is whole after a publisher was killed', async () => {
   const path = newPath()
   await open(path)
   const publisher = startWorker('publish', path)
   for (let i = 0; i < 300; i++) await nextLine(publisher)
   publisher.process.kill('SIGKILL')
-  const taken = await publisher.ended
+  await publisher.ended
   const database = new DatabaseSync(path)
   onTestFinished(() => database.close())
   expect(database.prepare('PRAGMA integrity_check').all()).toEqual([{ integrity_check: 'ok' }])
-  const stored = new Set(
-    database
-      .prepare('SELECT id FROM messages')
-      .all()
-      .map((row) => row['id']),
-  )
-  expect(taken.length).toBeGreaterThanOrEqual(300)
-  expect(taken.filter((id) => !stored.has(id))).toEqual([])
 })
 
 test('six processes make the file at once', async () => {

@@ -1,7 +1,4 @@
-import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import { systemClock } from '../src/clock/clock.ts'
-import type { Settlement } from '../src/contract/transport.ts'
 import { createEvent } from '../src/event/event.ts'
 import { encodeEvent } from '../src/event/outgoing.ts'
 import { sqlite } from '../src/adapters/sqlite/index.ts'
@@ -19,15 +16,6 @@ const queue = {
 } as const
 const order = () => encodeEvent(createEvent('order.placed', { sentAt: Date.now() }))
 const say = (line: string): unknown => process.stdout.write(`${line}\n`)
-const session = (lease: number) =>
-  transport.open('orders', {
-    lease,
-    order: false,
-    clock: systemClock,
-    notice: (notice) => say(notice.code),
-    onRevoke: () => {},
-    onLost: () => {},
-  })
 
 async function publishOne(): Promise<void> {
   const event = order()
@@ -36,31 +24,6 @@ async function publishOne(): Promise<void> {
 }
 
 const roles: Readonly<Record<string, () => Promise<void>>> = {
-  /** Told to begin, takes and acknowledges until the queue is empty; says each id. */
-  async consume() {
-    const consumer = await session(30_000)
-    say('ready')
-    await once(process.stdin, 'data')
-    process.stdin.pause()
-    let settle: readonly Settlement[] = []
-    for (;;) {
-      const { received } = await consumer.exchange({ settle, max: 10 })
-      if (received.length === 0) break
-      for (const { id } of received) say(id)
-      settle = received.map((of) => ({ of, as: 'ack' }))
-      // Lets the others have their turn, as a handler would.
-      await new Promise((resolve) => setImmediate(resolve))
-    }
-    await consumer.close()
-  },
-  /** Takes events and keeps them until it is killed. */
-  async hold() {
-    const consumer = await session(Number(argument))
-    const { received } = await consumer.exchange({ settle: [], max: 100 })
-    say(`holds ${received.length}`)
-    setInterval(() => {}, 60_000)
-    await new Promise(() => {})
-  },
   /** Publishes until it is killed; says each id once it is taken. */
   async publish() {
     for (;;) await Promise.all([publishOne(), publishOne(), publishOne()])

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { kafkaFromUrl } from '../../src/adapters/kafka/index.ts'
 import { createEvent, millrace } from '../../src/index.ts'
 import { describeWithPrivateServer } from '../servers/describe-with-server.ts'
-import { ascending, newName, numbers } from './consumers.ts'
+import { ascending, numbers } from '../../src/conformance/harness.ts'
 
 await describeWithPrivateServer('kafka', (server) => {
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
@@ -10,7 +10,7 @@ await describeWithPrivateServer('kafka', (server) => {
       `a broker that ends with ${signal} and comes back in the middle of work`,
       { timeout: 120_000 },
       async () => {
-        const [queue, topic, count] = [newName('queue'), newName('topic'), 1_000]
+        const [queue, topic, count] = [`queue-${signal}`, `topic-${signal}`, 1_000]
         const app = millrace({ transport: kafkaFromUrl(`${server.url}?partitions=3`), logger: false })
         const handled: number[] = []
         let wake = (): void => {}
@@ -44,7 +44,7 @@ await describeWithPrivateServer('kafka', (server) => {
         await publishing
         await until(() => new Set(handled).size === count)
         await app.stop()
-        expect(ascending(new Set(handled))).toEqual(numbers(count))
+        expect(ascending([...new Set(handled)])).toEqual(numbers(count))
       },
     )
   }
