@@ -23,8 +23,14 @@ export interface Cluster {
   close(): Promise<void>
 }
 
-/** @throws MillraceError MISSING_PEER, TRANSPORT_UNREACHABLE */
-export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+/**
+ * @param strange called with the offset of the first record among the queues that says nothing about one
+ * @throws MillraceError MISSING_PEER, TRANSPORT_UNREACHABLE
+ */
+export async function openCluster(
+  options: ClusterOptions,
+  strange: (offset: number) => void,
+): Promise<Cluster> {
   const client = await Client.open(options)
   const settings = await settingsOf(client)
   const topics = new Topics(client, {
@@ -40,7 +46,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     topics,
     reader,
     producing,
-    registry: new Registry(reader, producing, topics),
+    registry: new Registry(reader, producing, topics, strange),
     clock: systemClock,
     async close() {
       await Promise.all([client.close(), reader.close()])

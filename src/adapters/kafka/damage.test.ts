@@ -1,5 +1,5 @@
 import { Admin, Producer } from '@platformatic/kafka'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../clock/clock.ts'
 import { addFailure } from '../../contract/dead-letter.ts'
 import type {
@@ -95,6 +95,24 @@ await describeWithServer('kafka', (server) => {
       await session.close()
     }
     expect(notices.filter(({ code }) => code === 'REGISTRY_DAMAGED')).toHaveLength(1)
+  })
+
+  test('strange records among the queues are said to whoever only declares or looks', async () => {
+    const queue = newName('queue')
+    await transport.declare([spec(queue, newName('topic'))])
+    await write(registryTopic, 'hello', 'world')
+    const warnings: Error[] = []
+    const listen = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', listen)
+    onTestFinished(() => void process.off('warning', listen))
+    await using looking = kafkaFromUrl(url)
+    await looking.admin.deadLetters(queue, { limit: 1 })
+    await looking.admin.deadLetters(queue, { limit: 1 })
+    await using declaring = kafkaFromUrl(url)
+    await declaring.declare([spec(queue, newName('topic'))])
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    const said = { name: 'MillraceWarning', code: 'REGISTRY_DAMAGED' }
+    expect(warnings).toMatchObject([said, said])
   })
 
   test('strange records of progress and rates are none', async () => {

@@ -179,8 +179,14 @@ export class KafkaTransport implements Transport<never> {
     return opening
   }
 
+  /** Each session hears of it besides. Whoever only declares or looks has no other ear than the process. */
+  #warn(offset: number): void {
+    const { code, message } = strangeAt(offset)
+    if (this.#sessions.size === 0) process.emitWarning(message, { type: 'MillraceWarning', code })
+  }
+
   async #connect(): Promise<Cluster> {
-    const cluster = await openCluster(this.#options)
+    const cluster = await openCluster(this.#options, (offset) => this.#warn(offset))
     this.#maxBytes = cluster.settings.maxBytes - framing
     return cluster
   }

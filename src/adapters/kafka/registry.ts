@@ -29,6 +29,7 @@ export class Registry {
   readonly #reader: Reader
   readonly #producing: Producing
   readonly #topics: Topics
+  readonly #met: (offset: number) => void
   readonly #queues = new Map<
     string,
     { name: string; order: boolean; subscriptions: Map<string, StoredSubscription> }
@@ -43,7 +44,9 @@ export class Registry {
   /** The offset of the first record that is none of ours, if there is one. Such records are passed over. */
   strange: number | undefined
 
-  constructor(reader: Reader, producing: Producing, topics: Topics) {
+  /** @param met called with the offset of the first record that is none of ours, if there is one */
+  constructor(reader: Reader, producing: Producing, topics: Topics, met: (offset: number) => void) {
+    this.#met = met
     this.#reader = reader
     this.#producing = producing
     this.#topics = topics
@@ -191,11 +194,17 @@ export class Registry {
       const { key, value } = record
       if (key === null) return
       const said = registryRecordIn(key.toString(), value?.toString())
-      if (said === undefined) this.strange ??= offset
+      if (said === undefined) this.#passOver(offset)
       else this.#apply(said)
     })
     if (this.#position !== before) this.version++
     this.freshAt = began
+  }
+
+  #passOver(offset: number): void {
+    if (this.strange !== undefined) return
+    this.strange = offset
+    this.#met(offset)
   }
 
   #apply(said: RegistryRecord): void {
