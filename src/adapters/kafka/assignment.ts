@@ -3,14 +3,39 @@ import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Cluster } from './cluster.ts'
 import { Lane, nameOf } from './lane.ts'
 import type { Membership } from './membership.ts'
-import { readProgress } from './progress.ts'
+import { readProgress, type LaneProgress } from './progress.ts'
 import { earliest, latest } from './reader.ts'
-import { startOf, type StoredQueue } from './registry.ts'
+import { startOf, type Partition, type StoredQueue } from './registry.ts'
 import { namesOf, topicsOf } from './topics.ts'
 
+/** Where a queue goes on in a partition. */
+export interface Standing {
+  /** undefined: at the beginning. */
+  readonly mark: number | undefined
+  /** What of its progress counts. */
+  readonly progress: LaneProgress | undefined
+}
+
 /**
- * Lanes that this process was given, each at the place where its last holder left it. What was committed counts; what the
- * progress topic says besides is true as long as nobody has set the offsets back by hand.
+ * What was committed counts; what the progress topic says besides is true as long as nobody has set the offsets back by
+ * hand. Progress in another topic of this name says that what was committed is no better: Kafka deletes offsets with
+ * their topic, but who had the old one may commit once more before it sees the new one.
+ */
+export function standingOf(
+  queue: StoredQueue,
+  at: Partition,
+  committed: number | undefined,
+  progress: LaneProgress | undefined,
+): Standing {
+  if (progress !== undefined && progress.topicId !== at.topicId)
+    return { mark: startOf(queue, at), progress: undefined }
+  const mark = committed ?? progress?.watermark ?? startOf(queue, at)
+  const ahead = progress !== undefined && mark !== undefined && progress.watermark > mark
+  return { mark, progress: ahead ? undefined : progress }
+}
+
+/**
+ * Lanes that this process was given, each at the place where its last holder left it.
  * @throws MillraceError EVENTS_EXPIRED if events between that place and the beginning of a topic are gone
  */
 export async function takeOver(
@@ -22,29 +47,28 @@ export async function takeOver(
   if (wanted.length === 0) return []
   const own = new Set(namesOf(topicsOf(queue.name)))
   const topics = wanted.map(({ topic }) => topic)
-  const [committed, progress, begins, ends] = await Promise.all([
+  const [committed, stored, begins, ends] = await Promise.all([
     membership.committed(wanted),
     readProgress(reader, topicsOf(queue.name).progress),
-    reader.offsets(topics, earliest),
-    reader.offsets(topics, latest),
+    reader.places(topics, earliest),
+    reader.places(topics, latest),
   ])
-  const stored = registry.find(queue.name) ?? queue
+  const declared = registry.find(queue.name) ?? queue
   return wanted.flatMap(({ topic, partitions }) =>
     partitions.map((partition) => {
-      const known = progress.get(nameOf(topic, partition))
-      const begin = begins.get(topic)?.[partition] ?? 0
-      const end = ends.get(topic)?.[partition] ?? begin
-      const mark = committed.get(topic)?.[partition] ?? known?.watermark ?? startOf(stored, topic, partition)
+      const { id: topicId = '', offsets } = begins.get(topic) ?? {}
+      const at = { topic, topicId, partition }
+      const begin = offsets?.[partition] ?? 0
+      const end = ends.get(topic)?.offsets[partition] ?? begin
+      const { mark, progress } = standingOf(
+        declared,
+        at,
+        committed.get(topic)?.[partition],
+        stored.get(nameOf(topic, partition)),
+      )
       if (mark !== undefined && (mark < begin || mark > end))
         throw expired(queue.name, topic, partition, mark, begin)
-      const start = mark ?? begin
-      return new Lane(
-        topic,
-        partition,
-        own.has(topic),
-        start,
-        known !== undefined && known.watermark <= start ? known : undefined,
-      )
+      return new Lane(at, own.has(topic), mark ?? begin, progress)
     }),
   )
 }

@@ -1,5 +1,5 @@
 import type { Consumer } from '@platformatic/kafka'
-import { systemClock } from '../../clock/clock.ts'
+import { systemClock, type Timer } from '../../clock/clock.ts'
 import type { Client } from './client.ts'
 import { isUnknownTopic, says } from './failures.ts'
 import type { Lane } from './lane.ts'
@@ -11,6 +11,9 @@ const partitionBytes = 1024 * 1024
 const requestBytes = 16 * 1024 * 1024
 const firstWait = 50
 const longestWait = 1_000
+/** How soon lanes are looked for that no broker leads, as far as is known. */
+const searchWait = 250
+const nobody = -1
 
 export interface FetcherEvents {
   /** All lanes that may be fetched. */
@@ -18,8 +21,8 @@ export interface FetcherEvents {
   fetched(): void
   /** The lanes' offsets are there no more. */
   expired(lanes: readonly Lane[]): void
-  /** A topic is gone. */
-  missing(): void
+  /** A topic may be gone, or another have its name. */
+  replaced(): void
   failed(error: unknown): void
 }
 
@@ -36,6 +39,7 @@ export class Fetcher {
   #nodes = 1
   #closed = false
   #failures = 0
+  #searching: Timer | undefined
 
   constructor(client: Client, events: FetcherEvents) {
     this.#consumer = client.reader()
@@ -50,6 +54,7 @@ export class Fetcher {
 
   async close(): Promise<void> {
     this.#closed = true
+    this.#searching?.cancel()
     await this.#consumer.close()
   }
 
@@ -61,16 +66,16 @@ export class Fetcher {
     const { topics } = await this.#consumer.metadata({
       topics: [...new Set(hungry.map(({ topic }) => topic))],
     })
-    const byNode = Map.groupBy(
-      hungry,
-      ({ topic, partition }) => topics.get(topic)?.partitions[partition]?.leader ?? -1,
-    )
-    this.#nodes = byNode.size
+    const byNode = Map.groupBy(hungry, ({ topic, topicId, partition }) => {
+      const found = topics.get(topic)
+      return (found?.id === topicId ? found.partitions[partition]?.leader : undefined) ?? nobody
+    })
+    if (byNode.delete(nobody)) this.#search()
+    this.#nodes = Math.max(byNode.size, 1)
     for (const [node, group] of byNode) {
-      if (node === -1 || this.#busy.has(node) || this.#closed) continue
+      if (this.#busy.has(node) || this.#closed) continue
       this.#busy.add(node)
-      const ids = new Map(group.map(({ topic }) => [topic, topics.get(topic)?.id ?? '']))
-      this.#fetch(node, group, ids, hungry.length < lanes.length ? shortPoll : longPoll).then(
+      this.#fetch(node, group, hungry.length < lanes.length ? shortPoll : longPoll).then(
         () => this.#done(node),
         (error: unknown) => {
           this.#busy.delete(node)
@@ -80,20 +85,15 @@ export class Fetcher {
     }
   }
 
-  async #fetch(
-    node: number,
-    lanes: readonly Lane[],
-    ids: ReadonlyMap<string, string>,
-    wait: number,
-  ): Promise<void> {
-    const byTopic = Map.groupBy(lanes, ({ topic }) => topic)
+  async #fetch(node: number, lanes: readonly Lane[], wait: number): Promise<void> {
+    const byTopic = Map.groupBy(lanes, ({ topicId }) => topicId)
     const { responses } = await this.#consumer.fetch({
       node,
       maxWaitTime: wait,
       minBytes: 1,
       maxBytes: requestBytes,
-      topics: [...byTopic].map(([topic, group]) => ({
-        topicId: ids.get(topic) as string,
+      topics: [...byTopic].map(([topicId, group]) => ({
+        topicId,
         partitions: group.map(({ partition, position }) => ({
           partition,
           currentLeaderEpoch: -1,
@@ -104,13 +104,23 @@ export class Fetcher {
       })),
     })
     const now = systemClock.monotonic()
-    const laneOf = new Map(lanes.map((lane) => [`${ids.get(lane.topic)}:${lane.partition}`, lane]))
+    const laneOf = new Map(lanes.map((lane) => [`${lane.topicId}:${lane.partition}`, lane]))
     for (const { topicId, partitions } of responses) {
       for (const { partitionIndex, records } of partitions) {
         const lane = laneOf.get(`${topicId}:${partitionIndex}`)
         if (lane !== undefined && records != null && !lane.lost) lane.accept(records, now)
       }
     }
+  }
+
+  /** What is known of these lanes is out of date, or their broker is away. */
+  #search(): void {
+    this.#searching ??= systemClock.after(searchWait, () => {
+      this.#searching = undefined
+      this.#consumer.clearMetadata()
+      this.#events.replaced()
+      this.look()
+    })
   }
 
   #done(node: number): void {
@@ -123,7 +133,7 @@ export class Fetcher {
   #failed(error: unknown, lanes: readonly Lane[] = []): void {
     if (this.#closed) return
     if (says(error, 'OFFSET_OUT_OF_RANGE')) this.#events.expired(lanes)
-    else if (isUnknownTopic(error)) this.#events.missing()
+    else if (isUnknownTopic(error)) this.#events.replaced()
     else if (
       !says(error, 'FETCH_SESSION_ID_NOT_FOUND', 'INVALID_FETCH_SESSION_EPOCH') &&
       ++this.#failures === 3

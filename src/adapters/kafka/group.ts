@@ -12,7 +12,7 @@ import { nameOf, type Lane } from './lane.ts'
 import { Membership } from './membership.ts'
 import type { StoredQueue } from './registry.ts'
 import type { Rates } from './rates.ts'
-import { topicsOf } from './topics.ts'
+import { topicsOf, type TopicShape } from './topics.ts'
 
 /** How soon new topics and subscriptions of other processes are seen, in milliseconds. */
 const watchInterval = 5_000
@@ -49,15 +49,16 @@ export class Group {
   /** Counts the assignments: what was begun for an older one is dropped. */
   #assignment = 0
   #ready!: () => void
-  /** The topics that it was last joined with. */
-  #joined: readonly string[] = []
+  /** The topics that were there at the last look. */
+  #topics: ReadonlyMap<string, TopicShape> = new Map()
+  #looking: Promise<void> | undefined
 
   constructor(cluster: Cluster, queue: StoredQueue, lease: number, rates: Rates, events: GroupEvents) {
     this.#cluster = cluster
     this.#queue = queue
     this.#events = events
     this.#membership = new Membership(cluster.client, queue.name, lease, {
-      revoked: () => this.#revoked(),
+      revoked: (topics) => this.#revoked(topics),
       assigned: (assignments, expelled) => void this.#assigned(assignments, expelled),
       failed: (error) => events.failed('The group could not be joined again; trying on', error),
     })
@@ -73,7 +74,7 @@ export class Group {
       lanes: () => this.lanes.values(),
       fetched: () => events.fetched(),
       expired: (lanes) => void this.#expired(lanes),
-      missing: () => void this.#refresh(),
+      replaced: () => void this.#look(),
       failed: (error) => events.failed('Fetching fails; trying on', error),
     })
   }
@@ -81,8 +82,8 @@ export class Group {
   /** Resolves when the first lanes can be taken from. */
   async open(): Promise<void> {
     const ready = new Promise<void>((resolve) => (this.#ready = resolve))
-    this.#joined = await this.#topics()
-    await this.#membership.join(this.#joined)
+    this.#topics = await this.#lookUp()
+    await this.#membership.join([...this.#topics.keys()])
     await ready
     if (this.error !== undefined) throw this.error
     void this.#watch()
@@ -112,18 +113,19 @@ export class Group {
     this.#events.failed('The last progress could not be committed: some events come again', why)
   }
 
-  async #topics(): Promise<readonly string[]> {
+  async #lookUp(): Promise<ReadonlyMap<string, TopicShape>> {
     const { registry, topics } = this.#cluster
     await registry.refresh()
     const queue = registry.find(this.#queue.name) ?? this.#queue
     const own = topicsOf(queue.name)
     const all = [...(await registry.topicsFor(queue)), own.retry, ...own.tiers.map(({ topic }) => topic)]
     // Whoever removes a topic does not ask us, and one that is not there must not keep us from the others.
-    return [...(await topics.partitions(all)).keys()]
+    return topics.look(all)
   }
 
-  async #revoked(): Promise<void> {
+  async #revoked(topics: ReadonlyMap<string, TopicShape>): Promise<void> {
     this.paused = true
+    this.#loseReplaced(topics)
     await this.#events.revoked([...this.lanes.keys()])
     try {
       await this.committer.flush()
@@ -137,12 +139,7 @@ export class Group {
     const wanted = new Set(
       assignments.flatMap(({ topic, partitions }) => partitions.map((one) => nameOf(topic, one))),
     )
-    const lost = [...this.lanes.values()].filter(({ name }) => expelled || !wanted.has(name))
-    for (const lane of lost) {
-      lane.lost = true
-      this.lanes.delete(lane.name)
-    }
-    if (lost.length > 0) this.#events.lost(lost)
+    this.#lose(({ name }) => expelled || !wanted.has(name))
     const fresh = assignments
       .map(({ topic, partitions }) => ({
         topic,
@@ -156,6 +153,20 @@ export class Group {
     this.#events.gained(gained)
     this.#fetcher.look()
     this.#ready()
+  }
+
+  /** What is committed for a topic would count for the one that takes its place. */
+  #loseReplaced(topics: ReadonlyMap<string, TopicShape>): void {
+    this.#lose(({ topic, topicId }) => topics.get(topic)?.id !== topicId)
+  }
+
+  #lose(which: (lane: Lane) => boolean): void {
+    const lost = [...this.lanes.values()].filter(which)
+    for (const lane of lost) {
+      lane.lost = true
+      this.lanes.delete(lane.name)
+    }
+    if (lost.length > 0) this.#events.lost(lost)
   }
 
   /** Until it succeeds or somebody else's turn has come. */
@@ -193,17 +204,22 @@ export class Group {
     for (;;) {
       await pause(systemClock, watchInterval, signal)
       if (signal.aborted) return
-      await this.#refresh()
+      await this.#look()
     }
   }
 
-  async #refresh(): Promise<void> {
+  #look(): Promise<void> {
+    this.#looking ??= this.#follow().finally(() => (this.#looking = undefined))
+    return this.#looking
+  }
+
+  async #follow(): Promise<void> {
     try {
-      this.#cluster.topics.forget()
-      const topics = await this.#topics()
+      const topics = await this.#lookUp()
       if (this.#closing.signal.aborted) return
-      const gone = this.#joined.filter((topic) => !topics.includes(topic))
-      this.#joined = topics
+      const gone = [...this.#topics.keys()].filter((topic) => !topics.has(topic))
+      this.#topics = topics
+      this.#loseReplaced(topics)
       if (gone.length > 0)
         this.#events.failed(`Somebody has deleted ${gone.join(', ')}`, undefined, 'TOPIC_GONE')
       this.#membership.change(topics)

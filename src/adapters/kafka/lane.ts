@@ -3,6 +3,7 @@ import { noteOf, type MoveNote } from './headers.ts'
 import { KafkaEvent, type Setback } from './kafka-event.ts'
 import { endOf, recordsFrom, type PlacedRecord } from './reader.ts'
 import type { LaneProgress } from './progress.ts'
+import type { Partition } from './registry.ts'
 
 /** What one lane may have taken and not settled, or settled behind something that is not. Then it pauses. */
 const maxAhead = 10_000
@@ -30,9 +31,10 @@ export function nameOf(topic: string, partition: number): string {
  * One partition in the hands of this process. Records are fetched ahead and taken in their order; the watermark follows
  * the first that is not settled and never passes it.
  */
-export class Lane {
+export class Lane implements Partition {
   readonly name: string
   readonly topic: string
+  readonly topicId: string
   readonly partition: number
   /** Whether the topic is one of the queue's own, whose headers of ours can be believed. */
   readonly own: boolean
@@ -60,14 +62,14 @@ export class Lane {
   #range = 0
 
   constructor(
-    topic: string,
-    partition: number,
+    { topic, topicId, partition }: Partition,
     own: boolean,
     start: number,
     known: LaneProgress | undefined,
   ) {
     this.name = nameOf(topic, partition)
     this.topic = topic
+    this.topicId = topicId
     this.partition = partition
     this.own = own
     this.committed = start
@@ -168,7 +170,7 @@ export class Lane {
       }
     }
     if (from !== undefined) settled.push([from, this.#taken])
-    return { watermark, settled: joined(settled, watermark), waiting }
+    return { topicId: this.topicId, watermark, settled: joined(settled, watermark), waiting }
   }
 
   /** All that is taken and not settled. */

@@ -1,9 +1,10 @@
-import type { Consumer, GroupAssignment } from '@platformatic/kafka'
+import type { ClusterMetadata, Consumer, GroupAssignment } from '@platformatic/kafka'
 import { pause, systemClock } from '../../clock/clock.ts'
 import { within } from '../../clock/within.ts'
 import type { Client } from './client.ts'
 import { failure, isExpelled } from './failures.ts'
 import { rangeAssigner } from './range-assigner.ts'
+import type { TopicShape } from './topics.ts'
 
 /** How soon the others learn that somebody has come or gone, in milliseconds. */
 const heartbeatInterval = 1_000
@@ -21,7 +22,7 @@ const patienceAtLeave = 400
 
 export interface MembershipEvents {
   /** Before the group is divided anew: everything handed out is to come back. May take a while. */
-  revoked(): Promise<void>
+  revoked(topics: ReadonlyMap<string, TopicShape>): Promise<void>
   /** After it. `expelled`: meanwhile others may have had what was ours, and what we still hold is lost. */
   assigned(assignments: readonly GroupAssignment[], expelled: boolean): void
   /** Joining failed; it goes on being tried. Called once until it succeeds. */
@@ -39,6 +40,8 @@ export class Membership {
   #member = false
   #expelled = false
   #joining: Promise<void> | undefined
+  /** The topics as they were when it joined last: the leader of the group divides what it saw then. */
+  #seen: ReadonlyMap<string, TopicShape> = new Map()
   #closed = false
   /** Counts the changes of topics: a join that was asked for before the last one is not the last. */
   #changes = 0
@@ -54,7 +57,7 @@ export class Membership {
       heartbeatInterval,
       protocols: [{ name: 'range', version: 1 }],
       partitionAssigner: rangeAssigner,
-      protocolsMetadata: () => this.#beforeJoin(),
+      protocolsMetadata: (_protocols, _topics, metadata) => this.#beforeJoin(metadata),
     })
     this.#consumer.on('consumer:group:join', ({ assignments = [] }) => this.#joined(assignments))
     // The client's own attempt to join again has failed: from here on it does nothing more by itself.
@@ -67,9 +70,11 @@ export class Membership {
     await this.#join(firstAttempts)
   }
 
-  /** Joins anew if these are not the topics it has, in the background and until it succeeds. */
-  change(topics: readonly string[]): void {
-    if (this.#closed || !this.#follow(topics)) return
+  /** Joins anew if these are not the topics it has, or not as they were, in the background and until it succeeds. */
+  change(topics: ReadonlyMap<string, TopicShape>): void {
+    if (this.#closed) return
+    const others = this.#follow([...topics.keys()])
+    if (!others && [...topics].every(([name, shape]) => isAlike(shape, this.#seen.get(name)))) return
     this.#changes++
     this.#joinAgain()
   }
@@ -120,10 +125,13 @@ export class Membership {
   }
 
   /** The client calls this before it sends a join, and waits. */
-  async #beforeJoin(): Promise<Buffer> {
+  async #beforeJoin({ topics }: ClusterMetadata): Promise<Buffer> {
+    this.#seen = new Map(
+      [...topics].map(([name, { id, partitionsCount: partitions }]) => [name, { id, partitions }]),
+    )
     // A member that the group does not know any more has lost its id.
     if (this.#member && this.#consumer.memberId === null) this.#expelled = true
-    if (this.#member && !this.#expelled) await this.#events.revoked()
+    if (this.#member && !this.#expelled) await this.#events.revoked(this.#seen)
     return Buffer.alloc(0)
   }
 
@@ -173,4 +181,8 @@ export class Membership {
       }
     }
   }
+}
+
+function isAlike(one: TopicShape, other: TopicShape | undefined): boolean {
+  return one.id === other?.id && one.partitions === other.partitions
 }

@@ -22,7 +22,7 @@ export function onwards(event: KafkaEvent, note: MoveNote, topics: QueueTopics, 
 export function letterOf(event: KafkaEvent, record: string, topics: QueueTopics): NewRecord {
   return {
     topic: topics.dead,
-    key: `${event.lane}:${event.offset}`,
+    key: `${event.lane}:${event.offset}:${event.from.topicId}`,
     value: event.record.value ?? new Uint8Array(),
     headers: event.moved({ record }),
     partition: 0,

@@ -6,6 +6,8 @@ import { fieldsIn, isFields, isOffset, isTrail } from './stored-json.ts'
 
 /** How far a queue has come in one lane, beyond what a committed offset can say. */
 export interface LaneProgress {
+  /** Which of the topics that ever had this name it is about. */
+  readonly topicId: string
   readonly watermark: number
   /** Ranges of settled offsets above the watermark, ascending: from the first, up to but without the second. */
   readonly settled: readonly (readonly [from: number, to: number])[]
@@ -14,6 +16,7 @@ export interface LaneProgress {
 }
 
 interface StoredProgress {
+  readonly topicId: string
   readonly watermark: number
   readonly settled?: readonly (readonly [number, number])[]
   readonly waiting?: readonly StoredSetback[]
@@ -27,8 +30,9 @@ interface StoredSetback {
   readonly trail?: FailureTrail
 }
 
-export function encodeProgress({ watermark, settled, waiting }: LaneProgress): string {
+export function encodeProgress({ topicId, watermark, settled, waiting }: LaneProgress): string {
   const stored: StoredProgress = {
+    topicId,
     watermark,
     ...(settled.length > 0 && { settled }),
     ...(waiting.size > 0 && {
@@ -48,8 +52,9 @@ export function encodeProgress({ watermark, settled, waiting }: LaneProgress): s
 export function decodeProgress(text: string): LaneProgress | undefined {
   const stored = fieldsIn(text)
   if (!isProgress(stored)) return undefined
-  const { watermark, settled = [], waiting = [] } = stored
+  const { topicId, watermark, settled = [], waiting = [] } = stored
   return {
+    topicId,
     watermark,
     settled,
     waiting: new Map(
@@ -60,8 +65,14 @@ export function decodeProgress(text: string): LaneProgress | undefined {
 
 function isProgress(value: unknown): value is StoredProgress {
   if (!isFields(value)) return false
-  const { watermark, settled = [], waiting = [] } = value
-  if (!isOffset(watermark) || !Array.isArray(settled) || !Array.isArray(waiting)) return false
+  const { topicId, watermark, settled = [], waiting = [] } = value
+  if (
+    typeof topicId !== 'string' ||
+    !isOffset(watermark) ||
+    !Array.isArray(settled) ||
+    !Array.isArray(waiting)
+  )
+    return false
   return settled.every(isRange) && waiting.every(isSetback)
 }
 

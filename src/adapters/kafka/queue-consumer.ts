@@ -204,7 +204,7 @@ export class QueueConsumer {
 
   #wants(lane: Lane, headers: Parameters<typeof find>[0], offset: number): boolean {
     const queue = this.#cluster.registry.find(this.name) ?? this.#queue
-    return subscribes(queue, find(headers, 'type') ?? lane.topic, lane.topic, lane.partition, offset)
+    return subscribes(queue, find(headers, 'type') ?? lane.topic, lane, offset)
   }
 
   /** Until it is due: in memory if that is soon, or if its key has to wait for it; else in a topic for that. */

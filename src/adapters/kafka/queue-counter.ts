@@ -1,22 +1,23 @@
 import type { QueueCounts } from '../../contract/transport.ts'
+import { standingOf } from './assignment.ts'
 import type { Cluster } from './cluster.ts'
 import type { LocalQueue } from './kafka-transport.ts'
 import { nameOf } from './lane.ts'
 import type { Letters } from './letters.ts'
 import { CompactedTopic } from './compacted-topic.ts'
 import { decodeProgress, ratesPrefix } from './progress.ts'
-import { earliest, latest } from './reader.ts'
-import { startOf, type StoredQueue } from './registry.ts'
+import { earliest, latest, type Places } from './reader.ts'
+import type { StoredQueue } from './registry.ts'
 import { fieldsIn } from './stored-json.ts'
 import { topicsOf } from './topics.ts'
 
 /** Rates that a process has not renewed for so long are of a process that is not there any more, in milliseconds. */
 const ratesAge = 60_000
 
-/** Where things stand on the server, for all queues at once. */
-interface Standing {
-  readonly begins: ReadonlyMap<string, readonly number[]>
-  readonly ends: ReadonlyMap<string, readonly number[]>
+/** What the server says, of all queues at once. */
+interface Situation {
+  readonly begins: ReadonlyMap<string, Places>
+  readonly ends: ReadonlyMap<string, Places>
   /** By group, then by the name of a lane. */
   readonly committed: ReadonlyMap<string, ReadonlyMap<string, number>>
 }
@@ -45,8 +46,8 @@ export class QueueCounter {
     })
     const there = [...(await topics.partitions([...new Set(names)])).keys()]
     const [begins, ends, committed] = await Promise.all([
-      this.#cluster.reader.offsets(there, earliest),
-      this.#cluster.reader.offsets(there, latest),
+      this.#cluster.reader.places(there, earliest),
+      this.#cluster.reader.places(there, latest),
       this.#committed(queues.map(({ name }) => name)),
     ])
     const counts: QueueCounts[] = []
@@ -59,30 +60,33 @@ export class QueueCounter {
   async #count(
     queue: StoredQueue,
     sources: readonly string[],
-    { begins, ends, committed }: Standing,
+    { begins, ends, committed }: Situation,
     letters: Letters,
   ): Promise<QueueCounts> {
     const own = topicsOf(queue.name)
     const stored = new CompactedTopic(this.#cluster.reader, own.progress, (value) => value.toString())
-    await stored.refresh(ends.get(own.progress)?.[0] ?? 0)
+    await stored.refresh(ends.get(own.progress)?.offsets[0] ?? 0)
     const local = this.#local(queue.name)
     const sum = { depth: 0, inFlight: 0, retrying: 0, delayed: 0, oldest: Infinity }
     for (const topic of [...sources, own.retry]) {
-      for (const [partition, end] of (ends.get(topic) ?? []).entries()) {
+      const { id: topicId = '', offsets = [] } = ends.get(topic) ?? {}
+      for (const [partition, end] of offsets.entries()) {
         const name = nameOf(topic, partition)
         const lane = local?.consumer.lanes.get(name)?.standing(this.#cluster.clock.now())
         const text = stored.entries.get(name)
-        const known = text === undefined ? undefined : decodeProgress(text)
-        const mark =
-          lane?.watermark ??
-          committed.get(queue.name)?.get(name) ??
-          known?.watermark ??
-          startOf(queue, topic, partition) ??
-          begins.get(topic)?.[partition] ??
-          0
+        const stands = standingOf(
+          queue,
+          { topic, topicId, partition },
+          committed.get(queue.name)?.get(name),
+          text === undefined ? undefined : decodeProgress(text),
+        )
+        const mark = lane?.watermark ?? stands.mark ?? begins.get(topic)?.offsets[partition] ?? 0
         const settled =
           lane?.settled ??
-          known?.settled.reduce((total, [from, to]) => total + Math.max(to - Math.max(from, mark), 0), 0) ??
+          stands.progress?.settled.reduce(
+            (total, [from, to]) => total + Math.max(to - Math.max(from, mark), 0),
+            0,
+          ) ??
           0
         const { held = 0, retrying = 0, delayed = 0 } = lane ?? {}
         const depth = Math.max(end - mark - settled - held - retrying - delayed, 0)
@@ -96,7 +100,7 @@ export class QueueCounter {
       }
     }
     for (const { topic } of own.tiers) {
-      const end = ends.get(topic)?.[0] ?? 0
+      const end = ends.get(topic)?.offsets[0] ?? 0
       const mark = local?.consumer.lanes.get(nameOf(topic, 0))?.watermark()
       sum.delayed += Math.max(end - (mark ?? committed.get(queue.name)?.get(nameOf(topic, 0)) ?? 0), 0)
     }
@@ -108,13 +112,13 @@ export class QueueCounter {
       inFlight,
       retrying,
       delayed,
-      dead: await letters.count(ends.get(own.dead)?.[0] ?? 0),
+      dead: await letters.count(ends.get(own.dead)?.offsets[0] ?? 0),
       oldestMs: oldest === Infinity ? 0 : Math.max(now - oldest, 0),
       ...ratesIn(stored.entries, now),
     }
   }
 
-  async #committed(groups: readonly string[]): Promise<Standing['committed']> {
+  async #committed(groups: readonly string[]): Promise<Situation['committed']> {
     if (groups.length === 0) return new Map()
     const listed = await this.#cluster.client.admin.listConsumerGroupOffsets({ groups: [...groups] })
     return new Map(

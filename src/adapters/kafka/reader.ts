@@ -1,7 +1,7 @@
 import type { Consumer, KafkaRecord, RecordsBatch } from '@platformatic/kafka'
 import { pause, systemClock } from '../../clock/clock.ts'
 import type { Client } from './client.ts'
-import { isNetwork, says } from './failures.ts'
+import { failure, isNetwork, isUnknownTopic, says } from './failures.ts'
 
 /** A record with its place, as numbers: an offset beyond 2^53 would take millions of years. */
 export interface PlacedRecord {
@@ -9,6 +9,14 @@ export interface PlacedRecord {
   /** Milliseconds since 1970. */
   readonly timestamp: number
   readonly record: KafkaRecord
+}
+
+/** Places in all partitions of one topic. */
+export interface Places {
+  /** Which of the topics that ever had this name it is. */
+  readonly id: string
+  /** By partition. */
+  readonly offsets: readonly number[]
 }
 
 export const earliest = -2n
@@ -68,12 +76,18 @@ export class Reader {
     })
   }
 
-  /** Where the partitions of topics begin or end. */
-  offsets(
+  /** Where the partitions of topics begin or end now. */
+  places(
     topics: readonly string[],
     which: typeof earliest | typeof latest,
-  ): Promise<ReadonlyMap<string, readonly number[]>> {
-    return this.#inTurn(() => this.#offsets(topics, which))
+  ): Promise<ReadonlyMap<string, Places>> {
+    return this.#inTurn(async () => {
+      if (topics.length === 0) return new Map()
+      // The id comes first: if the topic is replaced meanwhile, its places are taken for those of one that is gone.
+      const { topics: found } = await this.#consumer.metadata({ topics: [...topics], forceUpdate: true })
+      const offsets = await this.#offsets(topics, which)
+      return new Map([...found].map(([topic, { id }]) => [topic, { id, offsets: offsets.get(topic) ?? [] }]))
+    })
   }
 
   close(): Promise<void> {
@@ -84,7 +98,6 @@ export class Reader {
     topics: readonly string[],
     timestamp: bigint,
   ): Promise<ReadonlyMap<string, readonly number[]>> {
-    if (topics.length === 0) return new Map()
     const offsets = await this.#consumer.listOffsets({ topics: [...topics], timestamp })
     return new Map([...offsets].map(([topic, list]) => [topic, list.map(Number)]))
   }
@@ -126,13 +139,13 @@ export class Reader {
     }
   }
 
-  /** Repeats what the broker could not answer for the moment. */
+  /** Repeats what the broker could not answer for the moment. @throws MillraceError */
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const repeated = async (attempt = 1): Promise<T> => {
       try {
         return await work()
       } catch (error) {
-        if (attempt > retries || !isPassing(error)) throw error
+        if (attempt > retries || !isPassing(error)) throw failure(error, 'Kafka could not be read')
         this.#consumer.clearMetadata()
         await pause(systemClock, Math.min(50 * 2 ** attempt, 1_000))
         return repeated(attempt + 1)
@@ -147,13 +160,13 @@ export class Reader {
 function isPassing(error: unknown): boolean {
   return (
     isNetwork(error) ||
+    // Brokers learn of a topic only after it was made.
+    isUnknownTopic(error) ||
     says(
       error,
       'NOT_LEADER_OR_FOLLOWER',
       'LEADER_NOT_AVAILABLE',
       'FENCED_LEADER_EPOCH',
-      'UNKNOWN_TOPIC_OR_PARTITION',
-      'UNKNOWN_TOPIC_ID',
       'FETCH_SESSION_ID_NOT_FOUND',
       'INVALID_FETCH_SESSION_EPOCH',
       'COORDINATOR_LOAD_IN_PROGRESS',

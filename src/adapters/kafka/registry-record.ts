@@ -1,7 +1,8 @@
+import type { Places } from './reader.ts'
 import { fieldsIn, isFields, isOffset, jsonIn } from './stored-json.ts'
 
-/** Offsets of the partitions of topics. */
-export type Places = Readonly<Record<string, readonly number[]>>
+/** Places in topics, by their names. */
+export type PlacesByTopic = Readonly<Record<string, Places>>
 
 /** What one record of the registry says. Without `value`: that the queue, or its subscription, is gone. */
 export type RegistryRecord =
@@ -11,7 +12,7 @@ export type RegistryRecord =
       readonly name: string
       readonly topic: string
       readonly pattern: string
-      readonly value: { readonly start: Places; readonly until?: Places } | undefined
+      readonly value: { readonly start: PlacesByTopic; readonly until?: PlacesByTopic } | undefined
     }
 
 /** Undefined: the record is none of ours. */
@@ -29,7 +30,7 @@ export function registryRecordIn(key: string, text: string | undefined): Registr
   if (topic === undefined || pattern === undefined || parts.length > 3) return undefined
   if (value === undefined) return { of: 'subscription', name, topic, pattern, value }
   const { start, until } = value
-  if (!isPlaces(start) || (until !== undefined && !isPlaces(until))) return undefined
+  if (!isPlacesByTopic(start) || (until !== undefined && !isPlacesByTopic(until))) return undefined
   const places = { start, ...(until !== undefined && { until }) }
   return { of: 'subscription', name, topic, pattern, value: places }
 }
@@ -38,6 +39,12 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every((part) => typeof part === 'string')
 }
 
+function isPlacesByTopic(value: unknown): value is PlacesByTopic {
+  return isFields(value) && Object.values(value).every(isPlaces)
+}
+
 function isPlaces(value: unknown): value is Places {
-  return isFields(value) && Object.values(value).every((list) => Array.isArray(list) && list.every(isOffset))
+  if (!isFields(value)) return false
+  const { id, offsets } = value
+  return typeof id === 'string' && Array.isArray(offsets) && offsets.every(isOffset)
 }

@@ -3,16 +3,16 @@ import { systemClock } from '../../clock/clock.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { matches } from '../../event/names.ts'
 import { failureIn, type NewRecord, type Producing } from './producing.ts'
-import { earliest, latest, type Reader } from './reader.ts'
+import { earliest, latest, type Places, type Reader } from './reader.ts'
 import { isReserved, ownerOf, reserved } from './reserved.ts'
-import { registryRecordIn, type Places, type RegistryRecord } from './registry-record.ts'
+import { registryRecordIn, type PlacesByTopic, type RegistryRecord } from './registry-record.ts'
 import { namesOf, registryTopic, topicsOf, type Topics } from './topics.ts'
 
 export interface StoredSubscription extends Subscription {
   /** Where it begins, in the partitions that were there when it was declared. In others: at their beginning. */
-  readonly start: Places
+  readonly start: PlacesByTopic
   /** Where it ends, if it was taken away: what lies before it is still the queue's. */
-  readonly until?: Places
+  readonly until?: PlacesByTopic
 }
 
 export interface StoredQueue {
@@ -147,7 +147,7 @@ export class Registry {
     const topics = gone.some(({ topic }) => topic === '*')
       ? await this.topicsFor(queue)
       : gone.map(({ topic }) => topic)
-    const ends = Object.fromEntries(await this.#reader.offsets([...new Set(topics)], latest))
+    const ends = Object.fromEntries(await this.#reader.places([...new Set(topics)], latest))
     await this.#write(
       gone.map(({ topic, pattern, start }) =>
         recordOf([name, topic, pattern], { start, until: placesOf(ends, topic) }),
@@ -167,11 +167,11 @@ export class Registry {
     return (await this.#topics.list()).filter((name) => !own.has(name))
   }
 
-  async #places(specs: readonly QueueSpec[], which: typeof earliest | typeof latest): Promise<Places> {
+  async #places(specs: readonly QueueSpec[], which: typeof earliest | typeof latest): Promise<PlacesByTopic> {
     const named = specs.flatMap(({ subscriptions }) => subscriptions.map(({ topic }) => topic))
     const all = named.includes('*') ? [...named, ...(await this.#published())] : named
     const topics = [...new Set(all)].filter((topic) => topic !== '*')
-    return Object.fromEntries(await this.#reader.offsets(topics, which))
+    return Object.fromEntries(await this.#reader.places(topics, which))
   }
 
   async #write(records: readonly NewRecord[]): Promise<void> {
@@ -224,30 +224,43 @@ export class Registry {
   }
 }
 
+/** A partition of a topic, and which of the topics that ever had this name it is. */
+export interface Partition {
+  readonly topic: string
+  readonly topicId: string
+  readonly partition: number
+}
+
 /** Whether a subscription of the queue takes an event of this type from this place. */
-export function subscribes(
-  queue: StoredQueue,
-  type: string,
-  topic: string,
-  partition: number,
-  offset: number,
-): boolean {
+export function subscribes(queue: StoredQueue, type: string, at: Partition, offset: number): boolean {
   for (const one of queue.subscriptions.values()) {
-    if ((one.topic !== '*' && one.topic !== topic) || !matches(one.pattern, type)) continue
-    if (offset < (one.start[topic]?.[partition] ?? 0)) continue
-    if (one.until === undefined || offset < (one.until[topic]?.[partition] ?? 0)) return true
+    if ((one.topic !== '*' && one.topic !== at.topic) || !matches(one.pattern, type)) continue
+    if (offset < (offsetIn(one.start, at) ?? 0)) continue
+    if (one.until === undefined || offset < (offsetIn(one.until, at) ?? 0)) return true
   }
   return false
 }
 
 /** Where a queue begins to read a partition that it has never committed anything for. */
-export function startOf(queue: StoredQueue, topic: string, partition: number): number | undefined {
-  const starts = [...queue.subscriptions.values()].flatMap(({ start }) => start[topic]?.[partition] ?? [])
-  return starts.length === 0 ? undefined : Math.min(...starts)
+export function startOf(queue: StoredQueue, at: Partition): number | undefined {
+  const starts = [...queue.subscriptions.values()]
+    .filter(({ topic }) => topic === '*' || topic === at.topic)
+    .map(({ start }) => offsetIn(start, at))
+  // One that does not know the partition begins at its beginning.
+  const known = starts.filter((start) => start !== undefined)
+  return known.length === 0 || known.length < starts.length ? undefined : Math.min(...known)
 }
 
-function placesOf(places: Places, topic: string): Places {
-  return topic === '*' ? places : { [topic]: places[topic] ?? [] }
+/** None in a topic that took the place of the one that is meant: it is another, and new to the queue. */
+function offsetIn(places: PlacesByTopic, { topic, topicId, partition }: Partition): number | undefined {
+  const known = places[topic]
+  return known?.id === topicId ? known.offsets[partition] : undefined
+}
+
+function placesOf(places: PlacesByTopic, topic: string): PlacesByTopic {
+  if (topic === '*') return places
+  const known: Places | undefined = places[topic]
+  return known === undefined ? {} : { [topic]: known }
 }
 
 function keyOf({ topic, pattern }: Subscription): string {

@@ -1,3 +1,6 @@
+import type { ClusterMetadata } from '@platformatic/kafka'
+import { pause, systemClock } from '../../clock/clock.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Client } from './client.ts'
 import { failure, isUnknownTopic, says } from './failures.ts'
 
@@ -9,6 +12,14 @@ const tiers: readonly number[] = [21_600_000, 3_600_000, 600_000, 60_000, 10_000
 
 /** Waits up to this are spent in memory, where the event is still the one of its topic. */
 export const shortWait = 10_000
+
+/** How soon a publisher sees that a topic has changed, in milliseconds. */
+const renewal = 5_000
+
+/** How long brokers may take to know a topic that was made, in milliseconds, and how soon they are asked again. */
+const appearance = 15_000
+const firstWait = 25
+const longestWait = 1_000
 
 /** Events of ours that a move carries further have attributes of ours besides: the trail of their failures, a record. */
 const moveReserve = 64 * 1024
@@ -38,6 +49,12 @@ export function namesOf({ retry, dead, progress, tiers: waits }: QueueTopics): r
   return [retry, dead, progress, ...waits.map(({ topic }) => topic)]
 }
 
+/** Which of the topics that ever had this name it is, and how many partitions it has now. */
+export interface TopicShape {
+  readonly id: string
+  readonly partitions: number
+}
+
 interface NewTopic {
   readonly topic: string
   readonly partitions: number
@@ -56,7 +73,8 @@ export interface TopicOptions {
 export class Topics {
   readonly options: TopicOptions
   readonly #client: Client
-  readonly #partitions = new Map<string, number>()
+  readonly #known = new Map<string, TopicShape>()
+  #renewedAt = systemClock.monotonic()
 
   constructor(client: Client, options: TopicOptions) {
     this.#client = client
@@ -65,15 +83,16 @@ export class Topics {
 
   /** Whether the topic is known to be there. */
   has(topic: string): boolean {
-    return this.#partitions.has(topic)
+    return this.#known.has(topic)
   }
 
-  forget(topics: readonly string[] = [...this.#partitions.keys()]): void {
-    for (const topic of topics) this.#partitions.delete(topic)
+  forget(topics: readonly string[]): void {
+    for (const topic of topics) this.#known.delete(topic)
   }
 
   /** Topics that events are published to. */
   ensure(names: readonly string[]): Promise<void> {
+    this.#renew()
     const { partitions } = this.options
     return this.#ensure(names.map((topic) => ({ topic, partitions, config: 'broker' })))
   }
@@ -105,15 +124,23 @@ export class Topics {
 
   /** How many partitions the topics have; those that are not there are left out. */
   async partitions(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const known = new Map<string, number>()
-    for (const name of names) {
-      const count = this.#partitions.get(name)
-      if (count !== undefined) known.set(name, count)
-    }
-    const missing = names.filter((name) => !known.has(name))
-    if (missing.length === 0) return known
+    const missing = names.filter((name) => !this.#known.has(name))
+    const looked = missing.length === 0 ? undefined : await this.look(missing)
     // Not out of the cache again: in the meantime somebody may have made it forget.
-    return new Map([...known, ...(await this.#look(missing))])
+    const shapes = names.map((name) => [name, looked?.get(name) ?? this.#known.get(name)] as const)
+    return new Map(shapes.flatMap(([name, shape]) => (shape === undefined ? [] : [[name, shape.partitions]])))
+  }
+
+  /** What the topics are at this moment; those that are not there are left out. */
+  async look(names: readonly string[]): Promise<ReadonlyMap<string, TopicShape>> {
+    const found = new Map(
+      [...(await this.#metadata(names))].map(([name, { id, partitionsCount }]) => [
+        name,
+        { id, partitions: partitionsCount },
+      ]),
+    )
+    for (const name of names) this.#learn(name, found.get(name))
+    return found
   }
 
   /** Those of these topics of queues that are there and were not made for a queue: they would forget what waits there. */
@@ -138,15 +165,38 @@ export class Topics {
     if (there.length > 0) await this.#client.admin.deleteTopics({ topics: there })
   }
 
+  /** Beside the publish: it does not wait for it, and hears itself of what is wrong. */
+  #renew(): void {
+    const now = systemClock.monotonic()
+    if (now - this.#renewedAt < renewal) return
+    this.#renewedAt = now
+    this.look([...this.#known.keys()]).catch(() => {})
+  }
+
   async #ensure(wanted: readonly NewTopic[]): Promise<void> {
-    const unknown = wanted.filter(({ topic }) => !this.#partitions.has(topic))
+    const unknown = wanted.filter(({ topic }) => !this.#known.has(topic))
     if (unknown.length === 0) return
-    await this.#look(unknown.map(({ topic }) => topic))
-    const missing = unknown.filter(({ topic }) => !this.#partitions.has(topic))
+    const there = await this.look(unknown.map(({ topic }) => topic))
+    const missing = unknown.filter(({ topic }) => !there.has(topic))
     if (missing.length === 0) return
     const byConfig = Map.groupBy(missing, ({ config }) => config)
     await Promise.all([...byConfig].map(([config, topics]) => this.#create(config, topics)))
-    await this.#look(missing.map(({ topic }) => topic))
+    await this.#appear(missing.map(({ topic }) => topic))
+  }
+
+  /** Brokers learn of a topic only after it was made. Until then records could go to wrong partitions. */
+  async #appear(names: readonly string[]): Promise<void> {
+    const deadline = systemClock.monotonic() + appearance
+    for (let wait = firstWait; ; wait = Math.min(2 * wait, longestWait)) {
+      const there = await this.look(names)
+      const hidden = names.filter((name) => !there.has(name))
+      if (hidden.length === 0) return
+      if (systemClock.monotonic() > deadline) {
+        const message = `The brokers do not know ${hidden.join(', ')} ${appearance / 1_000} s after it was made`
+        throw new MillraceError('KAFKA_FAILED', message)
+      }
+      await pause(systemClock, wait)
+    }
   }
 
   async #create(config: NewTopic['config'], topics: readonly NewTopic[]): Promise<void> {
@@ -162,31 +212,31 @@ export class Topics {
     }
   }
 
-  async #look(names: readonly string[]): Promise<ReadonlyMap<string, number>> {
-    const found = new Map(
-      [...(await this.#metadata(names))].map(([name, { partitionsCount }]) => [name, partitionsCount]),
-    )
-    for (const [name, count] of found) this.#partitions.set(name, count)
-    return found
+  /** The producer has metadata of its own, for minutes, by which it would send to a topic that was. */
+  #learn(name: string, shape: TopicShape | undefined): void {
+    const before = this.#known.get(name)
+    if (before?.id !== shape?.id || before?.partitions !== shape?.partitions)
+      this.#client.producer.clearMetadata()
+    if (shape === undefined) this.#known.delete(name)
+    else this.#known.set(name, shape)
   }
 
   /** The client refuses to tell of any topic if one is not there. */
-  async #metadata(names: readonly string[]): Promise<ReadonlyMap<string, { partitionsCount: number }>> {
+  async #metadata(names: readonly string[]): Promise<ClusterMetadata['topics']> {
+    const ask = async (topics: string[], options: { readonly retries?: number } = {}) =>
+      (await this.#client.admin.metadata({ topics, forceUpdate: true, ...options })).topics
     try {
-      const { topics } = await this.#client.admin.metadata({
-        topics: [...names],
-        forceUpdate: true,
-        retries: 0,
-      })
-      return topics
+      return await ask([...names], { retries: 0 })
     } catch (error) {
       if (!isUnknownTopic(error)) throw failure(error, 'Topics could not be looked up')
     }
-    const there = new Set(await this.#client.admin.listTopics())
-    const known = names.filter((name) => there.has(name))
-    if (known.length === 0) return new Map()
-    const { topics } = await this.#client.admin.metadata({ topics: [...known], forceUpdate: true })
-    return topics
+    try {
+      const there = new Set(await this.#client.admin.listTopics())
+      const known = names.filter((name) => there.has(name))
+      return known.length === 0 ? new Map() : await ask(known)
+    } catch (error) {
+      throw failure(error, 'Topics could not be looked up')
+    }
   }
 }
 
