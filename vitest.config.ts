@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    include: ['{src,test,bench}/**/*.test.ts'],
     // For machines that are busy; what a test waits for, it bounds itself.
     testTimeout: 20_000,
     globalSetup: 'test/servers/global-setup.ts',

@@ -1,7 +1,6 @@
 import type { DeadLetterRecord } from '../../contract/dead-letter.ts'
 import type { StoredDeadLetter } from '../../contract/transport.ts'
-import { decodeHead } from '../../event/head.ts'
-import { copy, type StoredEvent } from './stored-event.ts'
+import { copy, headOf, type StoredEvent } from './stored-event.ts'
 
 /** A dead letter as it is kept: the record as JSON. */
 export interface Letter {
@@ -64,7 +63,7 @@ function shown(number: number, { name, event, record }: Letter): StoredDeadLette
     id: event.id,
     type: event.type,
     key: event.key,
-    head: decodeHead(event.head),
+    head: headOf(event),
     data: copy(event.data),
     record: JSON.parse(record) as DeadLetterRecord,
   }

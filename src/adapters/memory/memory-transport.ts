@@ -48,6 +48,7 @@ export class MemoryTransport implements Transport<never> {
   readonly admin: TransportAdmin
   /** Tells the age of events, and what is due, to those who ask without a session. Sessions bring their own. */
   readonly #clock: Clock
+  readonly #serialises: boolean
   readonly #queues = new Queues()
   readonly #unrouted = new Unrouted()
   readonly #sessions = new Set<Session>()
@@ -55,8 +56,11 @@ export class MemoryTransport implements Transport<never> {
   #sequence = 0
   #closed = false
 
-  constructor({ clock = systemClock }: { readonly clock?: Clock } = {}) {
+  /** @param options.serialises false: attributes stay objects, so that a benchmark sees the cost of the engine alone */
+  constructor(options: { readonly clock?: Clock; readonly serialises?: boolean } = {}) {
+    const { clock = systemClock, serialises = true } = options
     this.#clock = clock
+    this.#serialises = serialises
     this.admin = new MemoryAdmin({
       clock,
       queues: () => this.#open(),
@@ -100,7 +104,7 @@ export class MemoryTransport implements Transport<never> {
         if (event.key !== undefined) failedKeys.add(event.key)
         return 'rejected'
       }
-      const stored = store(event, ++this.#sequence, takenAt)
+      const stored = store(event, ++this.#sequence, takenAt, this.#serialises)
       if (!this.#route(stored, touched)) this.#unrouted.keep(stored)
       return 'taken'
     })

@@ -1,0 +1,51 @@
+import type { Run, Spent } from './row.ts'
+
+/** So that the next attempt is surely long enough. */
+const margin = 1.15
+const steepest = 10
+
+/** One window, per event. */
+export interface Pace {
+  readonly perSecond: number
+  /** Microseconds. */
+  readonly cpu: number | undefined
+}
+
+/** Runs that are compared: all do the same number of events, so many that no window is shorter than `least` milliseconds. */
+export class Contest {
+  readonly #runs: readonly Run[]
+  readonly #least: number
+  #count = 1_000
+  #rounds = 0
+
+  constructor(runs: readonly Run[], least: number) {
+    this.#runs = runs
+    this.#least = least
+  }
+
+  /**
+   * One window of each. Who begins changes with every round. The short attempts by which the number of events is found warm
+   * the code up.
+   */
+  async round(): Promise<readonly Pace[]> {
+    const order = this.#runs.map((_, n) => n)
+    if (this.#rounds++ % 2 === 1) order.reverse()
+    for (;;) {
+      const windows: Spent[] = []
+      for (const n of order) windows[n] = await this.#window(n)
+      const shortest = Math.min(...windows.map(({ wall }) => wall))
+      if (shortest >= this.#least) return windows.map((spent) => paceOf(spent, this.#count))
+      this.#count = Math.ceil(this.#count * Math.min((this.#least * margin) / shortest, steepest))
+    }
+  }
+
+  /** The garbage of one must not be paid by the next. */
+  async #window(n: number): Promise<Spent> {
+    globalThis.gc?.()
+    return (this.#runs[n] as Run)(this.#count)
+  }
+}
+
+function paceOf({ wall, cpu }: Spent, count: number): Pace {
+  return { perSecond: (count / wall) * 1_000, cpu: cpu === undefined ? undefined : (cpu / count) * 1_000 }
+}

@@ -1,0 +1,56 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { sqlite } from '../../src/adapters/sqlite/index.ts'
+import { openDatabase } from '../../src/adapters/sqlite/open-database.ts'
+import type { QueueOptions } from '../../src/index.ts'
+import { appOn, type } from '../app.ts'
+import { order } from '../load.ts'
+
+/** What decides speed and safety. Read from a connection of ours, so that raw runs as we do. */
+const pragmaNames = ['synchronous', 'temp_store', 'wal_autocheckpoint', 'cache_size'] as const
+
+/** A database as our adapter makes it, with the queue declared and nothing in it. */
+export interface BenchFile extends AsyncDisposable {
+  readonly path: string
+  /** The row that one published event makes: what raw has to write, too. */
+  readonly sample: Readonly<Record<string, SQLInputValue>>
+  readonly pragmas: Readonly<Record<string, number>>
+}
+
+export async function makeFile(options: QueueOptions = {}): Promise<BenchFile> {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'))
+  const path = join(folder, 'events.db')
+  const app = appOn(sqlite(path), () => {}, options)
+  await app.publish(type, order(0), { key: customerOf(0) })
+  await app.stop()
+  const pragmas = await readPragmas(path)
+  // It stays open, so that nobody who is measured pays for the checkpoint at the last close.
+  const idle = new DatabaseSync(path)
+  const sample = idle.prepare('SELECT * FROM messages').get() as Record<string, SQLInputValue>
+  idle.exec('DELETE FROM messages')
+  return {
+    path,
+    sample,
+    pragmas,
+    async [Symbol.asyncDispose]() {
+      idle.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function readPragmas(path: string): Promise<Readonly<Record<string, number>>> {
+  const ours = await openDatabase({ path, durability: 'fsync', busyLimit: 10_000 })
+  const read = (name: string): number =>
+    Object.values(ours.get<Record<string, number>>(`PRAGMA ${name}`) ?? {})[0] ?? 0
+  const pragmas = Object.fromEntries(pragmaNames.map((name) => [name, read(name)]))
+  ours.close()
+  return pragmas
+}
+
+/** 10,000 keys, all of one length. */
+export function customerOf(n: number): string {
+  return `customer-${String(n % 10_000).padStart(5, '0')}`
+}

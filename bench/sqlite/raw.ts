@@ -1,0 +1,130 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
+import { order } from '../load.ts'
+import { customerOf, type BenchFile } from './file.ts'
+
+/** What is put. */
+export interface Load {
+  readonly keyOf?: (n: number) => string
+  readonly dataOf?: (n: number) => unknown
+  /** When it is due, in milliseconds since 1970; none: at once. */
+  readonly due?: number
+}
+
+/** What any loop over a queue in SQLite does: put many in one transaction, take many and remove what was taken before. */
+export interface RawQueue extends Disposable {
+  put(from: number, count: number, load?: Load): void
+  /** Gives the data of what was taken. */
+  take(limit: number): readonly string[]
+}
+
+/** A bare loop on our own tables, writing the bytes that we write. */
+export class OurTables implements RawQueue {
+  readonly #sqlite: DatabaseSync
+  readonly #insert: StatementSync
+  readonly #constant: Readonly<Record<string, SQLInputValue>>
+  readonly #claim: StatementSync
+  readonly #hold: StatementSync
+  readonly #release: StatementSync
+  readonly #remove: StatementSync
+  readonly #dataAt: number
+  #held: readonly number[] = []
+
+  constructor(file: BenchFile) {
+    this.#sqlite = connect(file.path, file)
+    const { seq: _seq, ...sample } = file.sample as Record<string, SQLInputValue>
+    const columns = Object.keys(sample)
+    this.#dataAt = Object.keys(file.sample).indexOf('data')
+    this.#constant = sample
+    this.#insert = this.#sqlite.prepare(
+      `INSERT INTO messages (${columns.join(', ')}) VALUES (${columns.map((name) => `:${name}`).join(', ')})`,
+    )
+    this.#claim = this.#sqlite.prepare(`SELECT * FROM messages m INDEXED BY ready
+      WHERE queue = ? AND due IS NULL AND NOT EXISTS (SELECT 1 FROM held WHERE held.seq = m.seq) ORDER BY seq LIMIT ?`)
+    this.#claim.setReturnArrays(true)
+    this.#hold = this.#sqlite.prepare(`INSERT INTO held (seq, queue, owner, claim, lease, lone)
+      SELECT value, ?, 1, 1, 1e15, 0 FROM json_each(?)`)
+    this.#release = this.#sqlite.prepare('DELETE FROM held WHERE seq IN (SELECT value FROM json_each(?))')
+    this.#remove = this.#sqlite.prepare('DELETE FROM messages WHERE seq IN (SELECT value FROM json_each(?))')
+  }
+
+  put(from: number, count: number, { keyOf = customerOf, dataOf = order, due }: Load = {}): void {
+    this.#sqlite.exec('BEGIN IMMEDIATE')
+    for (let n = from; n < from + count; n++) {
+      const data = JSON.stringify(dataOf(n))
+      this.#insert.run({ ...this.#constant, id: idOf(n), key: keyOf(n), due: due ?? null, data })
+    }
+    this.#sqlite.exec('COMMIT')
+  }
+
+  take(limit: number): readonly string[] {
+    const queue = this.#constant['queue'] as number
+    this.#sqlite.exec('BEGIN IMMEDIATE')
+    if (this.#held.length > 0) {
+      const done = JSON.stringify(this.#held)
+      this.#release.run(done)
+      this.#remove.run(done)
+    }
+    const rows = this.#claim.all(queue, limit) as unknown as readonly (readonly [seq: number, ...unknown[]])[]
+    this.#held = rows.map(([seq]) => seq)
+    if (rows.length > 0) this.#hold.run(queue, JSON.stringify(this.#held))
+    this.#sqlite.exec('COMMIT')
+    return rows.map((row) => row[this.#dataAt] as string)
+  }
+
+  [Symbol.dispose](): void {
+    this.#sqlite.close()
+  }
+}
+
+function connect(path: string, { pragmas }: BenchFile): DatabaseSync {
+  const connection = new DatabaseSync(path)
+  connection.exec('PRAGMA journal_mode = WAL')
+  for (const [name, value] of Object.entries(pragmas)) connection.exec(`PRAGMA ${name} = ${value}`)
+  return connection
+}
+
+/** As long as a UUID, and ascending as ours are. */
+function idOf(n: number): string {
+  return `01890000-0000-7000-8000-${String(n).padStart(12, '0')}`
+}
+
+export const minimalTables = `CREATE TABLE m (id INTEGER PRIMARY KEY, due INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+  lease INTEGER, body TEXT NOT NULL); CREATE INDEX m_due ON m (due, id)`
+
+/** The least table that keeps a lease and a date: what our columns and indexes cost shows against it. */
+export class MinimalTable implements RawQueue {
+  readonly #sqlite: DatabaseSync
+  readonly #insert: StatementSync
+  readonly #claim: StatementSync
+  readonly #remove: StatementSync
+  #held: readonly number[] = []
+
+  constructor(file: BenchFile) {
+    this.#sqlite = connect(`${file.path}-minimal`, file)
+    this.#sqlite.exec(minimalTables)
+    this.#insert = this.#sqlite.prepare('INSERT INTO m (due, body) VALUES (0, ?)')
+    this.#claim = this.#sqlite.prepare(`UPDATE m SET due = 1e15, attempts = attempts + 1, lease = 1
+      WHERE id IN (SELECT id FROM m WHERE due <= 1 ORDER BY due, id LIMIT ?) RETURNING id, body`)
+    this.#claim.setReturnArrays(true)
+    this.#remove = this.#sqlite.prepare('DELETE FROM m WHERE id IN (SELECT value FROM json_each(?))')
+  }
+
+  put(from: number, count: number): void {
+    this.#sqlite.exec('BEGIN IMMEDIATE')
+    for (let n = from; n < from + count; n++) this.#insert.run(JSON.stringify(order(n)))
+    this.#sqlite.exec('COMMIT')
+  }
+
+  take(limit: number): readonly string[] {
+    this.#sqlite.exec('BEGIN IMMEDIATE')
+    if (this.#held.length > 0) this.#remove.run(JSON.stringify(this.#held))
+    const rows = this.#claim.all(limit) as unknown as readonly (readonly [id: number, body: string])[]
+    this.#held = rows.map(([id]) => id)
+    this.#sqlite.exec('COMMIT')
+    return rows.map(([, body]) => body)
+  }
+
+  [Symbol.dispose](): void {
+    this.#sqlite.close()
+  }
+}

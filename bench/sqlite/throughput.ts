@@ -1,0 +1,146 @@
+import { sqlite } from '../../src/adapters/sqlite/index.ts'
+import { createEvent, type QueueOptions } from '../../src/index.ts'
+import { appOn, type } from '../app.ts'
+import { inBatches, inFlight, order, Tally, timed } from '../load.ts'
+import type { RateRow, Run, Settings, Spent } from '../row.ts'
+import { customerOf, makeFile, type BenchFile } from './file.ts'
+import { MinimalTable, minimalTables, OurTables, type RawQueue } from './raw.ts'
+
+const width = 256
+const batch = 100
+const claim = 128
+
+/** What is done with the events of one window. */
+type RawWork = (queue: RawQueue, count: number) => Promise<Spent>
+type OurWork = (file: BenchFile, count: number) => Promise<Spent>
+
+const putting =
+  (size: number): RawWork =>
+  (queue, count) =>
+    timed(() => inBatches(count, size, async (numbers) => queue.put(numbers[0] ?? 0, numbers.length)))
+
+const taking: RawWork = async (queue, count) => {
+  fill(queue, count)
+  return timed(async () => {
+    while (queue.take(claim).length > 0);
+  })
+}
+
+const publishing: OurWork = async ({ path }, count) => {
+  await using app = appOn(sqlite(path), () => {})
+  return await timed(() => inFlight(count, width, (n) => app.publish(type, order(n), { key: customerOf(n) })))
+}
+
+const publishingBatches: OurWork = async ({ path }, count) => {
+  await using app = appOn(sqlite(path), () => {})
+  return await timed(() =>
+    inBatches(count, batch, (numbers) =>
+      app.publish(numbers.map((n) => createEvent(type, order(n), { key: customerOf(n) }))),
+    ),
+  )
+}
+
+const consuming =
+  (options: QueueOptions): OurWork =>
+  async (file, count) => {
+    using tables = new OurTables(file)
+    fill(tables, count)
+    const tally = new Tally(count)
+    await using app = appOn(sqlite(file.path), () => tally.add(), options)
+    await app.start()
+    return await tally.all
+  }
+
+/** Not measured: many in one transaction. */
+function fill(queue: RawQueue, count: number): void {
+  for (let from = 0; from < count; from += 5_000) queue.put(from, Math.min(5_000, count - from))
+}
+
+interface Plan {
+  readonly name: string
+  readonly about: string
+  readonly bar: number
+  readonly raw: RawWork
+  readonly ours: OurWork
+  readonly options?: QueueOptions
+  readonly settings: Settings
+}
+
+/** Each window has a file of its own, made by our adapter whoever fills it. */
+function row({ name, about, bar, raw, ours, options = {}, settings }: Plan): RateRow {
+  const onFile =
+    (work: (file: BenchFile, count: number) => Promise<Spent>): Run =>
+    async (count) => {
+      await using file = await makeFile(options)
+      return await work(file, count)
+    }
+  return {
+    kind: 'rate',
+    name: `sqlite.${name}`,
+    about,
+    bar,
+    baseline: 'a bare node:sqlite loop on our tables and indexes, with the same records',
+    async open() {
+      await using file = await makeFile(options)
+      return {
+        settings: { ...settings, ...describe(file), 'minimal table': minimalTables },
+        raw: onFile(async (own, count) => {
+          using tables = new OurTables(own)
+          return await raw(tables, count)
+        }),
+        ours: onFile(ours),
+        beside: {
+          'minimal table': onFile(async (own, count) => {
+            using table = new MinimalTable(own)
+            return await raw(table, count)
+          }),
+        },
+        async [Symbol.asyncDispose]() {},
+      }
+    },
+  }
+}
+
+/** What is the same for every row. */
+function describe({ sample, pragmas }: BenchFile): Settings {
+  const bytes = Buffer.byteLength(Object.values(sample).join(''))
+  return { event: `1 KB of JSON, ${bytes} bytes with its attributes`, durable: 'fsync', ...pragmas }
+}
+
+const byKey: QueueOptions = { order: { by: 'key' } }
+
+export const throughputRows: readonly RateRow[] = [
+  row({
+    name: 'publish',
+    about: `publish, ${width} in flight`,
+    bar: 0.95,
+    raw: putting(width),
+    ours: publishing,
+    settings: { 'in flight': width, 'raw: events per commit': width },
+  }),
+  row({
+    name: 'batch',
+    about: `publish arrays of ${batch}, one after the other`,
+    bar: 0.95,
+    raw: putting(batch),
+    ours: publishingBatches,
+    settings: { 'events per commit': batch },
+  }),
+  row({
+    name: 'consume',
+    about: '2 middlewares, handler and acknowledgement of each event',
+    bar: 0.85,
+    raw: taking,
+    ours: consuming({}),
+    settings: { claim, concurrency: 16 },
+  }),
+  row({
+    name: 'consume-by-key',
+    about: 'the same with order by key, 10,000 keys',
+    bar: 0.85,
+    raw: taking,
+    ours: consuming(byKey),
+    options: byKey,
+    settings: { claim, concurrency: 16, keys: 10_000 },
+  }),
+]
