@@ -4,8 +4,8 @@ import { addFailure } from '../../src/contract/dead-letter.ts'
 import type { DeadLetterRecord } from '../../src/contract/dead-letter.ts'
 import type { Transport } from '../../src/contract/transport.ts'
 import { kafkaFromUrl } from '../../src/adapters/kafka/index.ts'
-import { openCluster } from '../../src/adapters/kafka/cluster.ts'
-import { latest } from '../../src/adapters/kafka/reader.ts'
+import { Client } from '../../src/adapters/kafka/client.ts'
+import { latest, Reader } from '../../src/adapters/kafka/reader.ts'
 import { describeWithServer } from '../servers/describe-with-server.ts'
 import { dataOf, event, newName, open, receive, spec } from './sessions.ts'
 
@@ -144,22 +144,16 @@ await describeWithServer('kafka', (server) => {
   }, 60_000)
 
   test('the places of a topic that brokers do not know yet are waited for, and not for ever', async () => {
-    const cluster = await openCluster({
-      brokers,
-      clientId: 'test',
-      partitions: 1,
-      replicas: 1,
-      sasl: undefined,
-      tls: undefined,
-    })
+    const client = await Client.open({ brokers, clientId: 'test', sasl: undefined, tls: undefined })
+    const reader = new Reader(client)
     try {
       const [soon, never] = [newName('topic'), newName('topic')]
-      const asked = cluster.reader.places([soon], latest)
+      const asked = reader.places([soon], latest)
       await admin.createTopics({ topics: [soon], partitions: 2, replicas: 1 })
       expect((await asked).get(soon)?.offsets).toEqual([0, 0])
-      await expect(cluster.reader.places([never], latest)).rejects.toMatchObject({ code: 'KAFKA_FAILED' })
+      await expect(reader.places([never], latest)).rejects.toMatchObject({ code: 'KAFKA_FAILED' })
     } finally {
-      await cluster.close()
+      await Promise.all([reader.close(), client.close()])
     }
   }, 40_000)
 })
