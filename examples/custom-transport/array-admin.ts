@@ -8,7 +8,7 @@ import {
   type Subscription,
   type TransportAdmin,
 } from 'millrace/contract'
-import type { ArrayQueue, Letter } from './array-queue.ts'
+import { copy, ranOut, type ArrayQueue, type Letter } from './array-queue.ts'
 
 /** @throws MillraceError UNKNOWN_QUEUE */
 export function find(queues: ReadonlyMap<string, ArrayQueue>, name: string): ArrayQueue {
@@ -91,7 +91,7 @@ function takeOut({ letters }: ArrayQueue, names: readonly string[] | undefined):
 }
 
 function shown({ name, number, entry, record }: Letter): StoredDeadLetter {
-  const { id, type, key, data } = entry.event
+  const { id, type, key } = entry.event
   const head = decodeHead(entry.head)
   return {
     letter: name,
@@ -100,14 +100,14 @@ function shown({ name, number, entry, record }: Letter): StoredDeadLetter {
     type,
     key,
     head,
-    data,
+    data: copy(entry.event.data),
     record: JSON.parse(record) as DeadLetterRecord,
   }
 }
 
 function countsOf({ spec, entries, letters, settled }: ArrayQueue): QueueCounts {
   const now = Date.now()
-  const free = entries.filter(({ held }) => held === undefined)
+  const free = entries.filter(({ held }) => held === undefined || ranOut(held))
   const ready = free.filter(({ due }) => due <= now)
   const later = free.filter(({ due }) => due > now)
   const recent = settled.filter(({ at }) => at > now - 60_000)
@@ -118,7 +118,7 @@ function countsOf({ spec, entries, letters, settled }: ArrayQueue): QueueCounts 
     retrying: later.filter(({ failures }) => failures > 0).length,
     delayed: later.filter(({ failures }) => failures === 0).length,
     dead: letters.length,
-    oldestMs: ready.length === 0 ? 0 : Math.max(...ready.map(({ event }) => now - event.head.time)),
+    oldestMs: ready.length === 0 ? 0 : Math.max(...ready.map(({ takenAt }) => now - takenAt)),
     handledPerSecond: recent.filter(({ failed }) => !failed).length / 60,
     failedPerSecond: recent.filter(({ failed }) => failed).length / 60,
   }

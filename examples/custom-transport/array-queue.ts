@@ -10,16 +10,27 @@ import {
 } from 'millrace/contract'
 import type { ArraySession } from './array-session.ts'
 
-/** One event in one queue. `held` says who has it, until when (monotonic), and whether it was claimed alone. */
+/** One event in one queue. */
 export interface Entry {
   readonly event: Outgoing
   readonly head: string
+  readonly takenAt: number
   due: number
   failures: number
   trail: FailureTrail | undefined
-  held:
-    | { readonly by: ArraySession; end: number; readonly lone: boolean; readonly claim: Received }
-    | undefined
+  held: Lease | undefined
+}
+
+/** Who has an event, until when by the clock of that session, and whether it was claimed alone. */
+export interface Lease {
+  readonly by: ArraySession
+  end: number
+  readonly lone: boolean
+  readonly claim: Received
+}
+
+export function ranOut({ by, end }: Lease): boolean {
+  return end <= by.clock.monotonic()
 }
 
 export interface Letter {
@@ -61,9 +72,15 @@ export class ArrayQueue {
   }
 
   add(event: Outgoing, trail?: FailureTrail): void {
-    const due = event.deliverAt ?? 0
-    const own = { ...event, data: copy(event.data) }
-    this.entries.push({ event: own, head: encodeHead(event.head), due, failures: 0, trail, held: undefined })
+    this.entries.push({
+      event: { ...event, data: copy(event.data) },
+      head: encodeHead(event.head),
+      takenAt: Date.now(),
+      due: event.deliverAt ?? 0,
+      failures: 0,
+      trail,
+      held: undefined,
+    })
     this.changed()
   }
 }

@@ -1,3 +1,4 @@
+import { MillraceError } from 'millrace'
 import {
   decodeHead,
   type Clock,
@@ -10,38 +11,43 @@ import {
   type Settlement,
   type SettleResult,
 } from 'millrace/contract'
-import { copy, letterOf, type ArrayQueue, type Entry } from './array-queue.ts'
+import { copy, letterOf, ranOut, type ArrayQueue, type Entry } from './array-queue.ts'
 
 /** One consumer of one queue. */
 export class ArraySession implements Session {
   readonly claim = 100
   readonly pulls = 1
+  readonly clock: Clock
   readonly #queue: ArrayQueue
-  readonly #clock: Clock
   readonly #lease: number
+  /** The open sessions of the transport: this one is among them until its close. */
+  readonly #open: Set<ArraySession>
   /** Which entry each claim was of: one id may be published twice. */
   readonly #claimed = new WeakMap<Received, Entry>()
   #seen = -1
   #looked = 0
   #quiet = false
 
-  constructor(queue: ArrayQueue, { clock, lease }: SessionOptions) {
+  constructor(queue: ArrayQueue, { clock, lease }: SessionOptions, open: Set<ArraySession>) {
+    this.clock = clock
     this.#queue = queue
-    this.#clock = clock
     this.#lease = lease
+    this.#open = open
+    open.add(this)
   }
 
   async exchange({ settle, max, lapsed = 0 }: ExchangeRequest): Promise<ExchangeResult> {
+    this.#check()
     const settled = settle.map((settlement) => this.#settle(settlement))
     this.#queue.check()
     this.#seen = this.#queue.version
-    this.#looked = this.#clock.monotonic()
+    this.#looked = this.clock.monotonic()
     if (this.#quiet) return { received: [], settled }
     const { entries } = this.#queue
     const free = entries
-      .filter(({ held, due }) => held === undefined && due <= this.#clock.now())
+      .filter(({ held, due }) => held === undefined && due <= this.clock.now())
       .slice(0, max)
-    const left = entries.filter(({ held }) => this.#ranOut(held))
+    const left = entries.filter(({ held }) => held !== undefined && ranOut(held))
     const received = [
       ...free.map((entry) => this.#take(entry, false)),
       ...left.slice(0, lapsed).map((entry) => this.#take(entry, true)),
@@ -50,9 +56,8 @@ export class ArraySession implements Session {
   }
 
   ready(signal: AbortSignal): Promise<void> {
-    const next = this.#nextChange()
-    if (signal.aborted || this.#seen !== this.#queue.version || (next !== undefined && next <= 0))
-      return Promise.resolve()
+    if (signal.aborted || this.#mayTake()) return Promise.resolve()
+    const next = this.#quiet ? undefined : this.#nextChange()
     return new Promise((resolve) => {
       const done = (): void => {
         unwatch()
@@ -60,21 +65,25 @@ export class ArraySession implements Session {
         signal.removeEventListener('abort', done)
         resolve()
       }
-      const unwatch = this.#queue.watch(done)
-      const timer = next === undefined ? undefined : this.#clock.after(next, done)
+      const unwatch = this.#queue.watch(() => {
+        if (this.#mayTake()) done()
+      })
+      const timer = next === undefined ? undefined : this.clock.after(next, done)
       signal.addEventListener('abort', done)
     })
   }
 
   async settle(list: readonly Settlement[]): Promise<readonly SettleResult[]> {
+    this.#check()
     return list.map((settlement) => this.#settle(settlement))
   }
 
   async extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]> {
+    this.#check()
     return list.map((of) => {
       const entry = this.#own(of)
       if (entry?.held === undefined) return 'lost'
-      entry.held.end = this.#clock.monotonic() + ms
+      entry.held.end = this.clock.monotonic() + ms
       return 'ok'
     })
   }
@@ -84,11 +93,23 @@ export class ArraySession implements Session {
   }
 
   async close({ keep = [] }: { readonly keep?: readonly Received[] } = {}): Promise<void> {
-    this.#quiet = true
+    this.#open.delete(this)
     for (const entry of this.#queue.entries) {
       if (entry.held?.by === this && !keep.includes(entry.held.claim)) entry.held = undefined
     }
     this.#queue.changed()
+  }
+
+  #check(): void {
+    if (!this.#open.has(this)) throw new MillraceError('STOPPED', 'The session was closed')
+  }
+
+  /** There may be something, or the next exchange tells that the session has ended. */
+  #mayTake(): boolean {
+    if (!this.#open.has(this)) return true
+    if (this.#quiet) return false
+    const next = this.#nextChange()
+    return this.#seen !== this.#queue.version || (next !== undefined && next <= 0)
   }
 
   #take(entry: Entry, lapsed: boolean): Received {
@@ -107,16 +128,14 @@ export class ArraySession implements Session {
       attempt: entry.failures + 1,
       head: decodeHead(head),
     }
-    entry.held = { by: this, end: this.#clock.monotonic() + this.#lease, lone: lapsed, claim }
+    entry.held = { by: this, end: this.clock.monotonic() + this.#lease, lone: lapsed, claim }
     this.#claimed.set(claim, entry)
     return claim
   }
 
   /** The entry, if this very claim still holds it. */
   #own(of: Received): Entry | undefined {
-    return this.#queue.entries.find(
-      ({ held }) => held?.claim === of && held.by === this && !this.#ranOut(held),
-    )
+    return this.#queue.entries.find(({ held }) => held?.claim === of && held.by === this && !ranOut(held))
   }
 
   #settle({ of, as, delay = 0, trail, record }: Settlement): SettleResult {
@@ -126,7 +145,7 @@ export class ArraySession implements Session {
     if (as === 'retry') entry.failures++
     if (as === 'retry') entry.trail = trail
     if (as === 'retry' || as === 'release') {
-      entry.due = delay > 0 ? this.#clock.now() + delay : 0
+      entry.due = delay > 0 ? this.clock.now() + delay : 0
       entry.held = undefined
     } else entries.splice(entries.indexOf(entry), 1)
     if (as === 'dead') letters.push(letterOf(letters, entry, record as DeadLetterRecord))
@@ -135,13 +154,9 @@ export class ArraySession implements Session {
     return 'done'
   }
 
-  #ranOut(held: Entry['held']): boolean {
-    return held !== undefined && held.end <= this.#clock.monotonic()
-  }
-
   /** Milliseconds until something becomes due or a lease runs out. */
   #nextChange(): number | undefined {
-    const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()]
+    const [now, monotonic] = [this.clock.now(), this.clock.monotonic()]
     const times = this.#queue.entries
       // A lease that had run out by then was told with the last exchange.
       .filter(({ held }) => held === undefined || held.end > this.#looked)

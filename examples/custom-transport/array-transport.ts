@@ -45,6 +45,7 @@ class ArrayTransport implements Transport<never> {
   }
   readonly admin: TransportAdmin
   readonly #queues = new Map<string, ArrayQueue>()
+  readonly #sessions = new Set<ArraySession>()
   #closed = false
 
   constructor() {
@@ -59,6 +60,7 @@ class ArrayTransport implements Transport<never> {
     const created: string[] = []
     const kept: string[] = []
     for (const spec of queues) {
+      if (spec.order) kept.push(`${spec.name}: no order by key`)
       const known = this.#queues.get(spec.name)
       if (known === undefined) {
         this.#queues.set(spec.name, new ArrayQueue(spec))
@@ -90,11 +92,14 @@ class ArrayTransport implements Transport<never> {
 
   async open(queue: string, options: SessionOptions): Promise<Session> {
     this.#check()
-    return new ArraySession(find(this.#queues, queue), options)
+    const target = find(this.#queues, queue)
+    if (options.order) throw new MillraceError('INVALID_OPTION', 'arrays has no order by key')
+    return new ArraySession(target, options, this.#sessions)
   }
 
   async close(): Promise<void> {
     this.#closed = true
+    for (const session of this.#sessions) await session.close()
   }
 
   [Symbol.asyncDispose](): Promise<void> {

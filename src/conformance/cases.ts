@@ -3,10 +3,12 @@ import { data } from './data.ts'
 import { deadLetters } from './dead-letters.ts'
 import { declaring } from './declaring.ts'
 import { delaying } from './delaying.ts'
+import { ending } from './ending.ts'
 import { handling } from './handling.ts'
 import { Bench, type Case, type TransportUnderTest } from './harness.ts'
 import { leases } from './leases.ts'
 import { order } from './order.ts'
+import { parking } from './parking.ts'
 import { publishing } from './publishing.ts'
 import { running } from './running.ts'
 import { settling } from './settling.ts'
@@ -18,10 +20,12 @@ export const themes: Readonly<Record<string, readonly Case[]>> = {
   settling,
   leases,
   order,
+  parking,
   delaying,
   'dead letters': deadLetters,
   data,
   admin,
+  ending,
   handling,
   running,
 }

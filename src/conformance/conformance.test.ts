@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { brokenTransport } from '../../test/sabotage/broken-transport.ts'
 import { consuming } from '../../test/sabotage/consuming.ts'
+import { ending } from '../../test/sabotage/ending.ts'
 import { operating } from '../../test/sabotage/operating.ts'
 import { publishing } from '../../test/sabotage/publishing.ts'
 import { MemoryTransport } from '../adapters/memory/memory-transport.ts'
@@ -11,7 +12,7 @@ import type { Case, TransportUnderTest } from './harness.ts'
 /** The cases that look at a transport by itself. Those that run an app on it are proved by the engine's own tests. */
 const { handling: _handling, running: _running, ...ofDrivers } = themes
 const cases = new Map(Object.values(ofDrivers).flatMap((list) => list.map((one) => [one.name, one] as const)))
-const proofs = { ...publishing, ...consuming, ...operating }
+const proofs = { ...publishing, ...consuming, ...operating, ...ending }
 
 /** Memory with a clock that waits for nobody, broken or not; and little patience. */
 function memoryWith(by: (typeof proofs)[string]['by'] = {}): TransportUnderTest {

@@ -4,6 +4,7 @@ import { createEvent, type EventHead, type EventOptions } from '../event/event.t
 import { encodeEvent, type Outgoing } from '../event/outgoing.ts'
 import { bytesOf, textOf, type Raw } from '../event/payload.ts'
 import { dataOf, type Bench, type Case } from './harness.ts'
+import { record } from './record.ts'
 
 /** A head without what is undefined: a system may leave out what is not there. */
 function normal(head: EventHead): unknown {
@@ -157,6 +158,22 @@ export const data: readonly Case[] = [
       bytesOf(first.data).fill(8)
       await bench.settle(session, { of: first, as: 'retry' })
       expect([...bytesOf((await bench.receiveOne(session)).data)]).toEqual([1, 2, 3])
+    },
+  },
+  {
+    name: 'whoever writes into a dead letter changes only their own',
+    async run(bench) {
+      const queue = await bench.queue()
+      const session = await bench.session(queue)
+      await bench.publish(bench.event('binary', Uint8Array.of(1, 2, 3)))
+      await bench.settle(session, { of: await bench.receiveOne(session), as: 'dead', record })
+      const { admin } = bench.transport
+      const letters = async () => {
+        const [listed] = await admin.deadLetters(queue, { limit: 1 })
+        return [listed!, (await admin.deadLetter(queue, listed!.letter))!]
+      }
+      for (const one of await letters()) bytesOf(one.data).fill(9)
+      for (const one of await letters()) expect([...bytesOf(one.data)]).toEqual([1, 2, 3])
     },
   },
   {

@@ -3,6 +3,7 @@ import { addFailure, deadLetterRecord, type DeadLetterRecord } from '../contract
 import type { Session, StoredDeadLetter } from '../contract/transport.ts'
 import { bytesOf } from '../event/payload.ts'
 import { ascending, dataOf, numbers, numbersOf, type Bench, type Case } from './harness.ts'
+import { clockSlack } from './settling.ts'
 
 function recordOf(message: string, failures = 3): DeadLetterRecord {
   let trail = addFailure(undefined, 1_700_000_000_000, `${message}, at first`)
@@ -213,6 +214,21 @@ export const deadLetters: readonly Case[] = [
       expect(dataOf(again)).toEqual({ corrected: true })
       expect(again.head.subject).toBe('corrected')
       expect(dataOfAll(await lettersOf(bench, queue))).toEqual([1])
+    },
+  },
+  {
+    name: 'redrive: a replacement is due by its own deliverAt',
+    async run(bench) {
+      const queue = await bench.queue()
+      const session = await bench.session(queue)
+      await die(bench, session, 1)
+      const [letter] = await lettersOf(bench, queue)
+      const deliverAt = new Date(bench.clock.now() + 150)
+      await bench.transport.admin.redrive(queue, [letter!.letter], bench.event('numbered', 7, { deliverAt }))
+      expect(dataOf(await bench.receiveOne(session))).toBe(7)
+      expect(bench.clock.now(), 'a delayed replacement came early').toBeGreaterThanOrEqual(
+        deliverAt.getTime() - clockSlack(bench),
+      )
     },
   },
   {

@@ -100,6 +100,39 @@ export const declaring: readonly Case[] = [
     },
   },
   {
+    name: 'from the beginning: events that another queue had come out of a log only',
+    async run(bench) {
+      await bench.queue('early')
+      await bench.publish(bench.event('numbered', 0))
+      const late = await bench.session(await bench.queue('late', { from: 'beginning' }))
+      await bench.publish(bench.event('numbered', 1))
+      const expected = bench.features.unrouted === 'log' ? [0, 1] : [1]
+      expect(ascending(numbersOf(await bench.handle(late, expected.length)))).toEqual(expected)
+      await bench.nothing(late, 'an event that another queue had came to a new one')
+    },
+  },
+  {
+    name: 'a queue keeps the order that it was made with: another wish is told, and not opened',
+    async run(bench) {
+      // A system without order by key makes every queue without it.
+      for (const made of bench.features.order === 'key' ? [false, true] : [false]) {
+        const queue = await bench.queue('queue', { order: made })
+        const { created, kept } = await bench.other.declare([bench.spec(queue, { order: !made })])
+        expect(created).toEqual([])
+        expect(kept, 'what is told of a wish for another order').toEqual([expect.stringContaining(queue)])
+        await expect(
+          bench.session(queue, { order: !made }),
+          `opening with order: ${!made}`,
+        ).rejects.toMatchObject({
+          code: 'INVALID_OPTION',
+        })
+        const session = await bench.session(queue, { order: made })
+        await bench.publish(bench.event('numbered', 0))
+        await bench.handle(session, 1)
+      }
+    },
+  },
+  {
     name: 'from now on: unrouted events stay where they are until they are redriven',
     unless: unlessKept,
     async run(bench) {

@@ -45,6 +45,26 @@ export const delaying: readonly Case[] = [
     },
   },
   {
+    name: 'new events do not hold up one that has become due, delayed or retried',
+    async run(bench) {
+      const session = await bench.session(await bench.queue())
+      const deliverAt = new Date(bench.clock.now() + 50)
+      await bench.publish(bench.event('retried'))
+      await bench.settle(session, { of: await bench.receiveOne(session), as: 'retry', delay: 50 })
+      await bench.publish(bench.event('delayed', 0, { deliverAt }))
+      await bench.pass(50)
+      const missing = new Set(['retried', 'delayed'])
+      await bench.until('an event that is due while others keep coming', async () => {
+        // Never less to take than is taken.
+        await bench.publish(bench.event('new'), bench.event('new'))
+        for (const name of namesOf(await bench.handle(session, 1))) missing.delete(name)
+        return missing.size === 0
+          ? 'done'
+          : { waitFor: undefined, state: `${[...missing].join(', ')} is missing` }
+      })
+    },
+  },
+  {
     name: 'a time that is past means at once; one in thousands of years does no harm',
     async run(bench) {
       const session = await bench.session(await bench.queue())

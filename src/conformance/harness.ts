@@ -13,6 +13,7 @@ import type {
 } from '../contract/transport.ts'
 import { createEvent, type EventOptions } from '../event/event.ts'
 import { encodeEvent, type Outgoing } from '../event/outgoing.ts'
+import { textOf } from '../event/payload.ts'
 
 /** What the suite needs to know of the transport it tests. */
 export interface TransportUnderTest {
@@ -150,30 +151,31 @@ export class Bench {
     await this.transport.publish(events)
   }
 
-  /** Takes events until it has so many. Never asks for more; fails when they do not come in time. */
+  /** Takes events until it has so many. Never asks for more; fails when they do not come in time, naming `what` was to come. */
   async receive(
     session: Session,
     count: number,
     from: 'normal' | 'lapsed' = 'normal',
+    what = `${count} events`,
   ): Promise<readonly Received[]> {
     const received: Received[] = []
-    await this.until(`${count} events`, async () => {
+    await this.until(what, async () => {
       const missing = count - received.length
       const ask = from === 'normal' ? { max: missing } : { max: 0, lapsed: missing }
       received.push(...(await session.exchange({ settle: [], ...ask })).received)
-      return received.length >= count ? 'done' : { waitFor: session, state: `${received.length} came` }
+      return received.length >= count ? 'done' : { waitFor: session, state: `came: ${shown(received)}` }
     })
     expect(received.length, 'an exchange gave more events than were asked for').toBe(count)
     return received
   }
 
-  async receiveOne(session: Session, from: 'normal' | 'lapsed' = 'normal'): Promise<Received> {
-    return (await this.receive(session, 1, from))[0] as Received
+  async receiveOne(session: Session, from: 'normal' | 'lapsed' = 'normal', what?: string): Promise<Received> {
+    return (await this.receive(session, 1, from, what))[0] as Received
   }
 
   /** Takes and acknowledges events until there are so many. */
-  async handle(session: Session, count: number): Promise<readonly Received[]> {
-    const received = await this.receive(session, count)
+  async handle(session: Session, count: number, what?: string): Promise<readonly Received[]> {
+    const received = await this.receive(session, count, 'normal', what)
     await this.settle(session, ...received.map((of): Settlement => ({ of, as: 'ack' })))
     return received
   }
@@ -261,10 +263,16 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve))
 }
 
+/** What came, for the message of a failure: the data of the first ones. */
+function shown(received: readonly Received[]): string {
+  const texts = received.slice(0, 10).map(({ data }) => textOf(data).slice(0, 40))
+  return `${received.length} (${texts.join(', ')})`
+}
+
 /** The data of an event as JSON says it. */
 export function dataOf(received: Pick<Received | StoredDeadLetter, 'data'>): unknown {
   const { data } = received
-  return JSON.parse(typeof data === 'string' ? data : new TextDecoder().decode(data))
+  return JSON.parse(textOf(data))
 }
 
 /** The event names that `Bench.event` was given. */

@@ -3,32 +3,31 @@ import type { Features } from '../contract/features.ts'
 import type { Received, Session } from '../contract/transport.ts'
 import { dataOf, numbers, numbersOf, shortLease, type Bench, type Case } from './harness.ts'
 
-const noOrder = ({ order }: Features): string | undefined =>
+export const noOrder = ({ order }: Features): string | undefined =>
   order === 'key' ? undefined : "features.order is 'none'"
-const no =
-  (kind: 'park' | 'pass') =>
-  (features: Features): string | undefined =>
-    noOrder(features) ?? (features.onRetry.includes(kind) ? undefined : `features.onRetry lacks '${kind}'`)
-
-interface Ordered {
+export interface Ordered {
   readonly queue: string
   readonly session: Session
   /** A second consumer, on another instance where there can be one. */
   readonly second: Session
 }
 
-async function ordered(bench: Bench): Promise<Ordered> {
+export async function ordered(bench: Bench): Promise<Ordered> {
   const queue = await bench.queue('ordered', { order: true })
   const session = await bench.session(queue, { order: true })
   return { queue, session, second: await bench.session(queue, { order: true, on: bench.other }) }
 }
 
 /** Publishes events whose data is their number, with one key for all. */
-async function publishKeyed(bench: Bench, key: string, ...data: readonly number[]): Promise<void> {
+export async function publishKeyed(bench: Bench, key: string, ...data: readonly number[]): Promise<void> {
   await bench.publish(...data.map((i) => bench.event('numbered', i, { key })))
 }
 
-async function acknowledge(bench: Bench, session: Session, received: readonly Received[]): Promise<void> {
+export async function acknowledge(
+  bench: Bench,
+  session: Session,
+  received: readonly Received[],
+): Promise<void> {
   await bench.settle(session, ...received.map((of) => ({ of, as: 'ack' as const })))
 }
 
@@ -68,6 +67,26 @@ export const order: readonly Case[] = [
         return count >= keys * each ? 'done' : { waitFor: waiting ? undefined : own, state: `${count} came` }
       })
       for (const one of sessions) await acknowledge(bench, one, held.get(one) ?? [])
+    },
+  },
+  {
+    name: 'an ack that frees a key wakes the other sessions',
+    unless: noOrder,
+    async run(bench) {
+      const { session, second } = await ordered(bench)
+      await publishKeyed(bench, 'a', 0, 1, 2)
+      const zero = await bench.receiveOne(session)
+      await bench.nothing(second, 'a key that another session holds was handed out')
+      const settled = second.ready(new AbortController().signal)
+      await bench.settle(session, { of: zero, as: 'ack' })
+      await bench.soon('ready, after another session settled the event that held the key', settled)
+      const one = await bench.receiveOne(second, 'normal', 'event 1, after event 0 was acknowledged')
+      await bench.nothing(session, 'a key that another session holds was handed out')
+      const exchanged = session.ready(new AbortController().signal)
+      await second.exchange({ settle: [{ of: one, as: 'ack' }], max: 0 })
+      await bench.soon('ready, after the event that held the key was settled in an exchange', exchanged)
+      const two = await bench.receiveOne(session, 'normal', 'event 2, after event 1 was acknowledged')
+      expect([one, two].map(dataOf)).toEqual([1, 2])
     },
   },
   {
@@ -124,102 +143,6 @@ export const order: readonly Case[] = [
     },
   },
   {
-    name: 'park: a retry holds back its key, and nothing else',
-    unless: no('park'),
-    async run(bench) {
-      const { session, second } = await ordered(bench)
-      await publishKeyed(bench, 'a', 0, 1)
-      await bench.settle(session, {
-        of: await bench.receiveOne(session),
-        as: 'retry',
-        delay: 600_000,
-        park: true,
-      })
-      await publishKeyed(bench, 'a', 2)
-      await publishKeyed(bench, 'b', 10, 11)
-      await bench.publish(bench.event('numbered', 12))
-      expect(numbersOf(await bench.handle(second, 3)).toSorted()).toEqual([10, 11, 12])
-      for (const one of [session, second])
-        await bench.nothing(one, 'an event overtook a parked one of its key')
-    },
-  },
-  {
-    name: 'park: after its retry the key goes on in its order',
-    unless: no('park'),
-    async run(bench) {
-      const { session, second } = await ordered(bench)
-      await publishKeyed(bench, 'a', 0, 1, 2)
-      const [zero, one] = await bench.receive(session, 2)
-      await bench.settle(
-        session,
-        { of: zero!, as: 'retry', delay: 100, park: true },
-        { of: one!, as: 'release' },
-      )
-      await publishKeyed(bench, 'a', 3)
-      const again = await bench.receiveOne(second)
-      expect([dataOf(again), again.attempt]).toEqual([0, 2])
-      await bench.settle(second, { of: again, as: 'retry', delay: 100, park: true })
-      const third = await bench.receiveOne(session)
-      expect([dataOf(third), third.attempt]).toEqual([0, 3])
-      await acknowledge(bench, session, [third])
-      expect(numbersOf(await bench.handle(second, 3))).toEqual([1, 2, 3])
-    },
-  },
-  {
-    name: 'park: a retry without delay comes before the rest of its key',
-    unless: no('park'),
-    async run(bench) {
-      const { session } = await ordered(bench)
-      await publishKeyed(bench, 'a', 0, 1, 2)
-      await bench.settle(session, { of: await bench.receiveOne(session), as: 'retry', park: true })
-      for (const expected of [0, 1, 2]) expect(numbersOf(await bench.handle(session, 1))).toEqual([expected])
-    },
-  },
-  {
-    name: 'park: a parked event that dies lets its key go on',
-    unless: no('park'),
-    async run(bench) {
-      const { session, second } = await ordered(bench)
-      await publishKeyed(bench, 'a', 0, 1)
-      await bench.settle(session, { of: await bench.receiveOne(session), as: 'retry', delay: 50, park: true })
-      const again = await bench.receiveOne(session)
-      const record = {
-        error: { name: 'Error', message: 'no' },
-        attempts: 2,
-        firstFailedAt: 1,
-        deadAt: 2,
-        history: [],
-      }
-      await bench.settle(session, { of: again, as: 'dead', record })
-      expect(numbersOf(await bench.handle(second, 1))).toEqual([1])
-    },
-  },
-  {
-    name: 'pass: a retry lets the others of its key pass, and comes back',
-    unless: no('pass'),
-    async run(bench) {
-      const { session, second } = await ordered(bench)
-      await publishKeyed(bench, 'a', 0, 1, 2)
-      await bench.settle(session, {
-        of: await bench.receiveOne(session),
-        as: 'retry',
-        delay: 600_000,
-        park: false,
-      })
-      expect(numbersOf(await bench.handle(second, 2))).toEqual([1, 2])
-      await publishKeyed(bench, 'b', 10, 11)
-      await bench.settle(session, {
-        of: await bench.receiveOne(session),
-        as: 'retry',
-        delay: 100,
-        park: false,
-      })
-      expect(numbersOf(await bench.handle(second, 1))).toEqual([11])
-      const again = await bench.receiveOne(second)
-      expect([dataOf(again), again.attempt]).toEqual([10, 2])
-    },
-  },
-  {
     name: 'a delayed event stands outside of the order until it is due',
     unless: noOrder,
     async run(bench) {
@@ -244,8 +167,9 @@ export const order: readonly Case[] = [
       await bench.receive(crashed, 2)
       const zero = await bench.receiveOne(session, 'lapsed')
       expect(dataOf(zero)).toBe(0)
-      const { received } = await second.exchange({ settle: [], max: 10, lapsed: 10 })
+      const { received, lapsed = false } = await second.exchange({ settle: [], max: 10, lapsed: 10 })
       expect(received, 'a key that another session holds was handed out').toEqual([])
+      expect(lapsed, '`lapsed` was told of an event that this session may not take').toBe(false)
       await bench.settle(session, { of: zero, as: 'ack' })
       await bench.nothing(second, 'an event overtook a lapsed one of its key')
       const one = await bench.receiveOne(second, 'lapsed')

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { addFailure } from '../contract/dead-letter.ts'
-import { dataOf, namesOf, numbersOf, type Bench, type Case } from './harness.ts'
+import { dataOf, numbersOf, type Bench, type Case } from './harness.ts'
 
 /** A server's clock may differ from ours; a clock of this machine by the rounding of a millisecond. */
 export function clockSlack({ features }: Bench): number {
@@ -197,39 +197,6 @@ export const settling: readonly Case[] = [
       const all = [a, b, c].map((of) => ({ of: of!, as: 'ack' as const }))
       expect(await session.settle(all)).toEqual(['done', 'gone', 'done'])
       expect((await session.settle([])) ?? []).toEqual([])
-    },
-  },
-  {
-    name: 'quiesce: no new events, but those held can be settled and extended',
-    async run(bench) {
-      const queue = await bench.queue()
-      const session = await bench.session(queue)
-      await bench.publish(bench.event('held'), bench.event('late'))
-      const held = await bench.receiveOne(session)
-      await session.quiesce()
-      await bench.nothing(session, 'a quiesced session took an event')
-      expect(await session.extend([held], 30_000)).toEqual(['ok'])
-      await bench.settle(session, { of: held, as: 'ack' })
-      await session.close()
-      const other = await bench.session(queue)
-      expect(namesOf(await bench.handle(other, 1))).not.toEqual(namesOf([held]))
-    },
-  },
-  {
-    name: 'closing a session gives back what it holds, without an attempt',
-    async run(bench) {
-      const queue = await bench.queue()
-      const session = await bench.session(queue)
-      await bench.publish(...bench.events(5))
-      await bench.receive(session, 5)
-      await session.close()
-      await session.close()
-      const next = await bench.session(queue, { on: bench.other })
-      const received = await bench.receive(next, 5)
-      expect(numbersOf(received).toSorted()).toEqual([0, 1, 2, 3, 4])
-      if (bench.features.attempts !== 'upper')
-        expect(received.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 1])
-      expect(received.map(({ lapsed }) => lapsed)).toEqual([false, false, false, false, false])
     },
   },
 ]

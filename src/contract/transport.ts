@@ -11,6 +11,7 @@ import type { Features } from './features.ts'
  * What a driver implements. These comments are the specification; `millrace/conformance` tests them.
  * All that systems share lives once, in the engine: coalescing of publishes, leases and their renewal, back-pressure,
  * retry policy, the order of keys within a process, what dead letters say. A driver moves events and keeps its word.
+ * Heads and data are copied on the way in and on the way out: whoever writes into an object changes only their own.
  */
 
 declare const transaction: unique symbol
@@ -26,7 +27,8 @@ export interface Transport<Tx = unknown> extends AsyncDisposable {
   /**
    * Makes the queues and adds to their subscriptions, durably, before it resolves: an event published later reaches them.
    * Idempotent, and safe when several processes do it at once. Adds only; nothing is ever unsubscribed here. A queue keeps
-   * the `order` it was made with: another wish is told in `kept`, and opening the queue with it is INVALID_OPTION.
+   * the `order` it was made with (where `features.order` is 'none', without): another wish is told in `kept`, and opening
+   * the queue with it is INVALID_OPTION.
    */
   declare(queues: readonly QueueSpec[]): Promise<DeclareReport>
   /**
@@ -36,9 +38,9 @@ export interface Transport<Tx = unknown> extends AsyncDisposable {
    * A transaction where there are none: TRANSACTION_UNSUPPORTED.
    */
   publish(events: readonly Outgoing[], options?: TransportPublishOptions): Promise<void>
-  /** Begins to consume a declared queue. Several sessions on one queue, in any process, compete for its events. */
+  /** Begins to consume a declared queue; UNKNOWN_QUEUE if there is none. Several sessions on one queue, in any process, compete for its events. */
   open(queue: string, options: SessionOptions): Promise<Session>
-  /** Gives up what it holds; everything after that rejects with STOPPED. Sessions are closed first by whoever opened them. Idempotent. */
+  /** Closes the sessions that are still open, as their own close would; everything but closing rejects with STOPPED from then on. Idempotent. */
   close(options?: { readonly signal?: AbortSignal }): Promise<void>
 }
 
@@ -52,7 +54,11 @@ export interface QueueSpec {
   readonly name: string
   /** What it subscribes to: patterns of types, each with the topic its events come from (`*` for every topic). */
   readonly subscriptions: readonly Subscription[]
-  /** For a queue that is new: whether it also gets what was published before and is still there. */
+  /**
+   * For a queue that is new: whether it also gets what was published before. What 'beginning' finds, `features.unrouted`
+   * says: 'kept': the kept events, which no queue had; each new queue of this call gets a copy, later ones do not. 'log':
+   * whatever is still in its topics, whoever had it. 'error' and 'checked': nothing, as 'now'.
+   */
   readonly from: 'now' | 'beginning'
   /** Whether events of one key are to be handed to one session at a time, in their order. */
   readonly order: boolean
@@ -81,14 +87,18 @@ export interface Session {
    * that are due, in their order, none of which another session holds; with order by key also none whose key another
    * session holds, or whose key has an event parked or lapsed before it. `lapsed` asks for at most so many, besides `max`, of those whose
    * holder let the lease run out; such an event is never among the others.
+   * Their order, with order by key: as they were published, within a key. What is given back without a delay, or parked,
+   * keeps its place. What is delayed, or retried without `park`, stands outside of the order; once it is due it comes at
+   * its old place or in turn with new events, as the system can, and new ones never hold it up for good.
    * If it rejects, nothing was claimed as far as the caller knows, and the settlements are sent again: doing so is safe.
    * After `removeQueue` it rejects with UNKNOWN_QUEUE, and settlements are 'gone'.
    */
   exchange(request: ExchangeRequest): Promise<ExchangeResult>
   /**
-   * Resolves when there may be something to take, at once if there is now; or when the signal is aborted. Not again for
-   * lapsed events that the last exchange told of: whoever may not take them yet would spin. With order by key an ack, too,
-   * can make another event takeable. After `quiesce` it waits for the signal; after `close` it resolves. Never rejects.
+   * Resolves when there may be something to take, at once if there is now, also if that came or lapsed since the last
+   * exchange; when the queue is removed; or when the signal is aborted. Not again for lapsed events that the last exchange
+   * told of: whoever may not take them yet would spin. With order by key an ack, too, can make another event takeable.
+   * After `quiesce` it waits for the signal or the close; after `close` it resolves. Never rejects.
    */
   ready(signal: AbortSignal): Promise<void>
   /** Settles only. Results in the order of the list; undefined: all done. */
@@ -101,7 +111,7 @@ export interface Session {
   quiesce(): Promise<void>
   /** For transactional queues: runs the handler, its publishes and the fenced ack as one commit. */
   transact?<T>(of: Received, run: (transaction: unknown) => Promise<T>): Promise<T>
-  /** Gives back what is not settled, except `keep`, whose leases are left to run out. Idempotent. */
+  /** Gives back what is not settled, except `keep`, whose leases are left to run out. Then `exchange`, `settle` and `extend` reject with STOPPED. Idempotent. */
   close(options?: { readonly keep?: readonly Received[] }): Promise<void>
 }
 
@@ -116,7 +126,7 @@ export interface ExchangeResult {
   readonly received: readonly Received[]
   /** In the order of `settle`; undefined: all done. */
   readonly settled?: readonly SettleResult[] | undefined
-  /** Whether events wait whose lease ran out. The engine then asks for them one at a time, when nothing else runs. */
+  /** Whether events wait whose lease ran out and that this session may take. The engine then asks for them one at a time, when nothing else runs. */
   readonly lapsed?: boolean
 }
 
@@ -156,7 +166,10 @@ export interface Settlement {
   readonly as: 'ack' | 'retry' | 'release' | 'dead'
   /** Milliseconds; default 0. */
   readonly delay?: number
-  /** For a retry or a delayed release in a queue with order by key: until it is settled, no other event of its key is handed out. */
+  /**
+   * For a retry or a delayed release in a queue with order by key: until it is due, no event behind it in its key is handed
+   * out; then it comes before them. One that stands before it may be handed out or wait, too, as the system can.
+   */
   readonly park?: boolean
   readonly trail?: FailureTrail
   readonly record?: DeadLetterRecord
@@ -187,21 +200,27 @@ export interface Notice {
   readonly cause?: unknown
 }
 
-/** What operators do. All of it works without a session, from any process. */
+/** What operators do. All of it works without a session, from any process. To name a queue that is not there is UNKNOWN_QUEUE. */
 export interface TransportAdmin {
   /** Every declared queue, by name. */
   queues(): Promise<readonly QueueCounts[]>
-  /** Dead letters of a queue in the order in which they died, behind the cursor `after`, which need not exist any more. @throws UNKNOWN_QUEUE */
+  /** Dead letters of a queue in the order in which they died, behind the cursor `after`, which need not exist any more. */
   deadLetters(
     queue: string,
     page: { readonly limit: number; readonly after?: string | undefined },
   ): Promise<readonly StoredDeadLetter[]>
   deadLetter(queue: string, letter: string): Promise<StoredDeadLetter | undefined>
-  /** Puts letters back into their queue at attempt 1, keeping their history; no list: all. Gives the number. `replace` takes the place of the event of the one letter. */
+  /**
+   * Puts letters back into their queue at attempt 1, keeping their history, due at once; no list: all. Gives the number.
+   * `replace` takes the place of the event of the one letter, and is due by its own `deliverAt`.
+   */
   redrive(queue: string, letters: readonly string[] | undefined, replace?: Outgoing): Promise<number>
   /** Deletes letters; no list: all. Gives the number. */
   purge(queue: string, letters: readonly string[] | undefined): Promise<number>
-  /** Removes a queue with its subscriptions, waiting events and dead letters. Gives the number of events and letters that went with it. */
+  /**
+   * Removes a queue with its subscriptions, waiting events and dead letters. Gives the number of events and letters that went
+   * with it. A system that cannot while somebody consumes the queue rejects, and nothing is changed.
+   */
   removeQueue(queue: string): Promise<number>
   /** Takes subscriptions from a queue; its waiting events stay. */
   unbind(queue: string, subscriptions: readonly Subscription[]): Promise<void>
@@ -211,7 +230,7 @@ export interface TransportAdmin {
 
 export interface QueueCounts {
   readonly name: string
-  /** Waiting and due: neither held, nor retrying, nor delayed. */
+  /** Waiting and due, those whose lease ran out included: neither held, nor retrying, nor delayed. */
   readonly depth: number
   readonly inFlight: number
   readonly retrying: number

@@ -28,7 +28,7 @@ export interface Sabotage {
     inner: MemoryTransport,
   ) => Partial<Pick<Transport, 'declare' | 'publish' | 'open' | 'close'>>
   readonly session?: (inner: Session, loot: Loot) => Partial<Session>
-  readonly admin?: (inner: TransportAdmin, transport: MemoryTransport) => Partial<TransportAdmin>
+  readonly admin?: (inner: TransportAdmin, loot: Loot) => Partial<TransportAdmin>
 }
 
 /** One way to be wrong, and the cases of the suite that must notice. */
@@ -66,7 +66,7 @@ export function brokenTransport(transport: MemoryTransport, by: Sabotage): Trans
       removeQueue: (queue) => admin.removeQueue(queue),
       unbind: (queue, subscriptions) => admin.unbind(queue, subscriptions),
       redriveUnrouted: () => admin.redriveUnrouted(),
-      ...by.admin?.(admin, transport),
+      ...by.admin?.(admin, loot),
     },
     [Symbol.asyncDispose]: () => parts.close(),
   }

@@ -1,11 +1,6 @@
+import { aborted } from '../../src/clock/aborted.ts'
 import type { Received, Session, Settlement, SettleResult } from '../../src/contract/transport.ts'
 import type { Proof, Sabotage } from './broken-transport.ts'
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 
 /** Settlements of one kind are acknowledged, and their events published anew. */
 const republishing = (as: Settlement['as']): Sabotage => ({
@@ -32,6 +27,25 @@ const watching = (session: Session, seen: (list: readonly Received[]) => unknown
     return result
   }
 
+/** Whoever is woken while somebody acknowledges goes on waiting. */
+const deafToAcks = (): Sabotage => {
+  let acknowledging = false
+  const during = <T>(list: readonly Settlement[], work: Promise<T>): Promise<T> => {
+    acknowledging = list.some(({ as }) => as === 'ack')
+    return work.finally(() => (acknowledging = false))
+  }
+  return {
+    session: (inner) => ({
+      exchange: (request) => during(request.settle, inner.exchange(request)),
+      settle: (list) => during(list, inner.settle(list)),
+      async ready(signal) {
+        await inner.ready(signal)
+        if (acknowledging) await aborted(signal)
+      },
+    }),
+  }
+}
+
 /** Wrong ways to wake consumers, to hand out events and to settle them. */
 export const consuming: Readonly<Record<string, Proof>> = {
   'never wakes': {
@@ -53,6 +67,21 @@ export const consuming: Readonly<Record<string, Proof>> = {
     },
     caughtBy: ['ready wakes on a publish, also one that came just before'],
   },
+  'looks once more before it waits, and keeps to itself what it sees': {
+    by: {
+      session: (inner) => ({
+        async ready(signal) {
+          await inner.exchange({ settle: [], max: 0 }).catch(() => undefined)
+          await inner.ready(signal)
+        },
+      }),
+    },
+    caughtBy: ['a lease that runs out between an exchange and ready wakes it, too'],
+  },
+  'wakes nobody when a key is acknowledged': {
+    by: deafToAcks(),
+    caughtBy: ['an ack that frees a key wakes the other sessions'],
+  },
   'wakes all the time': {
     by: { session: () => ({ ready: async () => {} }) },
     caughtBy: ['ready wakes when a lease runs out, and does not spin once its session knows'],
@@ -60,10 +89,6 @@ export const consuming: Readonly<Record<string, Proof>> = {
   'does not stop waiting': {
     by: { session: (inner) => ({ ready: () => inner.ready(new AbortController().signal) }) },
     caughtBy: ['ready ends at once when it is aborted, and never rejects'],
-  },
-  'never stops claiming': {
-    by: { session: () => ({ quiesce: async () => {} }) },
-    caughtBy: ['quiesce: no new events, but those held can be settled and extended'],
   },
   'claims for max 0': {
     by: { request: (request) => ({ ...request, max: Math.max(request.max, 1) }) },
@@ -260,6 +285,19 @@ export const consuming: Readonly<Record<string, Proof>> = {
       'events whose lease ran out hold back their key, and are handed out in its order',
     ],
   },
+  'tells all sessions of events that lapsed': {
+    by: {
+      session: (inner, { holders }) => ({
+        async exchange(request) {
+          const result = await inner.exchange(request)
+          for (const of of result.received)
+            if (of.lapsed && of.key !== undefined) holders.set(of.id, { session: inner, of })
+          return { ...result, lapsed: result.lapsed === true || holders.size > 0 }
+        },
+      }),
+    },
+    caughtBy: ['events whose lease ran out hold back their key, and are handed out in its order'],
+  },
   'orders all keys as one': {
     by: {
       outgoing: (event) => ({ ...event, key: 'one' }),
@@ -308,6 +346,24 @@ export const consuming: Readonly<Record<string, Proof>> = {
       'each queue gets its copy of a delayed event',
       'a time that is past means at once; one in thousands of years does no harm',
     ],
+  },
+  'hands out new events first': {
+    by: {
+      session: (inner) => ({
+        async exchange(request) {
+          if (request.lapsed !== undefined) return inner.exchange(request)
+          const { max } = request
+          const result = await inner.exchange({ ...request, max: max === 0 ? 0 : max + 2 })
+          const isNew = ({ key, attempt, head }: Received): boolean =>
+            key !== undefined || (attempt === 1 && head.deliverAt === undefined)
+          const [first, last] = [result.received.filter(isNew), result.received.filter((one) => !isNew(one))]
+          const inTurn = [...first, ...last]
+          await inner.settle(inTurn.slice(max).map((of) => ({ of, as: 'release' })))
+          return { ...result, received: inTurn.slice(0, max) }
+        },
+      }),
+    },
+    caughtBy: ['new events do not hold up one that has become due, delayed or retried'],
   },
   'delays what is behind a delayed event': {
     by: {

@@ -191,6 +191,52 @@ export const publishing: Readonly<Record<string, Proof>> = {
       'from the beginning: new queues get the unrouted events that are still there, each queue one copy',
     ],
   },
+  'gives new queues what others had': {
+    by: {
+      transport(inner) {
+        const published: Outgoing[] = []
+        let declared = false
+        return {
+          async declare(specs) {
+            declared = true
+            const report = await inner.declare(specs)
+            const eager = specs.some(
+              ({ name, from }) => from === 'beginning' && report.created.includes(name),
+            )
+            if (eager) await inner.publish(published)
+            return report
+          },
+          async publish(events, options) {
+            if (declared) published.push(...events)
+            await inner.publish(events, options)
+          },
+        }
+      },
+    },
+    caughtBy: ['from the beginning: events that another queue had come out of a log only'],
+  },
+  'does not tell that a queue has another order': {
+    by: declare((inner) => async (specs) => {
+      const { created, kept } = await inner.declare(specs)
+      return { created, kept: kept.filter((words) => !words.includes('order')) }
+    }),
+    caughtBy: ['a queue keeps the order that it was made with: another wish is told, and not opened'],
+  },
+  'opens a queue with any order': {
+    by: {
+      transport(inner) {
+        const orders = new Map<string, boolean>()
+        return {
+          declare(specs) {
+            for (const { name, order } of specs) if (!orders.has(name)) orders.set(name, order)
+            return inner.declare(specs)
+          },
+          open: (name, options) => inner.open(name, { ...options, order: orders.get(name) ?? options.order }),
+        }
+      },
+    },
+    caughtBy: ['a queue keeps the order that it was made with: another wish is told, and not opened'],
+  },
   'makes queues when they are opened': {
     by: {
       transport: (inner) => ({

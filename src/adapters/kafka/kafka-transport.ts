@@ -104,8 +104,12 @@ export class KafkaTransport implements Transport<never> {
   async open(name: string, options: SessionOptions): Promise<Session> {
     const cluster = await this.#open()
     const queue = await cluster.registry.get(name)
-    if (options.order && !queue.order) {
-      throw new MillraceError('INVALID_OPTION', `The queue '${name}' was declared without order by key`)
+    if (options.order !== queue.order) {
+      const made = queue.order ? 'with' : 'without'
+      throw new MillraceError(
+        'INVALID_OPTION',
+        `\`order\` of the queue '${name}' cannot change: it was made ${made} order by key`,
+      )
     }
     const opening =
       this.#queues.get(name) ??

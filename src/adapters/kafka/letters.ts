@@ -72,7 +72,7 @@ export class Letters {
     if (placed === undefined) return []
     const { headers, value } = placed.record
     const { firstFailedAt, history } = recordOf(headers, placed.timestamp)
-    const note: MoveNote = { attempt: 1, due: undefined, trail: { firstFailedAt, history } }
+    const note: MoveNote = { attempt: 1, due: replace?.deliverAt, trail: { firstFailedAt, history } }
     const topic = topicsOf(this.#queue).retry
     if (replace !== undefined) {
       return [{ topic, key: replace.key, value: replace.data, headers: movedHeaders(replace, note) }]

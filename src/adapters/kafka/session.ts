@@ -1,3 +1,4 @@
+import { aborted } from '../../clock/aborted.ts'
 import type {
   ExchangeRequest,
   ExchangeResult,
@@ -8,6 +9,7 @@ import type {
   SettleResult,
   Settlement,
 } from '../../contract/transport.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
 import { letterOf, onwards } from './moves.ts'
 import type { KafkaEvent } from './kafka-event.ts'
 import type { NewRecord, Producing } from './producing.ts'
@@ -36,6 +38,7 @@ export class KafkaSession implements Session, Taker {
   readonly pulls = 1
   readonly #parts: SessionParts
   readonly #held = new Set<KafkaEvent>()
+  readonly #end = new AbortController()
   #seen = -1
   #quiet = false
   #closing: Promise<void> | undefined
@@ -46,6 +49,7 @@ export class KafkaSession implements Session, Taker {
   }
 
   async exchange({ settle, max }: ExchangeRequest): Promise<ExchangeResult> {
+    this.#checkOpen()
     const { consumer } = this.#parts
     const settled = settle.length === 0 ? undefined : await this.settle(settle)
     if (max === 0 || this.#quiet) return { received: [], settled }
@@ -63,15 +67,12 @@ export class KafkaSession implements Session, Taker {
   }
 
   async ready(signal: AbortSignal): Promise<void> {
-    const { changes } = this.#parts.consumer
-    if (!this.#quiet) return changes.since(this.#seen, signal)
-    await new Promise<void>((resolve) => {
-      if (signal.aborted) resolve()
-      else signal.addEventListener('abort', () => resolve(), { once: true })
-    })
+    if (this.#quiet) await aborted(signal, this.#end.signal)
+    else await this.#parts.consumer.changes.since(this.#seen, signal)
   }
 
   async settle(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined> {
+    this.#checkOpen()
     let results: SettleResult[] | undefined
     const answer = (at: number, result: SettleResult): void => {
       results ??= list.map(() => 'done')
@@ -97,6 +98,7 @@ export class KafkaSession implements Session, Taker {
   }
 
   async extend(list: readonly Received[]): Promise<readonly ('ok' | 'lost')[]> {
+    this.#checkOpen()
     return list.map((event) => (this.#held.has(event as KafkaEvent) ? 'ok' : 'lost'))
   }
 
@@ -124,6 +126,12 @@ export class KafkaSession implements Session, Taker {
   lose(events: readonly KafkaEvent[]): void {
     const own = events.filter((event) => this.#held.delete(event))
     if (own.length > 0) this.#parts.options.onLost(own)
+  }
+
+  #checkOpen(): void {
+    if (this.#closing === undefined) return
+    const { name } = this.#parts.consumer
+    throw new MillraceError('STOPPED', `The session on '${name}' is closed`)
   }
 
   /** What can be done here is done; else the record that has to be written first. */
@@ -166,6 +174,9 @@ export class KafkaSession implements Session, Taker {
     }
     this.#held.clear()
     consumer.part(this)
+    // Whoever waits for this session waits no more.
+    this.#end.abort()
+    consumer.changes.happened()
     await closed()
   }
 }

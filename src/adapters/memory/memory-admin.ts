@@ -57,7 +57,9 @@ export class MemoryAdmin implements TransportAdmin {
     const taken = queue.dead.take(letters)
     for (const letter of taken) {
       const event =
-        replace === undefined ? letter.event : store(replace, letter.event.sequence, letter.event.takenAt)
+        replace === undefined
+          ? { ...letter.event, deliverAt: undefined }
+          : store(replace, letter.event.sequence, letter.event.takenAt)
       this.#host.admit(queue, event, trailOf(letter))
     }
     this.#host.changed(queue)

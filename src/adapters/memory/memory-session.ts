@@ -130,6 +130,8 @@ export class MemorySession implements Session, Consumer {
   /** Lapsed events count once: a session that was told of them asks for them when it can, and must not spin until then. */
   #mayTake(): boolean {
     if (this.#quiet) return false
+    // The next exchange tells.
+    if (this.#queue.removed) return true
     this.#queue.turn(this.#options.clock)
     return this.#queue.offers(this) || (!this.#toldLapsed && this.#queue.offersLapsed(this))
   }

@@ -117,8 +117,12 @@ export class MemoryTransport implements Transport<never> {
 
   async open(queue: string, options: SessionOptions): Promise<Session> {
     const target = this.#open().get(queue)
-    if (options.order && !target.order) {
-      throw new MillraceError('INVALID_OPTION', `The queue '${queue}' was declared without order by key`)
+    if (options.order !== target.order) {
+      const made = target.order ? 'with' : 'without'
+      throw new MillraceError(
+        'INVALID_OPTION',
+        `\`order\` of the queue '${queue}' cannot change: it was made ${made} order by key`,
+      )
     }
     const session: MemorySession = new MemorySession(target, options, {
       changed: () => this.#changed(target),

@@ -104,7 +104,7 @@ export class SqliteAdmin implements TransportAdmin {
   }
 
   async removeQueue(queue: string): Promise<number> {
-    const { database, subscriptions } = await this.#open()
+    const { database, subscriptions, wakeUp } = await this.#open()
     // Nothing new comes in from here on; if the process dies in between, the rest goes with the next try.
     const id = await database.write(() => {
       const found = subscriptions.queue(queue)
@@ -128,6 +128,8 @@ export class SqliteAdmin implements TransportAdmin {
       database.run('DELETE FROM rates WHERE queue = ?', id)
       database.run('DELETE FROM queues WHERE id = ?', id)
     })
+    // Its sessions learn of it.
+    wakeUp.announce()
     return count
   }
 

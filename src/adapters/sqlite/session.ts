@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { aborted } from '../../clock/aborted.ts'
 import type {
   ExchangeRequest,
   ExchangeResult,
@@ -8,6 +9,7 @@ import type {
   SettleResult,
   Settlement,
 } from '../../contract/transport.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
 import { Claims, type Claimant, type View } from './claims.ts'
 import type { EventFile } from './event-file.ts'
 import { latestTime } from './schema.ts'
@@ -32,24 +34,38 @@ export class SqliteSession implements Session {
   readonly #claims: Claims
   readonly #settlements: Settlements
   readonly #leave: () => void
+  readonly #end = new AbortController()
   #queue: number
+  #removed = false
   #lastClaim = 0
   /** undefined: there may be something to take. */
   #rest: Rest | undefined
   #quiet = false
-  #closed = false
+  #closing: Promise<void> | undefined
 
-  constructor(file: EventFile, name: string, queue: number, options: SessionOptions) {
+  /** @param ended called at its close */
+  constructor(file: EventFile, name: string, queue: number, options: SessionOptions, ended: () => void) {
     this.#file = file
     this.#name = name
     this.#queue = queue
     this.#options = options
     this.#claims = new Claims(file.database, options.order)
     this.#settlements = new Settlements(file.database, this.#owner)
-    this.#leave = file.wakeUp.join((notice) => options.notice({ ...notice, queue: name }))
+    const leave = file.wakeUp.join((notice) => options.notice({ ...notice, queue: name }))
+    this.#leave = () => {
+      leave()
+      ended()
+    }
   }
 
-  async exchange({ settle, max, lapsed = 0 }: ExchangeRequest): Promise<ExchangeResult> {
+  async exchange(request: ExchangeRequest): Promise<ExchangeResult> {
+    const result = await this.#exchange(request)
+    if (this.#removed) throw new MillraceError('UNKNOWN_QUEUE', `The queue '${this.#name}' was removed`)
+    return result
+  }
+
+  async #exchange({ settle, max, lapsed = 0 }: ExchangeRequest): Promise<ExchangeResult> {
+    this.#checkOpen()
     const { database } = this.#file
     const wanted = this.#quiet ? 0 : max
     const wantedLapsed = this.#quiet ? 0 : lapsed
@@ -78,34 +94,44 @@ export class SqliteSession implements Session {
   }
 
   async settle(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined> {
-    return (await this.exchange({ settle: list, max: 0 })).settled
+    return (await this.#exchange({ settle: list, max: 0 })).settled
   }
 
-  extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]> {
+  async extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]> {
+    this.#checkOpen()
     return this.#file.database.write(() => {
       return this.#settlements.extend(list as readonly StoredEvent[], this.#leaseUntil(ms))
     })
   }
 
   async ready(signal: AbortSignal): Promise<void> {
-    if (this.#rest === undefined && !this.#quiet) return
-    await untilHint(this.#file, this.#quiet ? undefined : this.#rest, this.#options.clock, signal)
+    if (this.#quiet) await aborted(signal, this.#end.signal)
+    else if (this.#rest !== undefined) await untilHint(this.#file, this.#rest, this.#options.clock, signal)
   }
 
   async quiesce(): Promise<void> {
     this.#quiet = true
   }
 
-  async close({ keep = [] }: { readonly keep?: readonly Received[] } = {}): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
+  close({ keep = [] }: { readonly keep?: readonly Received[] } = {}): Promise<void> {
+    this.#closing ??= this.#close(keep)
+    return this.#closing
+  }
+
+  async #close(keep: readonly Received[]): Promise<void> {
     this.#quiet = true
     this.#leave()
+    this.#end.abort()
     const { database, wakeUp } = this.#file
     const kept = JSON.stringify((keep as readonly StoredEvent[]).map((event) => event.seq))
     const giveBack = 'DELETE FROM held WHERE owner = ? AND seq NOT IN (SELECT value FROM json_each(?))'
     await database.write(() => database.run(giveBack, this.#owner, kept))
     wakeUp.announce()
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined)
+      throw new MillraceError('STOPPED', `The session on '${this.#name}' is closed`)
   }
 
   #look(): Promise<Rest> {
@@ -115,7 +141,9 @@ export class SqliteSession implements Session {
       const hints = wakeUp.count
       const changes = database.changes()
       // A queue that was removed and declared again has another id.
-      this.#queue = subscriptions.find(this.#name) ?? this.#queue
+      const queue = subscriptions.find(this.#name)
+      this.#removed = queue === undefined
+      this.#queue = queue ?? this.#queue
       return { ...this.#claims.view(this.#claimant()), hints, changes }
     })
   }

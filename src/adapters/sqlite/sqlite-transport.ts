@@ -30,6 +30,7 @@ export class SqliteTransport implements Transport<never> {
   readonly features: Features
   readonly admin: SqliteAdmin
   readonly #options: EventFileOptions
+  readonly #sessions = new Set<Session>()
   #file: Promise<EventFile> | undefined
   #closed = false
 
@@ -91,8 +92,22 @@ export class SqliteTransport implements Transport<never> {
 
   async open(queue: string, options: SessionOptions): Promise<Session> {
     const file = await this.#open()
-    const id = await file.database.read(() => file.subscriptions.queue(queue))
-    return new SqliteSession(file, queue, id, options)
+    const { id, ordered } = await file.database.read(() => {
+      const found = file.subscriptions.queue(queue)
+      return { id: found, ordered: file.subscriptions.isOrdered(found) }
+    })
+    if (options.order !== ordered) {
+      const made = ordered ? 'with' : 'without'
+      throw new MillraceError(
+        'INVALID_OPTION',
+        `\`order\` of the queue '${queue}' cannot change: it was made ${made} order by key`,
+      )
+    }
+    const session: SqliteSession = new SqliteSession(file, queue, id, options, () =>
+      this.#sessions.delete(session),
+    )
+    this.#sessions.add(session)
+    return session
   }
 
   async close(): Promise<void> {
@@ -103,6 +118,7 @@ export class SqliteTransport implements Transport<never> {
     const opened = await file?.catch(() => undefined)
     if (opened === undefined) return
     try {
+      await Promise.all([...this.#sessions].map((session) => session.close()))
       await opened.rates.flush()
       await opened.wakeUp.close()
     } finally {

@@ -111,6 +111,11 @@ export class Subscriptions {
     return this.#database.get<{ id: number }>('SELECT id FROM queues WHERE name = ?', name)?.id
   }
 
+  isOrdered(queue: number): boolean {
+    const row = this.#database.get<{ ordered: number }>('SELECT ordered FROM queues WHERE id = ?', queue)
+    return row?.ordered === 1
+  }
+
   /** What the queue has that the spec does not ask for, in words. */
   #beyond(spec: QueueSpec, queue: number): readonly string[] {
     const others = this.of(queue).filter(
@@ -120,12 +125,9 @@ export class Subscriptions {
     const kept = others.map(
       ({ topic, pattern }) => `'${spec.name}' subscribes to '${pattern}' of topic '${topic}'`,
     )
-    const { ordered } = this.#database.get<{ ordered: number }>(
-      'SELECT ordered FROM queues WHERE id = ?',
-      queue,
-    )!
-    if (Boolean(ordered) !== spec.order)
-      kept.push(`'${spec.name}' has ${ordered === 1 ? 'order by key' : 'no order by key'}`)
+    const ordered = this.isOrdered(queue)
+    if (ordered !== spec.order)
+      kept.push(`'${spec.name}' has ${ordered ? 'order by key' : 'no order by key'}`)
     return kept
   }
 

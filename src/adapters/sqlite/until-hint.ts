@@ -3,17 +3,12 @@ import type { EventFile } from './event-file.ts'
 import type { Rest } from './session.ts'
 
 /**
- * Waits until something has changed since the session's last look, until something is due, or for the signal. No rest:
- * for the signal only. What woke it is only a hint; the next exchange looks.
+ * Waits until something has changed since the session's last look, until something is due, or for the signal. What woke it
+ * is only a hint; the next exchange looks.
  */
-export function untilHint(
-  file: EventFile,
-  rest: Rest | undefined,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
+export function untilHint(file: EventFile, rest: Rest, clock: Clock, signal: AbortSignal): Promise<void> {
   const { database, wakeUp } = file
-  if (signal.aborted || (rest !== undefined && rest.hints !== wakeUp.count)) return Promise.resolve()
+  if (signal.aborted || rest.hints !== wakeUp.count) return Promise.resolve()
   return new Promise((resolve) => {
     let timer: Timer | undefined
     let forget: (() => void) | undefined
@@ -24,7 +19,6 @@ export function untilHint(
       resolve()
     }
     signal.addEventListener('abort', done, { once: true })
-    if (rest === undefined) return
 
     // Wall time can step, and a crash can lie between a commit and its announcement: so look up now and then.
     const { due = Infinity, lease = Infinity } = rest
