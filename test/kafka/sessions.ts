@@ -1,3 +1,4 @@
+import { Consumer } from '@platformatic/kafka'
 import { systemClock } from '../../src/clock/clock.ts'
 import type { QueueSpec, Received, Session, SessionOptions, Transport } from '../../src/contract/transport.ts'
 import { createEvent, type EventOptions } from '../../src/event/event.ts'
@@ -46,4 +47,24 @@ export async function receive(session: Session, count: number): Promise<readonly
 
 export function dataOf({ data }: Pick<Received, 'data'>): unknown {
   return JSON.parse(String(data))
+}
+
+/** The keys that a topic with one partition has a value for. */
+export async function readCompacted(url: string, topic: string): Promise<ReadonlySet<string>> {
+  const connection = { clientId: 'test', bootstrapBrokers: [new URL(url).host] }
+  const consumer = new Consumer({ ...connection, groupId: newName('reader') })
+  try {
+    const end = (await consumer.listOffsets({ topics: [topic] })).get(topic)?.[0] ?? 0n
+    const keys = new Set<string>()
+    const stream = await consumer.consume({ topics: [topic], mode: 'earliest' })
+    for await (const { key, value, offset } of stream) {
+      // A tombstone's is none, which the client's types do not say.
+      if (value as Buffer | undefined) keys.add(String(key))
+      else keys.delete(String(key))
+      if (offset + 1n >= end) break
+    }
+    return keys
+  } finally {
+    await consumer.close(true)
+  }
 }

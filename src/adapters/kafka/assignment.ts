@@ -3,9 +3,11 @@ import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Cluster } from './cluster.ts'
 import { Lane, nameOf } from './lane.ts'
 import type { Membership } from './membership.ts'
-import { readProgress, type LaneProgress } from './progress.ts'
+import { CompactedTopic } from './compacted-topic.ts'
+import { progressIn, type KnownProgress } from './progress.ts'
 import { earliest, latest } from './reader.ts'
 import { startOf, type Partition, type StoredQueue } from './registry.ts'
+import { staleRatesIn } from './stored-rates.ts'
 import { namesOf, topicsOf } from './topics.ts'
 
 /** Where a queue goes on in a partition. */
@@ -13,7 +15,7 @@ export interface Standing {
   /** undefined: at the beginning. */
   readonly mark: number | undefined
   /** What of its progress counts. */
-  readonly progress: LaneProgress | undefined
+  readonly progress: KnownProgress | undefined
 }
 
 /**
@@ -25,7 +27,7 @@ export function standingOf(
   queue: StoredQueue,
   at: Partition,
   committed: number | undefined,
-  progress: LaneProgress | undefined,
+  progress: KnownProgress | undefined,
 ): Standing {
   if (progress !== undefined && progress.topicId !== at.topicId)
     return { mark: startOf(queue, at), progress: undefined }
@@ -39,17 +41,18 @@ export function standingOf(
  * @throws MillraceError EVENTS_EXPIRED if events between that place and the beginning of a topic are gone
  */
 export async function takeOver(
-  { reader, registry }: Cluster,
+  cluster: Cluster,
   membership: Membership,
   queue: StoredQueue,
   wanted: readonly GroupAssignment[],
 ): Promise<readonly Lane[]> {
   if (wanted.length === 0) return []
+  const { reader, registry } = cluster
   const own = new Set(namesOf(topicsOf(queue.name)))
   const topics = wanted.map(({ topic }) => topic)
   const [committed, stored, begins, ends] = await Promise.all([
     membership.committed(wanted),
-    readProgress(reader, topicsOf(queue.name).progress),
+    readProgress(cluster, topicsOf(queue.name).progress, wanted),
     reader.places(topics, earliest),
     reader.places(topics, latest),
   ])
@@ -84,4 +87,25 @@ function expired(
     'EVENTS_EXPIRED',
     `The queue '${queue}' has to go on at offset ${mark} of '${topic}' partition ${partition}, which now begins at ${begin}`,
   )
+}
+
+/** The progress of all lanes. What nobody needs any more is removed on the way: who has these lanes now does so. */
+async function readProgress(
+  { reader, producing, clock }: Cluster,
+  topic: string,
+  wanted: readonly GroupAssignment[],
+): Promise<ReadonlyMap<string, KnownProgress>> {
+  const stored = new CompactedTopic(reader, topic, (value) => value.toString())
+  await stored.refresh()
+  const { lanes, strays } = progressIn(stored.entries)
+  const own = wanted.flatMap(({ topic: name, partitions }) =>
+    partitions.map((one) => `${nameOf(name, one)} `),
+  )
+  const litter = [
+    ...staleRatesIn(stored.entries, clock.now()),
+    ...strays.filter((key) => own.some((lane) => key.startsWith(lane))),
+  ]
+  // What cannot be removed now is removed by whoever comes next.
+  await producing.send(litter.map((key) => ({ topic, key, value: undefined, partition: 0 })))
+  return lanes
 }

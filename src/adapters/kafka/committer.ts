@@ -1,10 +1,11 @@
-import { randomUUID } from 'node:crypto'
 import { systemClock, type Clock, type Timer } from '../../clock/clock.ts'
 import type { Lane } from './lane.ts'
 import type { Membership } from './membership.ts'
 import { failureIn, type Producing } from './producing.ts'
-import { encodeProgress, ratesPrefix } from './progress.ts'
+import type { ProgressRecord } from './progress-records.ts'
+import type { LaneProgress } from './progress.ts'
 import type { Rates } from './rates.ts'
+import { encodeRates, newRatesKey } from './stored-rates.ts'
 
 /** What a crash may repeat: what was settled within this time, in milliseconds. */
 const interval = 500
@@ -14,6 +15,8 @@ export interface CommitterParts {
   readonly producing: Producing
   readonly progressTopic: string
   readonly rates: Rates
+  /** The largest record that the brokers take, in bytes. */
+  readonly maxBytes: number
   readonly clock: Clock
   failed(error: unknown): void
 }
@@ -25,7 +28,8 @@ export class Committer {
   #timer: Timer | undefined
   #turn: Promise<void> = Promise.resolve()
   #closed = false
-  readonly #ratesKey = `${ratesPrefix}${randomUUID()}`
+  readonly #ratesKey = newRatesKey()
+  #ratesWritten = false
 
   constructor(parts: CommitterParts) {
     this.#parts = parts
@@ -49,42 +53,65 @@ export class Committer {
     return commit
   }
 
-  close(): void {
+  /** Commits for the last time, and takes back how busy this process is. */
+  async close(): Promise<void> {
     this.#closed = true
-    this.#timer?.cancel()
+    try {
+      await this.flush()
+    } finally {
+      if (this.#ratesWritten) await this.#write([{ key: this.#ratesKey, value: undefined }])
+    }
   }
 
   async #commit(): Promise<void> {
     const lanes = [...this.#changed].filter(({ lost }) => !lost)
     this.#changed.clear()
     if (lanes.length === 0) return
-    const progress = lanes.map((lane) => lane.progress())
-    const { membership, producing, progressTopic: topic, rates, clock } = this.#parts
+    const changes = lanes.map((lane) => ({ lane, progress: lane.progress() }))
     try {
       // Also of lanes whose watermark is where it was: who may not commit must not write progress either.
-      await membership.commit(
-        lanes.map((lane, i) => ({
-          topic: lane.topic,
-          partition: lane.partition,
-          offset: progress[i]!.watermark,
+      await this.#parts.membership.commit(
+        changes.map(({ lane: { topic, partition }, progress }) => ({
+          topic,
+          partition,
+          offset: progress.watermark,
         })),
       )
-      lanes.forEach((lane, i) => (lane.committed = progress[i]!.watermark))
-      const busy = JSON.stringify({ at: clock.now(), ...rates.perSecond() })
-      const results = await producing.send([
-        ...lanes.map(({ name }, i) => ({
-          topic,
-          key: name,
-          value: encodeProgress(progress[i]!),
-          partition: 0,
-        })),
-        { topic, key: this.#ratesKey, value: busy, partition: 0 },
-      ])
-      const error = failureIn(results)
-      if (error !== undefined) throw error
     } catch (error) {
       for (const lane of lanes) this.touch(lane)
       throw error
     }
+    for (const { lane, progress } of changes) lane.committed = progress.watermark
+    // Each for itself: what fails of one lane, or takes long, keeps no other from being written.
+    const written = await Promise.allSettled([
+      ...changes.map(({ lane, progress }) => this.#writeLane(lane, progress)),
+      this.#writeRates(),
+    ])
+    for (const one of written) if (one.status === 'rejected') throw one.reason
+  }
+
+  async #writeLane(lane: Lane, progress: LaneProgress): Promise<void> {
+    const { records, written } = lane.records.update(progress, this.#parts.maxBytes)
+    try {
+      await this.#write(records)
+      written()
+    } catch (error) {
+      this.touch(lane)
+      throw error
+    }
+  }
+
+  #writeRates(): Promise<void> {
+    const { rates, clock } = this.#parts
+    this.#ratesWritten = true
+    return this.#write([{ key: this.#ratesKey, value: encodeRates(rates.perSecond(), clock.now()) }])
+  }
+
+  async #write(records: readonly ProgressRecord[]): Promise<void> {
+    const { producing, progressTopic: topic } = this.#parts
+    const error = failureIn(
+      await producing.send(records.map((record) => ({ ...record, topic, partition: 0 }))),
+    )
+    if (error !== undefined) throw error
   }
 }

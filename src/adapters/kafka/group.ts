@@ -67,6 +67,7 @@ export class Group {
       producing: cluster.producing,
       progressTopic: topicsOf(queue.name).progress,
       rates,
+      maxBytes: cluster.settings.maxBytes,
       clock: cluster.clock,
       failed: (error) => this.#commitFailed(error),
     })
@@ -100,12 +101,11 @@ export class Group {
     this.paused = true
     await this.#fetcher.close()
     try {
-      if (!(await within(this.committer.flush(), patienceAtClose)))
+      if (!(await within(this.committer.close(), patienceAtClose)))
         this.#uncommitted('No broker has answered')
     } catch (error) {
       this.#uncommitted(error)
     }
-    this.committer.close()
     await this.#membership.leave()
   }
 

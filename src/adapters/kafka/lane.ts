@@ -2,7 +2,8 @@ import type { KafkaRecord, RecordsBatch } from '@platformatic/kafka'
 import { noteOf, type MoveNote } from './headers.ts'
 import { KafkaEvent, type Setback } from './kafka-event.ts'
 import { endOf, recordsFrom, type PlacedRecord } from './reader.ts'
-import type { LaneProgress } from './progress.ts'
+import { ProgressRecords } from './progress-records.ts'
+import { joined, type KnownProgress, type LaneProgress, type Range } from './progress.ts'
 import type { Partition } from './registry.ts'
 
 /** What one lane may have taken and not settled, or settled behind something that is not. Then it pauses. */
@@ -11,8 +12,6 @@ const maxAheadBytes = 64 * 1024 * 1024
 
 /** What waits in memory before more is fetched, in bytes. */
 const enoughBuffered = 1024 * 1024
-
-type Range = LaneProgress['settled'][number]
 
 /** How many events of a lane are where, above its watermark. */
 export interface LaneStanding {
@@ -38,6 +37,8 @@ export class Lane implements Partition {
   readonly partition: number
   /** Whether the topic is one of the queue's own, whose headers of ours can be believed. */
   readonly own: boolean
+  /** Where its progress is written down. */
+  readonly records: ProgressRecords
   /** What was committed last. */
   committed: number
   /** Whether somebody else has it now. */
@@ -58,14 +59,14 @@ export class Lane implements Partition {
   #head = 0
   #aheadBytes = 0
   /** Left by whoever had the lane before, and which of its ranges comes next. */
-  readonly #known: LaneProgress | undefined
+  readonly #known: KnownProgress | undefined
   #range = 0
 
   constructor(
     { topic, topicId, partition }: Partition,
     own: boolean,
     start: number,
-    known: LaneProgress | undefined,
+    known: KnownProgress | undefined,
   ) {
     this.name = nameOf(topic, partition)
     this.topic = topic
@@ -76,6 +77,7 @@ export class Lane implements Partition {
     this.position = start
     this.#taken = start
     this.#known = known
+    this.records = new ProgressRecords(this.name, known)
   }
 
   /** Whether there is room for more of what is fetched. */
@@ -209,16 +211,4 @@ export class Lane implements Partition {
     }
     return low
   }
-}
-
-/** What of the ranges lies at or above the watermark: ascending, and none touching another. */
-function joined(ranges: readonly Range[], watermark: number): readonly Range[] {
-  const result: [number, number][] = []
-  for (const [from, to] of ranges.toSorted(([a], [b]) => a - b)) {
-    if (to <= watermark) continue
-    const last = result.at(-1)
-    if (last !== undefined && from <= last[1]) last[1] = Math.max(last[1], to)
-    else result.push([Math.max(from, watermark), to])
-  }
-  return result
 }

@@ -92,6 +92,8 @@ export class Producing {
 
   async #run(): Promise<void> {
     this.#running = true
+    // What is sent in this turn of the event loop goes together.
+    await new Promise<void>((resolve) => setImmediate(resolve))
     while (this.#calls.length > 0) {
       await this.#request(this.#next())
       this.#calls = this.#calls.filter(({ placed, sent }) => sent < placed.length)

@@ -5,14 +5,11 @@ import type { LocalQueue } from './kafka-transport.ts'
 import { nameOf } from './lane.ts'
 import type { Letters } from './letters.ts'
 import { CompactedTopic } from './compacted-topic.ts'
-import { decodeProgress, ratesPrefix } from './progress.ts'
+import { progressIn } from './progress.ts'
 import { earliest, latest, type Places } from './reader.ts'
 import type { StoredQueue } from './registry.ts'
-import { fieldsIn } from './stored-json.ts'
+import { ratesIn } from './stored-rates.ts'
 import { topicsOf } from './topics.ts'
-
-/** Rates that a process has not renewed for so long are of a process that is not there any more, in milliseconds. */
-const ratesAge = 60_000
 
 /** What the server says, of all queues at once. */
 interface Situation {
@@ -66,6 +63,7 @@ export class QueueCounter {
     const own = topicsOf(queue.name)
     const stored = new CompactedTopic(this.#cluster.reader, own.progress, (value) => value.toString())
     await stored.refresh(ends.get(own.progress)?.offsets[0] ?? 0)
+    const { lanes: progress } = progressIn(stored.entries)
     const local = this.#local(queue.name)
     const sum = { depth: 0, inFlight: 0, retrying: 0, delayed: 0, oldest: Infinity }
     for (const topic of [...sources, own.retry]) {
@@ -73,12 +71,11 @@ export class QueueCounter {
       for (const [partition, end] of offsets.entries()) {
         const name = nameOf(topic, partition)
         const lane = local?.consumer.lanes.get(name)?.standing(this.#cluster.clock.now())
-        const text = stored.entries.get(name)
         const stands = standingOf(
           queue,
           { topic, topicId, partition },
           committed.get(queue.name)?.get(name),
-          text === undefined ? undefined : decodeProgress(text),
+          progress.get(name),
         )
         const mark = lane?.watermark ?? stands.mark ?? begins.get(topic)?.offsets[partition] ?? 0
         const settled =
@@ -137,23 +134,4 @@ export class QueueCounter {
       ]),
     )
   }
-}
-
-function ratesIn(
-  entries: ReadonlyMap<string, string>,
-  now: number,
-): Pick<QueueCounts, 'handledPerSecond' | 'failedPerSecond'> {
-  const sum = { handledPerSecond: 0, failedPerSecond: 0 }
-  for (const [key, text] of entries) {
-    if (!key.startsWith(ratesPrefix)) continue
-    const { at, handledPerSecond: handled, failedPerSecond: failed } = fieldsIn(text) ?? {}
-    if (!isNumber(at) || !isNumber(handled) || !isNumber(failed) || now - at > ratesAge) continue
-    sum.handledPerSecond += handled
-    sum.failedPerSecond += failed
-  }
-  return sum
-}
-
-function isNumber(value: unknown): value is number {
-  return Number.isFinite(value)
 }
