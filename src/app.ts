@@ -216,7 +216,10 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
   }
 
   deadLetters(queue: string): DeadLetters {
-    return deadLettersOf(queue, () => this.#open())
+    return deadLettersOf(queue, {
+      transport: () => this.#open(),
+      redriven: () => this.receiver.redriven(queue),
+    })
   }
 
   onDeadLetter(fn: (letter: DeadLetter) => void): () => void {

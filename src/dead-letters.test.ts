@@ -16,7 +16,7 @@ beforeEach(async () => {
   const all = signal()
   let dead = 0
   app.onDeadLetter(() => void (++dead === count && all.give()))
-  app.queue('q', { concurrency: 1, retry: { attempts: 1 } }).on('a.b', (event) => {
+  app.queue('q', { breaker: false, concurrency: 1, retry: { attempts: 1 } }).on('a.b', (event) => {
     if (broken) throw new Error('no')
     again.give(event.data)
   })
@@ -66,9 +66,10 @@ describe('list', () => {
 })
 
 test.each([undefined, null, 5, {}])('a queue name of %j is no queue, in any transport', async (name) => {
-  const letters = deadLettersOf(name as unknown as string, () =>
-    expect.unreachable('the transport is not asked'),
-  )
+  const letters = deadLettersOf(name as unknown as string, {
+    transport: () => expect.unreachable('the transport is not asked'),
+    redriven: () => expect.unreachable('nothing is redriven'),
+  })
   for (const call of [
     () => letters.list()[Symbol.asyncIterator]().next(),
     () => letters.get('e1'),

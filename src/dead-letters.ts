@@ -47,7 +47,13 @@ export interface DeadLetters {
 
 const pageLength = 100
 
-export function deadLettersOf(queue: string, transport: () => Promise<Transport>): DeadLetters {
+export interface DeadLettersParts {
+  readonly transport: () => Promise<Transport>
+  /** Some letters are back in the queue. */
+  redriven(): void
+}
+
+export function deadLettersOf(queue: string, { transport, redriven }: DeadLettersParts): DeadLetters {
   const admin = async (): Promise<TransportAdmin> => {
     // The name may come from outside, and drivers do not expect anything but text.
     if (typeof queue !== 'string')
@@ -80,12 +86,14 @@ export function deadLettersOf(queue: string, transport: () => Promise<Transport>
     },
     async redrive(ids, options = {}) {
       const list = listOf(ids)
-      if (options.replace === undefined) return (await admin()).redrive(queue, list)
-      if (list?.length !== 1)
+      const { replace } = options
+      if (replace !== undefined && list?.length !== 1)
         throw new MillraceError('INVALID_OPTION', 'Give the one id whose event `replace` replaces')
-      const replaced = await (await admin()).redrive(queue, list, encodeEvent(options.replace))
-      if (replaced === 1) return 1
-      throw notFound(list[0])
+      const event = replace === undefined ? undefined : encodeEvent(replace)
+      const number = await (await admin()).redrive(queue, list, event)
+      if (number > 0) redriven()
+      else if (replace !== undefined) throw notFound(list?.[0])
+      return number
     },
     async purge(ids) {
       return (await admin()).purge(queue, listOf(ids))

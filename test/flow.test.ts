@@ -264,7 +264,6 @@ test('an event made apart from the app gets its source, unless it has one', asyn
 })
 
 test('what this version does not have is refused, not ignored', () => {
-  expect(() => app().queue('q', { breaker: true })).toThrow(expect.objectContaining({ code: 'UNSUPPORTED' }))
   expect(() => millrace({ transport: memory(), codec: {} })).toThrow(
     expect.objectContaining({ code: 'UNSUPPORTED' }),
   )

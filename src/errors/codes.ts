@@ -1,3 +1,5 @@
+import { toolCodes } from './tool-codes.ts'
+
 /**
  * Every code that a public error or notice of millrace can carry. docs/errors.md is generated from this table
  * (`npm run docs:errors`), and a test keeps the two equal. A code is never reused with another meaning.
@@ -44,6 +46,12 @@ export const errorCodes = {
   PUBLISH_FAILED: {
     summary: 'Some events were not taken. `results` says for each: taken, rejected or unknown.',
     remedy: 'Publish those again that were not taken; use the same id where the outcome is unknown.',
+  },
+  PUBLISH_OVERLOADED: {
+    summary:
+      'The process publishes faster than the transport takes: 100,000 events or 256 MiB wait already. Nothing of this call was taken.',
+    remedy:
+      'Await publishes, many events in one call; publish again when those under way are done. Over HTTP the sender is told to come again.',
   },
   PUBLISH_ABORTED: {
     summary:
@@ -159,6 +167,16 @@ export const errorCodes = {
     summary: 'The process that handled the event ended before it was settled, as often as `attempts` allows.',
     remedy: 'Find out why the process died on this event, then redrive it.',
   },
+  BREAKER_OPEN: {
+    summary:
+      'The handlers of the queue failed 20 times in a row, so this process takes nothing from it but one event now and then, to try.',
+    remedy:
+      'Repair what the handlers need. The first success closes the breaker; so does a redrive of dead letters or `app.resume(queue)` in this process.',
+  },
+  BREAKER_CLOSED: {
+    summary: 'The queue takes all its events again: one was handled, or somebody closed its breaker.',
+    remedy: 'Nothing is to be done.',
+  },
   ALREADY_SETTLED: {
     summary: 'The delivery was settled before; a delivery is settled once.',
     remedy: 'Call one of ack, retry, deadLetter or settle, once.',
@@ -240,61 +258,7 @@ export const errorCodes = {
     summary: 'A test ended with a dead letter that it never looked at.',
     remedy: 'Look at it with `t.dead(queue)`, or repair the handler.',
   },
-  // testing
-  TEST_NOT_IDLE: {
-    summary:
-      'A test waited for an app to come to rest, and for seconds nothing happened while a handler or a publish was under way.',
-    remedy: 'Let the handler that the message names end, or give `testing(app, { timeout })` more time.',
-  },
-  TEST_NOT_DRAINED: {
-    summary:
-      'A test let the clock run, and after 10,000 steps events were still retried, deferred or delayed.',
-    remedy: 'End the loop that the message names: limit the attempts, or do not publish or defer for ever.',
-  },
-  // http
-  HTTP_METHOD: { summary: 'The ingress takes POST only.', remedy: 'Send a POST request.' },
-  HTTP_UNVERIFIED: {
-    summary: 'The signature or token of the request is missing or wrong.',
-    remedy: 'Sign with the secret the receiver has.',
-  },
-  HTTP_TOO_LARGE: {
-    summary: 'The request body is larger than `maxBytes` of the ingress.',
-    remedy: 'Send less, or raise `maxBytes`.',
-  },
-  HTTP_MEDIA_TYPE: {
-    summary: 'The content type is neither a CloudEvent nor something `toEvent` was given for.',
-    remedy: 'Send application/cloudevents+json or ce- headers, or give the ingress a `toEvent`.',
-  },
-  HTTP_BAD_REQUEST: {
-    summary: 'The request is not a valid event.',
-    remedy: 'Correct what the message names.',
-  },
-  HTTP_TYPE_REFUSED: {
-    summary: 'The ingress does not take events of this type.',
-    remedy: 'Send a type listed in its `types`.',
-  },
-  HTTP_UNAVAILABLE: {
-    summary: 'The event could not be stored now.',
-    remedy: 'Send it again after the time in Retry-After.',
-  },
-  HTTP_UNVERIFIED_INGRESS: {
-    summary: 'The HTTP ingress has no `verify`, so anybody who reaches the port can publish.',
-    remedy: 'Give `http: { verify }`, or keep the port on 127.0.0.1.',
-  },
-  PORT_TAKEN: {
-    summary: 'Another program listens on the port already.',
-    remedy: 'End that program, or choose another port; port 0 takes any that is free.',
-  },
-  LISTEN_FAILED: {
-    summary: 'The HTTP server cannot listen on this host and port, or cannot take connections.',
-    remedy: '`cause` says why: a port under 1024 needs rights, a host must be an address of this machine.',
-  },
-  // command line
-  USAGE: { summary: 'The command line has a mistake.', remedy: 'See `millrace --help`.' },
-  MODULE_INVALID: {
-    summary: 'The module could not be loaded or does not export an app as default.',
-    remedy: 'End the module with `export default app`.',
-  },
+  ...toolCodes,
 } as const satisfies Record<string, { summary: string; remedy: string }>
 
 export type ErrorCode = keyof typeof errorCodes

@@ -101,7 +101,10 @@ export class Batcher {
       )
       settleEach(members, outcome)
     } catch (error) {
-      for (const member of members) member.reject(error)
+      members.forEach((member, i) => {
+        if (i > 0) handledOf(member.ctx).failAlong()
+        member.reject(error)
+      })
     }
   }
 }

@@ -21,6 +21,8 @@ export interface Handled {
   gather(): void
   /** Its batch starts. Calls `leave` once, when this run is over. @throws MillraceError LEASE_LOST if it may not start any more */
   begin(leave: () => void): void
+  /** Its batch fails as a whole. That is one failure, for which another event of the batch stands. */
+  failAlong(): void
 }
 
 const handled: unique symbol = Symbol('millrace.handled')

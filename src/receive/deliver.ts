@@ -90,6 +90,9 @@ class Brought implements Handled {
     this.#timer = this.#watch()
   }
 
+  /** What somebody brought says nothing of how a queue fares. */
+  failAlong(): void {}
+
   end(): void {
     this.#timer.cancel()
     this.#leave?.()

@@ -30,6 +30,8 @@ export class Held implements Handled {
   lost = false
   /** It ran for longer than maxHandling. */
   timedOut = false
+  /** Another event of its batch stands for its failure. */
+  failedAlong = false
   /** It stands in a batch that has not started: the handler has not seen it yet. */
   gathered = false
   /** Gives back its slot, or its part of that of its batch. A lone event has none. */
@@ -104,6 +106,10 @@ export class Held implements Handled {
     this.gathered = false
     this.leave = leave
     this.#holder.begins(this)
+  }
+
+  failAlong(): void {
+    this.failedAlong = true
   }
 }
 

@@ -60,17 +60,21 @@ export interface Verdict {
   readonly delay: number
   /** What to show: what a control error wraps, or the thrown thing itself. */
   readonly error: Error
+  /** Whether a handler ran and failed, for no fault of the event that anybody could tell. */
+  readonly handlerFailed: boolean
 }
 
 /** @param attempt failures before this one, plus 1 */
 export function verdictOn(thrown: unknown, attempt: number, policy: RetryPolicy): Verdict {
   const error = shown(thrown)
   const said = isMillraceError(error, 'HANDLER_FAILED') ? undefined : controlOf(thrown)
-  if (said?.as === 'release') return { as: 'release', delay: said.delay, error }
+  if (said?.as === 'release') return { as: 'release', delay: said.delay, error, handlerFailed: false }
   // The bytes will be the same next time.
-  if (said?.as === 'dead' || isMillraceError(error, 'DECODE_FAILED')) return { as: 'dead', delay: 0, error }
-  if (attempt >= policy.attempts) return { as: 'dead', delay: 0, error }
-  return { as: 'retry', delay: said?.delay ?? wait(policy.backoff, attempt), error }
+  if (said?.as === 'dead' || isMillraceError(error, 'DECODE_FAILED'))
+    return { as: 'dead', delay: 0, error, handlerFailed: false }
+  const handlerFailed = !isMillraceError(error, 'NO_HANDLER')
+  if (attempt >= policy.attempts) return { as: 'dead', delay: 0, error, handlerFailed }
+  return { as: 'retry', delay: said?.delay ?? wait(policy.backoff, attempt), error, handlerFailed }
 }
 
 /** Anything can be thrown, also what throws when it is looked at; from here on it can be looked at. */

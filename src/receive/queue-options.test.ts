@@ -15,6 +15,7 @@ test('every option has its default', () => {
     order: false,
     onRetry: undefined,
     retry: { attempts: 25, backoff: expect.any(Function) },
+    breaker: true,
     unhandled: 'retry',
     from: 'now',
     types: undefined,

@@ -22,7 +22,10 @@ export interface QueueOptions {
   order?: 'none' | { readonly by: 'key'; readonly onRetry?: 'park' | 'pass' }
   /** `attempts`: handler runs, the first included, before an event becomes a dead letter; default 25. `backoff`: default exponential(). */
   retry?: { readonly attempts?: number; readonly backoff?: Backoff }
-  /** Pauses a queue whose handler fails all the time. Not in this version: true is an error, UNSUPPORTED. */
+  /**
+   * Lets the queue rest in this process while its handler fails all the time: after 20 failures in a row, of at least 10 events and
+   * within 30 s, one event is tried now and then until one succeeds. Default true.
+   */
   breaker?: boolean
   /** Events this process has no handler for: tried again by the policy (default), made dead letters, or acknowledged. */
   unhandled?: 'retry' | 'dead-letter' | 'skip'
@@ -45,6 +48,7 @@ export interface QueueSettings {
   readonly order: boolean
   readonly onRetry: 'park' | 'pass' | undefined
   readonly retry: RetryPolicy
+  readonly breaker: boolean
   readonly unhandled: 'retry' | 'dead-letter' | 'skip'
   readonly from: 'now' | 'beginning'
   readonly types: readonly string[] | undefined
@@ -62,7 +66,6 @@ export function settingsOf(options: QueueOptions): QueueSettings {
     throw new MillraceError('INVALID_OPTION', "Expected `order` to be 'none' or { by: 'key' }")
   if (options.retry?.backoff !== undefined && typeof options.retry.backoff !== 'function')
     throw new MillraceError('INVALID_OPTION', 'Expected `retry.backoff` to be a function')
-  if (options.breaker === true) throw new MillraceError('UNSUPPORTED', 'There is no breaker in this version')
   for (const pattern of listOf(options.types, 'types')) checkPattern(pattern)
   for (const topic of listOf(options.topics, 'topics')) checkName(topic, 'topic')
   return {
@@ -77,6 +80,7 @@ export function settingsOf(options: QueueOptions): QueueSettings {
       attempts: whole(options.retry?.attempts ?? defaultRetry.attempts, 'retry.attempts'),
       backoff: options.retry?.backoff ?? defaultRetry.backoff,
     },
+    breaker: options.breaker ?? true,
     unhandled: oneOf(options.unhandled ?? 'retry', ['retry', 'dead-letter', 'skip'], 'unhandled'),
     from: oneOf(options.from ?? 'now', ['now', 'beginning'], 'from'),
     types: options.types,

@@ -229,6 +229,16 @@ export class EventReceiver implements Receiver {
     return this.#parts.reporter.onNotice(fn)
   }
 
+  /** Whether a queue takes nothing because its breaker is open, and only the clock can change that. */
+  get resting(): boolean {
+    return [...this.#subscriptions.values()].some((subscription) => subscription.resting)
+  }
+
+  /** Dead letters were put back into the queue. */
+  redriven(queue: string): void {
+    this.#subscriptions.get(queue)?.redriven()
+  }
+
   pause(queue: string): void {
     this.#subscription(queue).pause()
   }

@@ -2,6 +2,7 @@ import type { Clock } from '../clock/clock.ts'
 import { addFailure, deadLetterRecord } from '../contract/dead-letter.ts'
 import type { Settlement } from '../contract/transport.ts'
 import { messageOf } from '../errors/millrace-error.ts'
+import type { Breaker } from './breaker.ts'
 import { Deadlines, timeoutError } from './deadlines.ts'
 import { aboutOf, type Held } from './held.ts'
 import { Lanes } from './lanes.ts'
@@ -15,6 +16,8 @@ export interface RunsParts {
   readonly clock: Clock
   readonly gate: LoneGate
   readonly reporter: Reporter
+  /** undefined if the queue has none. */
+  readonly breaker: Breaker | undefined
   /** Whether a retry holds its key back. */
   readonly parks: boolean
   /** What is to become of the event; it is told to the system later. */
@@ -161,6 +164,7 @@ export class Runs {
     if (!this.#ended(held)) return
     this.#parts.decide(held, { of: held.received, as: 'ack' })
     this.#lanes.leave(held)
+    this.#parts.breaker?.succeeded()
     this.pump()
   }
 
@@ -183,12 +187,15 @@ export class Runs {
     const verdict = verdictOn(thrown, received.attempt, this.#parts.runtime.settings.retry)
     if (verdict.as === 'dead') {
       this.bury(held, verdict.error, received.attempt)
-      return this.#lanes.leave(held)
+      this.#lanes.leave(held)
+    } else {
+      const park = this.#parts.parks && received.key !== undefined
+      this.#parts.decide(held, { ...this.#again(held, verdict), ...(park && { park }) })
+      if (park) for (const behind of this.#lanes.park(held)) this.#release(behind)
+      else this.#lanes.leave(held)
     }
-    const park = this.#parts.parks && received.key !== undefined
-    this.#parts.decide(held, { ...this.#again(held, verdict), ...(park && { park }) })
-    if (park) for (const behind of this.#lanes.park(held)) this.#release(behind)
-    else this.#lanes.leave(held)
+    if (verdict.handlerFailed && !held.failedAlong && !this.#stopping)
+      this.#parts.breaker?.failed(held, verdict.error)
   }
 
   #again(held: Held, { as, delay, error }: Verdict): Settlement {

@@ -4,6 +4,7 @@ import type { DeadLetterRecord } from '../contract/dead-letter.ts'
 import type { Notice, Received, Session, Transport } from '../contract/transport.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import { Appetite } from './appetite.ts'
+import { Breaker, type BreakerHost } from './breaker.ts'
 import type { NextMisuse } from './chain.ts'
 import { Exchanges } from './exchanges.ts'
 import { aboutOf, Held, type Holder } from './held.ts'
@@ -38,6 +39,7 @@ export class Subscription implements Holder, SettlerEvents {
   readonly #parts: SubscriptionParts
   readonly #held = new Set<Held>()
   readonly #appetite: Appetite
+  readonly #breaker: Breaker | undefined
   readonly #runs: Runs
   readonly #exchanges: Exchanges
   readonly #leases: Leases
@@ -54,8 +56,10 @@ export class Subscription implements Holder, SettlerEvents {
     this.#parts = parts
     this.queue = runtime.name
     this.#appetite = new Appetite(runtime, clock.monotonic())
+    this.#breaker = runtime.settings.breaker ? new Breaker(clock, this.#breakerHost()) : undefined
     this.#runs = new Runs({
       ...parts,
+      breaker: this.#breaker,
       parks: runtime.settings.order && (runtime.settings.onRetry ?? transport.features.onRetry[0]) === 'park',
       decide: (held, settlement) => {
         this.#exchanges.settler.add(held, settlement)
@@ -110,14 +114,39 @@ export class Subscription implements Holder, SettlerEvents {
 
   pause(): void {
     this.#claiming = false
-    this.#lone.pause()
+    this.#admit()
     this.#runs.giveBackWaiting()
   }
 
   resume(): void {
     if (this.#stopping) return
     this.#claiming = true
-    this.#lone.resume()
+    this.#breaker?.close('resume was called')
+    this.#admit()
+  }
+
+  /** Whether the queue takes nothing because its breaker is open, and only the clock can change that. */
+  get resting(): boolean {
+    return this.#claiming && this.#breaker?.resting === true
+  }
+
+  /** Dead letters came back: whoever did that thinks that they can be handled now. */
+  redriven(): void {
+    this.#breaker?.close('dead letters were redriven')
+  }
+
+  #breakerHost(): BreakerHost {
+    return {
+      notice: this.#notice,
+      opened: () => this.#runs.giveBackWaiting(),
+      changed: () => this.#admit(),
+    }
+  }
+
+  /** What crashed elsewhere may be taken when anything may. */
+  #admit(): void {
+    if (this.#claiming && this.#breaker?.room !== 0) this.#lone.resume()
+    else this.#lone.pause()
     this.#exchanges.tickSoon()
   }
 
@@ -130,6 +159,7 @@ export class Subscription implements Holder, SettlerEvents {
     this.#stopping = true
     this.#claiming = false
     this.#lone.part()
+    this.#breaker?.stop()
     this.#runs.stop()
     this.#exchanges.hurry()
     const quiet = stopStep(() => this.#session.quiesce(), end, this.#notice)
@@ -151,7 +181,7 @@ export class Subscription implements Holder, SettlerEvents {
     if (!this.#claiming || !this.#parts.gate.open) return 0
     const wanted = this.#appetite.wanted(this.#held.size, claim)
     if (wanted > 0) this.#appetite.measure(this.#parts.clock.monotonic())
-    return wanted
+    return Math.min(wanted, this.#breaker?.room ?? wanted)
   }
 
   #take(received: Received, leaseEnd: number): void {
@@ -168,6 +198,8 @@ export class Subscription implements Holder, SettlerEvents {
       !runtime.subscribes(received.type)
     ) {
       this.#exchanges.settler.add(held, { of: received, as: 'ack' })
+    } else if (this.#breaker?.admits(held) === false) {
+      this.#exchanges.settler.add(held, { of: received, as: 'release' })
     } else if (received.lapsed) {
       this.#lone.started(held)
       this.#runs.startLone(held)
@@ -209,6 +241,7 @@ export class Subscription implements Holder, SettlerEvents {
     held.state = 'over'
     this.#held.delete(held)
     this.#lone.over(held)
+    this.#breaker?.over(held)
     this.#progress.happened()
   }
 

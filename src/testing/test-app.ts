@@ -128,10 +128,11 @@ class AppUnderTest implements AsyncDisposable {
     }
   }
 
-  /** Milliseconds until something happens. Events that are held wait for a batch, whose timer only the clock knows. */
+  /** Milliseconds until something happens. Of a batch that fills, and of a breaker that is open, only the clock knows the timer. */
   #nextIn(): number {
     const { transport, clock } = this.#around
-    const timer = this.#parts.receiver.gathered > 0 ? clock.nextIn : undefined
+    const { gathered, resting } = this.#parts.receiver
+    const timer = gathered > 0 || resting ? clock.nextIn : undefined
     return Math.min(transport.dueIn ?? Infinity, timer ?? Infinity)
   }
 
