@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { faultyTransport, never, type TransportFaults } from '../../test/faulty-transport.ts'
+import { signal } from '../../test/signals.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Bridge } from '../contract/bridge.ts'
 import { defineEvents, runtimeOf } from '../event/catalog.ts'
@@ -139,6 +140,40 @@ describe('with a catalog', () => {
     ;(changed.data as { n: number }).n = 8
     // What would travel is checked, not what came.
     await expect(publisher.publish(changed)).rejects.toMatchObject({ code: 'DATA_INVALID' })
+  })
+})
+
+describe('a producer that outruns its transport', () => {
+  const full = { code: 'PUBLISH_OVERLOADED', results: ['rejected', 'rejected'], retryable: true }
+
+  test('is refused while 100,000 events wait, and goes on when they are taken', async () => {
+    const answer = signal()
+    const { publisher, sent } = publishing({}, (call, ...args) => answer.come.then(() => call(...args)))
+    const failures: DeliveryFailure[] = []
+    publisher.onDeliveryFailure((failure) => failures.push(failure))
+    const one = createEvent('a.b', 1)
+    const most = publisher.publish(Array.from({ length: 99_999 }, () => one))
+    // One call may go beyond.
+    const last = publisher.publish([one, one])
+    await expect(publisher.publish([one, one])).rejects.toMatchObject(full)
+    await expect(publisher.publish('a.b', 1)).rejects.toMatchObject({ ...full, results: ['rejected'] })
+    expect(failures.map(({ events }) => events.length)).toEqual([2, 1])
+    answer.give()
+    await Promise.all([most, last])
+    await publisher.publish('a.b', 1)
+    expect(sent).toHaveLength(100_002)
+    await publisher.drain()
+  })
+
+  test('is refused while 256 MiB wait; what fails waits no more', async () => {
+    const refused = signal()
+    const { publisher } = publishing({}, () => refused.come.then(() => Promise.reject(new Error('down'))))
+    const large = createEvent('a.b', Buffer.alloc(64 * 2 ** 20))
+    const waiting = [1, 2, 3, 4].map(() => publisher.publish(large).catch(() => undefined))
+    await expect(publisher.publish([large, large])).rejects.toMatchObject(full)
+    refused.give()
+    await Promise.all(waiting)
+    await expect(publisher.publish('a.b', 1)).rejects.toMatchObject({ message: 'down' })
   })
 })
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.ts'
 import type { Bridge } from '../contract/bridge.ts'
+import { PublishError } from '../contract/publish-error.ts'
 import type { EventSender, PublishOptions, SendOptions, UntypedPublish } from '../contract/publishing.ts'
 import type { Transport } from '../contract/transport.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
@@ -14,6 +15,7 @@ import {
 } from '../event/event.ts'
 import { derivedId } from '../event/ids.ts'
 import { encodeEvent, recordOf, travelled, type Outgoing } from '../event/outgoing.ts'
+import { Backlog } from './backlog.ts'
 import { Coalescer } from './coalescer.ts'
 import { Hooks } from '../report/hooks.ts'
 
@@ -29,7 +31,7 @@ export interface DeliveryFailure {
 export interface Publisher extends AsyncDisposable {
   /**
    * Resolves when the events are as safe as the transport's `features.durable` says. Data is encoded at once, so changing
-   * it afterwards changes nothing.
+   * it afterwards changes nothing. While 100,000 events or 256 MiB wait in this process to be taken, more is refused: PUBLISH_OVERLOADED.
    * @throws PublishError, MillraceError DATA_INVALID, UNKNOWN_TYPE, EVENT_TOO_LARGE, STOPPED
    */
   readonly publish: UntypedPublish
@@ -57,6 +59,7 @@ export class EventPublisher implements Publisher, EventSender {
   readonly #parts: PublisherParts
   readonly #coalescer: Coalescer | undefined
   readonly #hooks: Hooks<DeliveryFailure>
+  readonly #backlog = new Backlog()
   readonly #open = new Set<Promise<unknown>>()
   #watch: ((events: readonly Outgoing[]) => void) | undefined
   #closed = false
@@ -106,15 +109,32 @@ export class EventPublisher implements Publisher, EventSender {
 
   send(events: readonly MillraceEvent[], options: SendOptions): Promise<void> {
     if (this.#closed) throw new MillraceError('STOPPED', 'The publisher was closed')
+    // Before anything is encoded, so that a refusal costs next to nothing.
+    if (this.#backlog.full) return this.#refuse(events)
     const records = events.map((event) => this.#sourced(recordOf(event)))
     const outgoing = records.map(encodeEvent)
+    return this.#taken(outgoing, this.#deliver(outgoing, this.#validate(records), options))
+  }
+
+  #refuse(events: readonly MillraceEvent[]): Promise<never> {
+    const text = 'Too many events of this process wait to be taken: await the publishes under way first'
+    const results = events.map(() => 'rejected' as const)
+    const error = new PublishError(text, { results, retryable: true, code: 'PUBLISH_OVERLOADED' })
+    const told: Promise<void> = this.#failed(events, error).then(() => void this.#open.delete(told))
+    this.#open.add(told)
+    return Promise.reject(error)
+  }
+
+  /** Only what travels is held on to: the data that it was made from may be much larger. */
+  #taken(outgoing: readonly Outgoing[], delivered: Promise<void>): Promise<void> {
+    const leave = this.#backlog.enter(outgoing)
     let hooks: Promise<void> | undefined
-    const work = this.#deliver(outgoing, this.#validate(records), options).then(
-      () => this.#watch?.(outgoing),
+    const work = delivered.then(
+      () => (leave(), this.#watch?.(outgoing)),
       (error: unknown) => {
-        const destination = this.#parts.bridge ?? this.#parts.destination
+        leave()
         // Whoever published need not wait for hooks; `drain` does.
-        hooks = this.#hooks.call({ events, destination, error })
+        hooks = this.#failed(outgoing.map(travelled), error)
         throw error
       },
     )
@@ -122,6 +142,10 @@ export class EventPublisher implements Publisher, EventSender {
     const ended = work.then(end, () => hooks?.then(end))
     this.#open.add(ended)
     return work
+  }
+
+  #failed(events: readonly MillraceEvent[], error: unknown): Promise<void> {
+    return this.#hooks.call({ events, destination: this.#parts.bridge ?? this.#parts.destination, error })
   }
 
   async #deliver(

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { recordingApp } from '../../../test/recording-app.ts'
+import { signal } from '../../../test/signals.ts'
 import { PublishError } from '../../contract/publish-error.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { toCloudEventJson } from '../../event/cloudevents.ts'
@@ -397,6 +398,44 @@ describe('when publish fails', () => {
     expect(headers.get('retry-after')).toBe('5')
     expect(body).toEqual({ code: 'HTTP_UNAVAILABLE', message: 'The event could not be taken now' })
     expect(app.log).toEqual([expect.stringMatching(/^error HTTP_UNAVAILABLE: .+\/var\/x/)])
+  })
+
+  test('while bodies of 256 MiB are under way; each gives its room back', async () => {
+    const app = recordingApp()
+    const ingress = httpIngress(app, { verify: () => true, toEvent: () => null, maxBytes: 200 * 2 ** 20 })
+    const part = new Uint8Array(64 * 2 ** 20)
+    /** A request whose body comes in parts of 64 MiB, the last of them when `end` is called. */
+    const upload = (parts: number): { answer: Promise<Response>; sent: Promise<void>; end(): void } => {
+      const sent = signal()
+      const end = signal()
+      let left = parts
+      const body = new ReadableStream<Uint8Array>(
+        {
+          async pull(controller) {
+            if (left === 0) {
+              sent.give()
+              await end.come
+              controller.close()
+            } else controller.enqueue(part)
+            left--
+          },
+        },
+        { highWaterMark: 0 },
+      )
+      const request = new Request('http://x/', { method: 'POST', body, duplex: 'half' } as RequestInit)
+      return { answer: ingress(request), sent: sent.come, end: end.give }
+    }
+    const [first, second] = [upload(3), upload(1)]
+    await first.sent
+    await second.sent
+    const third = await upload(1).answer
+    expect([third.status, third.headers.get('retry-after')]).toEqual([503, '5'])
+    first.end()
+    expect((await first.answer).status).toBe(204)
+    const fourth = upload(3)
+    fourth.end()
+    second.end()
+    expect([(await fourth.answer).status, (await second.answer).status]).toEqual([204, 204])
   })
 
   test('since somebody read the body before, the log says so', async () => {

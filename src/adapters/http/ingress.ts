@@ -5,6 +5,7 @@ import { checkPattern, matches } from '../../event/names.ts'
 import { isRefusal, refusal, taken, unavailable } from './answer.ts'
 import { readBody } from './body.ts'
 import { eventsOfRequest } from './cloudevents-request.ts'
+import { Intake } from './intake.ts'
 import { handleInline } from './inline.ts'
 
 type Promisable<T> = T | Promise<T>
@@ -58,6 +59,7 @@ export function httpIngress(
     )
   }
   options.types?.forEach(checkPattern)
+  const intake = new Intake(maxBytes)
   let warned = verify !== undefined
 
   return async (request) => {
@@ -68,9 +70,14 @@ export function httpIngress(
         'HTTP_UNVERIFIED_INGRESS: this HTTP ingress has no `verify`: whoever reaches it can publish',
       )
     }
+    let held = 0
+    const take = (size: number): void => {
+      intake.take(size)
+      held += size
+    }
     try {
       if (request.method !== 'POST') throw new MillraceError('HTTP_METHOD', 'Only POST is taken')
-      const bytes = await readBody(request, maxBytes)
+      const bytes = await readBody(request, maxBytes, take)
       if (verify !== undefined && (await verify(request, bytes)) !== true) {
         throw new MillraceError('HTTP_UNVERIFIED', 'The request is not signed, or not by the right sender')
       }
@@ -82,6 +89,8 @@ export function httpIngress(
       if (refused !== undefined) return refused
       report(target.logger, 'HTTP_UNAVAILABLE: a request was answered with 503', error)
       return unavailable()
+    } finally {
+      intake.give(held)
     }
   }
 }
