@@ -85,8 +85,7 @@ export const errorCodes = {
     remedy: 'Use 1 to 128 letters, digits, dots, dashes and underscores, beginning with a letter or digit.',
   },
   TOPIC_RESERVED: {
-    summary:
-      'The name is that of a topic that the transport keeps for a queue: events cannot be published there, nor can a queue subscribe to it; or the queue would need a topic of somebody else for itself.',
+    summary: 'A queue has the topic for itself, or a new queue would need a topic of somebody else.',
     remedy: 'Choose another name for the topic, or for the queue that is new.',
   },
   INVALID_PATTERN: {
@@ -190,6 +189,7 @@ export const errorCodes = {
     summary: 'The transport could not be opened or reached.',
     remedy: 'Check the URL, the path and the server; `cause` says what the driver saw.',
   },
+  LOGIN_REFUSED: { summary: 'The system refuses the login.', remedy: 'Check name, password and mechanism.' },
   STORE_BUSY: {
     summary: 'The SQLite file stayed locked by another program for longer than 10 s.',
     remedy: 'End the program that holds a write transaction on the file open.',

@@ -20,46 +20,60 @@ export const kafka: ServerKind = {
       const list = await readFile(new URL('kafka-jars.sha256', import.meta.url), 'utf8')
       await downloadJars(parseJars(list), join(folder, 'jars'))
       await writeFile(join(folder, 'log4j2.properties'), logging)
-      await format(java, folder)
+      await format(java, folder, folder)
     })
   },
 
   async command({ installed, data, ports, clientPort }) {
-    const properties = join(data, 'server.properties')
     const storage = join(data, 'storage')
-    if (!existsSync(storage)) {
-      await cp(join(installed, 'formatted'), storage, { recursive: true })
-      await writeFile(properties, settings(storage, ports, clientPort))
-    }
-    return [await findJava(), ...javaOptions(installed), '-Xms128m', '-Xmx384m', 'kafka.Kafka', properties]
+    if (!existsSync(storage)) await cp(join(installed, 'formatted'), storage, { recursive: true })
+    return brokerCommand(data, settings(storage, ports, clientPort))
   },
 
   url: ([port]) => `kafka://127.0.0.1:${port}`,
 
-  async ready([port]) {
-    const { Admin } = await import('@platformatic/kafka')
-    const admin = new Admin({
-      clientId: 'ready',
-      bootstrapBrokers: [`127.0.0.1:${port}`],
-      retries: 0,
-      connectTimeout: 1_000,
-    })
-    try {
-      // Asks the coordinator of a group, which is the last part of a broker to come up.
-      await admin.describeGroups({ groups: ['ready'] })
-    } finally {
-      await admin.close()
-    }
-  },
+  ready: ([port]) => coordinates(port as number),
 }
 
-/** Formatting takes a start of Java: done once per installation, then copied for every server. */
-async function format(java: string, folder: string): Promise<void> {
+/** The command of a broker with these settings. */
+export async function brokerCommand(data: string, text: string): Promise<readonly [string, ...string[]]> {
+  const properties = join(data, 'server.properties')
+  await writeFile(properties, text)
+  const options = javaOptions(await kafka.install())
+  return [await findJava(), ...options, '-Xms128m', '-Xmx384m', 'kafka.Kafka', properties]
+}
+
+/** Resolves if the broker answers for the coordinator of a group, which is the last part of a broker to come up. */
+export async function coordinates(port: number): Promise<void> {
+  const { Admin } = await import('@platformatic/kafka')
+  const admin = new Admin({
+    clientId: 'ready',
+    bootstrapBrokers: [`127.0.0.1:${port}`],
+    retries: 0,
+    connectTimeout: 1_000,
+  })
+  try {
+    await admin.describeGroups({ groups: ['ready'] })
+  } finally {
+    await admin.close()
+  }
+}
+
+/**
+ * Makes the folder `formatted` in `folder`. Formatting takes a start of Java: done once per installation, then copied for
+ * every server.
+ */
+export async function format(
+  java: string,
+  installed: string,
+  folder: string,
+  ...more: readonly string[]
+): Promise<void> {
   const properties = join(folder, 'format.properties')
   await writeFile(properties, settings(join(folder, 'formatted'), [1, 2], 1))
   const clusterId = Buffer.from('millrace in test').toString('base64url')
   const tool = ['kafka.tools.StorageTool', 'format', '--cluster-id', clusterId, '--config', properties]
-  await promisify(execFile)(java, [...javaOptions(folder), ...tool])
+  await promisify(execFile)(java, [...javaOptions(installed), ...tool, ...more])
 }
 
 function javaOptions(installed: string): readonly string[] {
@@ -71,7 +85,12 @@ function javaOptions(installed: string): readonly string[] {
   ]
 }
 
-function settings(storage: string, [port, controllerPort]: readonly number[], clientPort: number): string {
+/** What a broker is told. Lines that come after these win. */
+export function settings(
+  storage: string,
+  [port, controllerPort]: readonly number[],
+  clientPort: number,
+): string {
   return `
 process.roles=broker,controller
 node.id=1

@@ -1,4 +1,5 @@
 import { kafka } from './kafka.ts'
+import { kafkaSecured } from './kafka-secured.ts'
 import { askRun, isPartOfRun } from './per-run.ts'
 import {
   createProxiedServer,
@@ -8,7 +9,7 @@ import {
   type Server,
 } from './server.ts'
 
-const kinds = { kafka }
+const kinds = { kafka, 'kafka-secured': kafkaSecured }
 
 export type ServerName = keyof typeof kinds
 

@@ -1,6 +1,7 @@
 import type * as Kafka from '@platformatic/kafka'
-import { MillraceError } from '../../errors/millrace-error.ts'
-import { hasCode } from './failures.ts'
+import { pause, systemClock } from '../../clock/clock.ts'
+import { messageOf, MillraceError } from '../../errors/millrace-error.ts'
+import { hasCode, isLoginRefused, rootOf } from './failures.ts'
 import type { KafkaSasl } from './options.ts'
 
 export interface ClientOptions {
@@ -12,8 +13,7 @@ export interface ClientOptions {
 
 /** Requests that fail are repeated so often, with this wait: a broker that restarts is back within seconds. */
 const retries = 6
-const retryDelay = (_client: object, _operation: string, attempt: number): number =>
-  Math.min(100 * 2 ** attempt, 2_000)
+const waitAfter = (attempt: number): number => Math.min(100 * 2 ** attempt, 2_000)
 
 /** Who only wants to know whether somebody is there is told sooner: after about three seconds. */
 const firstRetries = 4
@@ -38,7 +38,7 @@ export class Client {
       timeout: brokerTimeout,
       requestTimeout,
       retries,
-      retryDelay,
+      retryDelay: (_client, _operation, attempt) => waitAfter(attempt),
       ...(sasl === undefined ? {} : { sasl }),
       ...(tls === undefined ? {} : { tls }),
     }
@@ -46,22 +46,26 @@ export class Client {
     this.producer = new library.Producer({ ...this.#base, idempotent: true, repeatOnStaleMetadata: true })
   }
 
-  /** @throws MillraceError MISSING_PEER, TRANSPORT_UNREACHABLE */
+  /** @throws MillraceError MISSING_PEER, LOGIN_REFUSED, TRANSPORT_UNREACHABLE */
   static async open(options: ClientOptions): Promise<Client> {
     const client = new Client(await loadLibrary(), options)
-    try {
-      await client.admin.metadata({ topics: [], retries: firstRetries })
-    } catch (cause) {
-      await client.close()
-      throw new MillraceError(
-        'TRANSPORT_UNREACHABLE',
-        `Kafka at ${options.brokers.join(', ')} does not answer`,
-        {
-          cause,
-        },
-      )
+    const where = `Kafka at ${options.brokers.join(', ')}`
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await client.admin.metadata({ topics: [], retries: 0 })
+        return client
+      } catch (cause) {
+        const refused = isLoginRefused(cause)
+        if (!refused && attempt <= firstRetries) {
+          await pause(systemClock, waitAfter(attempt))
+          continue
+        }
+        await client.close()
+        const why = messageOf(rootOf(cause))
+        if (refused) throw new MillraceError('LOGIN_REFUSED', `${where} refuses the login: ${why}`, { cause })
+        throw new MillraceError('TRANSPORT_UNREACHABLE', `${where} does not answer: ${why}`, { cause })
+      }
     }
-    return client
   }
 
   /** Reads without being a member of a group. What fails is repeated by whoever asked. */

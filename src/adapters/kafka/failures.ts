@@ -18,6 +18,23 @@ export function isNetwork(error: unknown): boolean {
   return found(error, 'code', 'PLT_KFK_NETWORK')
 }
 
+/** Whether a broker does not know the name, or not with this password, or not this way to log in. */
+export function isLoginRefused(error: unknown): boolean {
+  return layersOf(error).some((one) => hasCode(one, 'PLT_KFK_AUTHENTICATION'))
+}
+
+/** What went wrong in the first place. */
+export function rootOf(error: unknown): unknown {
+  return layersOf(error).at(-1)
+}
+
+/** The client wraps errors in errors, as causes and in lists. From the outermost to the innermost, of a list its first. */
+function layersOf(error: unknown): readonly unknown[] {
+  const { cause, errors } = Object(error) as { cause?: unknown; errors?: readonly unknown[] }
+  const within = cause ?? errors?.[0]
+  return within === undefined ? [error] : [error, ...layersOf(within)]
+}
+
 /** The client has no error of Kafka's for a topic that is not there: it makes one of its own. */
 export function isUnknownTopic(error: unknown): boolean {
   return says(error, 'UNKNOWN_TOPIC_OR_PARTITION', 'UNKNOWN_TOPIC_ID') || isUnsent(error)
