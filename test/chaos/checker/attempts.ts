@@ -1,0 +1,62 @@
+import { isSettled, isSingle } from './causes.ts'
+import type { Facts, Letter, Run } from './facts.ts'
+import type { Violation } from './violation.ts'
+
+/**
+ * `attempt` is 1 more than the failures so far: every failure that the system knows of counts, and nothing else but, where
+ * `features.attempts` says so, crashes and lost leases.
+ */
+export function attemptsCount(facts: Facts): Violation[] {
+  const violations: Violation[] = []
+  for (const [queue, handled] of facts.runs) {
+    for (const [id, ofEvent] of handled) {
+      if (!isSingle(ofEvent, facts)) continue
+      for (const run of ofEvent) {
+        const before = ofEvent.filter(({ at }) => at < run.at)
+        const [least, most] = failuresIn(before, facts.features.attempts !== 'failures')
+        if (run.attempt > least && run.attempt <= most + 1) continue
+        const text = `${id} started in ${queue} as attempt ${run.attempt} after ${least} to ${most} failures`
+        violations.push({ rule: 'attempts', text, ids: [id], queue })
+      }
+    }
+  }
+  return violations
+}
+
+/** Failures that surely count, and that may. */
+function failuresIn(runs: readonly Run[], crashesCount: boolean): readonly [least: number, most: number] {
+  let [least, most] = [0, 0]
+  for (const run of runs) {
+    if (run.end?.as === 'failed') {
+      most++
+      if (isSettled(run)) least++
+    } else if (crashesCount && !isSettled(run)) most++
+  }
+  return [least, most]
+}
+
+/** An event becomes a dead letter because its handler said so, or after as many failures as it may have; once for each copy. */
+export function deadForAReason(facts: Facts): Violation[] {
+  const violations: Violation[] = []
+  for (const letter of facts.dead) {
+    const { queue, id } = letter
+    const ofEvent = facts.runs.get(queue)?.get(id) ?? []
+    if (ofEvent.some(({ end }) => end?.as === 'fatal') || usedUp(facts, letter, ofEvent)) continue
+    const text = `${id} is a dead letter of ${queue}, but neither was it fatal nor did it fail ${facts.attempts} times`
+    violations.push({ rule: 'dead', text, ids: [id], queue })
+  }
+  return violations
+}
+
+/** A crash counts also if the process died between taking the event and starting its handler: that leaves no line. */
+function usedUp({ features, attempts, processes }: Facts, { at }: Letter, runs: readonly Run[]): boolean {
+  const failures = runs.filter(({ end }) => end?.as === 'failed').length
+  if (features.attempts === 'failures') return failures >= attempts
+  const first = runs[0]?.at ?? 0
+  let crashes = 0
+  for (const { killed, cutOff } of processes.values()) {
+    if (killed > first && killed < at) crashes++
+    crashes += cutOff.filter(([from]) => from > first && from < at).length
+  }
+  return failures + crashes >= attempts
+}

@@ -1,0 +1,106 @@
+import type { Facts, Run } from './facts.ts'
+import type { Process } from './lives.ts'
+
+/** Why an event may start once more than its runs were settled. */
+export type Cause =
+  | 'failed'
+  | 'deferred'
+  | 'given back'
+  | 'killed'
+  | 'lease lost'
+  | 'not committed'
+  | 'published again'
+
+export interface Reason {
+  readonly cause: Cause
+  /** From when on the event may start again because of it. */
+  readonly from: number
+}
+
+/**
+ * How long a settlement takes to reach a system that can be reached, in milliseconds, on a busy machine; where it is only
+ * recorded, to be committed.
+ */
+const settling = 2_000
+
+/** Why the event of this run may start again; none: the run has settled it. */
+export function reasonsOf(run: Run, facts: Pick<Facts, 'features' | 'lease'>): readonly Reason[] {
+  const { process, end } = run
+  if (run.lost || end?.as === 'aborted') return [{ cause: 'lease lost', from: run.at }]
+  if (end?.as === 'failed') {
+    const failed: Reason = { cause: 'failed', from: end.at }
+    return isForked(run, facts) ? [failed, { cause: 'not committed', from: leftAt(run) }] : [failed]
+  }
+  if (end?.as === 'deferred') return [{ cause: 'deferred', from: end.at }]
+  if (end?.as === 'stopped') return [{ cause: 'given back', from: end.at }]
+  if (end === undefined) {
+    if (process.killed < Infinity) return [{ cause: 'killed', from: leftAt(run) }]
+    return process.gaveUp < Infinity ? [{ cause: 'given back', from: process.gaveUp }] : []
+  }
+  if (!mayBeUnsettled(run, facts)) return []
+  return [{ cause: causeOfLoss(run, facts), from: leftAt(run) }]
+}
+
+function causeOfLoss(run: Run, { features }: Pick<Facts, 'features'>): Cause {
+  if (features.settlement === 'recorded') return 'not committed'
+  if (run.process.killed <= settledBy(run)) return 'killed'
+  return isGivenUp(run) ? 'given back' : 'lease lost'
+}
+
+/**
+ * Whether the event may have become two: its retry was written, but that it is not waiting at its old place any more was
+ * only recorded.
+ */
+function isForked(run: Run, facts: Pick<Facts, 'features' | 'lease'>): boolean {
+  return facts.features.settlement === 'recorded' && run.end?.as === 'failed' && mayBeUnsettled(run, facts)
+}
+
+/** Whether this is one event all the time, of which one failure, wait and attempt follows the other. */
+export function isSingle(runs: readonly Run[], facts: Facts): boolean {
+  const [run] = runs
+  if (run === undefined || facts.events.get(run.id)?.calls.length !== 1) return false
+  return !runs.some((one) => isForked(one, facts))
+}
+
+/** Whether the system may not know how the run ended, though its process has no idea of that. */
+function mayBeUnsettled(run: Run, { features, lease }: Pick<Facts, 'features' | 'lease'>): boolean {
+  const { process, end } = run
+  if (end === undefined) return true
+  if (process.killed <= settledBy(run) || isGivenUp(run)) return true
+  // Who cannot commit for long loses his lanes, and what he had settled in them since.
+  if (features.settlement === 'recorded') return cutOffNear(process, end.at)
+  // Whoever had the lease next may even have settled it before this process came back: then there is nothing to notice.
+  return process.cutOff.some(([from, to]) => from < end.at + settling && to > end.at && to - from > lease / 2)
+}
+
+function isGivenUp({ end, process }: Run): boolean {
+  return (end?.at ?? Infinity) > process.gaveUp
+}
+
+/** From when on the system surely knows how the run ended; Infinity if it has not. What it is cut off for does not count. */
+function settledBy({ end, process }: Run): number {
+  if (end === undefined) return Infinity
+  let by = end.at + settling
+  for (const [from, to] of process.cutOff) if (from <= by && to > end.at) by += to - Math.max(from, end.at)
+  return by
+}
+
+/** Whether the system surely knows how the run ended, and in time. */
+export function isSettled(run: Run): boolean {
+  const { end, process, lost } = run
+  if (end === undefined || lost) return false
+  const by = settledBy(run)
+  return by < process.killed && by < process.stopping && !cutOffNear(process, end.at)
+}
+
+/** When the event was out of the hands of the process, or may have been: it was killed, cut off, late or gave it up. */
+export function leftAt({ at, end, lost, process }: Run): number {
+  if (lost || end?.as === 'aborted') return at
+  const until = Math.min(end?.at ?? Infinity, process.killed, process.gaveUp)
+  const cut = process.cutOff.find(([from, to]) => from < until && to > at)
+  return cut === undefined ? until : Math.max(cut[0], at)
+}
+
+function cutOffNear(process: Process, at: number): boolean {
+  return process.cutOff.some(([from, to]) => from - settling < at && at < to + settling)
+}

@@ -1,0 +1,63 @@
+import { attemptsCount, deadForAReason } from './attempts.ts'
+import type { Cause } from './causes.ts'
+import { delays } from './delays.ts'
+import { factsOf, outcomeOf, type Evidence, type Facts } from './facts.ts'
+import { handled } from './handled.ts'
+import { order } from './order.ts'
+import { overlap } from './overlap.ts'
+import { processes } from './processes.ts'
+import { published, takenInOrder } from './published.ts'
+import { starts } from './starts.ts'
+import type { Violation } from './violation.ts'
+
+export interface Judgement {
+  readonly violations: readonly Violation[]
+  readonly counts: Counts
+}
+
+export interface Counts {
+  /** Events that were taken. */
+  readonly published: number
+  /** Runs, over all queues: those that ended well, all that started, those that failed. */
+  readonly handled: number
+  readonly starts: number
+  readonly failures: number
+  /** Processes that were killed, by events too. */
+  readonly kills: number
+  readonly dead: number
+  /** Extra starts, by what explains them. */
+  readonly repeats: Readonly<Partial<Record<Cause, number>>>
+}
+
+/** Judges what the histories tell. Reads and writes nothing. */
+export function check(evidence: Evidence): Judgement {
+  const facts = factsOf(evidence)
+  const repeats = new Map<Cause, number>()
+  const violations = [
+    ...handled(facts),
+    ...starts(facts, repeats),
+    ...published(facts),
+    ...takenInOrder(facts),
+    ...order(facts),
+    ...overlap(facts),
+    ...delays(facts),
+    ...attemptsCount(facts),
+    ...deadForAReason(facts),
+    ...processes(facts),
+  ]
+  return { violations, counts: { ...countsOf(facts), repeats: Object.fromEntries(repeats) } }
+}
+
+function countsOf({ events, runs, dead, ...facts }: Facts): Omit<Counts, 'repeats'> {
+  const all = [...runs.values()].flatMap((ofQueue) => [...ofQueue.values()].flat())
+  const endedAs = (as: string): number => all.filter(({ end }) => end?.as === as).length
+  return {
+    published: [...events].filter(([id, { calls }]) => calls.some((call) => outcomeOf(call, id) === 'taken'))
+      .length,
+    handled: endedAs('ok'),
+    starts: all.length,
+    failures: endedAs('failed') + endedAs('fatal'),
+    kills: [...facts.processes.values()].filter(({ killed }) => killed < Infinity).length,
+    dead: dead.length,
+  }
+}

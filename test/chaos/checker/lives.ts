@@ -1,0 +1,91 @@
+import type { Entry } from '../history.ts'
+
+/** Times are milliseconds by the monotonic clock; Infinity: never. */
+export type Span = readonly [from: number, to: number]
+
+/** What befell one process. */
+export interface Process {
+  readonly name: string
+  /** When it was killed, by the harness or by an event: nothing it did later counts. */
+  killed: number
+  stopping: number
+  /** From when on its stop gives up what still runs. */
+  gaveUp: number
+  /** When it could not do anything, or not reach the system; ascending. */
+  cutOff: readonly Span[]
+}
+
+/** The connection was as bad between two complaints about it. */
+const complaintsApart = 2_000
+
+/** The processes, by name. */
+export function livesOf(entries: readonly Entry[]): ReadonlyMap<string, Process> {
+  const processes = new Map<string, Process>()
+  const named = (name: string): Process => {
+    const process = processes.get(name) ?? {
+      name,
+      killed: Infinity,
+      stopping: Infinity,
+      gaveUp: Infinity,
+      cutOff: [],
+    }
+    processes.set(name, process)
+    return process
+  }
+  const lastWords = new Map<string, number>()
+  for (const entry of entries) {
+    lastWords.set(entry.by, entry.at)
+    if (entry.what === 'killed') named(entry.of).killed = entry.at
+    else if (entry.what === 'gone' && entry.signal !== null && named(entry.of).killed === Infinity) {
+      // An event killed it, right behind its last line.
+      named(entry.of).killed = lastWords.get(entry.of) ?? entry.at
+    } else if (entry.what === 'stopping') {
+      named(entry.by).stopping = entry.at
+      named(entry.by).gaveUp = entry.at + entry.timeout
+    } else named(entry.by)
+  }
+  const disturbances = disturbancesIn(entries)
+  for (const process of processes.values()) {
+    process.cutOff = joined([...disturbances, ...troublesOf(process.name, entries)])
+  }
+  return processes
+}
+
+function disturbancesIn(entries: readonly Entry[]): readonly Span[] {
+  const spans: Span[] = []
+  let began = Infinity
+  for (const { what, at } of entries) {
+    if (what === 'disturbed') began = at
+    else if (what === 'whole') {
+      spans.push([began, at])
+      began = Infinity
+    }
+  }
+  return began === Infinity ? spans : [...spans, [began, Infinity]]
+}
+
+/** When it was frozen, and when it said itself that it cannot reach the system. */
+function troublesOf(name: string, entries: readonly Entry[]): readonly Span[] {
+  const spans: Span[] = []
+  let frozen = Infinity
+  for (const entry of entries) {
+    if (entry.what === 'noticed' && entry.code === 'CONNECTION_LOST' && entry.by === name)
+      spans.push([entry.at, entry.at])
+    else if (entry.what === 'frozen' && entry.of === name) frozen = entry.at
+    else if (entry.what === 'thawed' && entry.of === name) {
+      spans.push([frozen, entry.at])
+      frozen = Infinity
+    }
+  }
+  return frozen === Infinity ? spans : [...spans, [frozen, Infinity]]
+}
+
+function joined(spans: readonly Span[]): readonly Span[] {
+  const result: [number, number][] = []
+  for (const [from, to] of spans.toSorted(([a], [b]) => a - b)) {
+    const last = result.at(-1)
+    if (last !== undefined && from - last[1] <= complaintsApart) last[1] = Math.max(last[1], to)
+    else result.push([from, to])
+  }
+  return result
+}

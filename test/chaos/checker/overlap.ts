@@ -1,0 +1,30 @@
+import { isSingle, leftAt } from './causes.ts'
+import type { Facts, Run } from './facts.ts'
+import type { Violation } from './violation.ts'
+
+/** One event, or one key of a queue with order, is with one handler at a time, unless its process had lost it. */
+export function overlap(facts: Facts): Violation[] {
+  const violations: Violation[] = []
+  for (const { name, order } of facts.queues) {
+    const ofEvents = [...(facts.runs.get(name)?.values() ?? [])]
+    const byKey = Map.groupBy(ofEvents.flat(), ({ key }) => (order === 'none' ? undefined : key))
+    byKey.delete(undefined)
+    const single = ofEvents.filter((runs) => !byKey.has(runs[0]?.key) && isSingle(runs, facts))
+    for (const group of [...byKey.values(), ...single]) violations.push(...overlapsIn(group, name))
+  }
+  return violations
+}
+
+function overlapsIn(group: readonly Run[], queue: string): Violation[] {
+  const violations: Violation[] = []
+  let before: { readonly run: Run; readonly until: number } | undefined
+  for (const run of group.toSorted((a, b) => a.at - b.at)) {
+    if (before !== undefined && run.at < before.until) {
+      const text = `${run.id} started in ${queue} while ${before.run.id} was with a handler`
+      violations.push({ rule: 'overlap', text, ids: [...new Set([before.run.id, run.id])], queue })
+    }
+    const until = leftAt(run)
+    if (before === undefined || until > before.until) before = { run, until }
+  }
+  return violations
+}

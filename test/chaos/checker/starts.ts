@@ -1,0 +1,34 @@
+import { reasonsOf, type Cause, type Reason } from './causes.ts'
+import { outcomeOf, type Facts, type Run } from './facts.ts'
+import type { Violation } from './violation.ts'
+
+/**
+ * An event starts once for each time it was taken, and once more for each run that did not settle it. Every extra start
+ * needs a reason of its own that came before it. Counts the causes into `repeats`.
+ */
+export function starts(facts: Facts, repeats: Map<Cause, number>): Violation[] {
+  const violations: Violation[] = []
+  for (const [queue, events] of facts.runs) {
+    for (const [id, runs] of events) {
+      if (runs.length === 1) continue
+      const reasons = [...reasonsIn(facts, id, runs)].toSorted((a, b) => a.from - b.from)
+      for (const run of runs.slice(1)) {
+        const reason = reasons[0]
+        if (reason === undefined || reason.from > run.at) {
+          const text = `${id} started in ${queue} once more, in ${run.process.name}, without a cause`
+          violations.push({ rule: 'starts', text, ids: [id], queue })
+          break
+        }
+        reasons.shift()
+        repeats.set(reason.cause, (repeats.get(reason.cause) ?? 0) + 1)
+      }
+    }
+  }
+  return violations
+}
+
+function* reasonsIn(facts: Facts, id: string, runs: readonly Run[]): Generator<Reason> {
+  for (const run of runs) yield* reasonsOf(run, facts)
+  const possible = (facts.events.get(id)?.calls ?? []).filter((call) => outcomeOf(call, id) !== 'rejected')
+  for (const call of possible.slice(1)) yield { cause: 'published again', from: call.called }
+}

@@ -1,0 +1,122 @@
+import type { PublishOutcome } from '../../../src/index.ts'
+import type { Ending, Entry, Happening, PublishedEvent } from '../history.ts'
+import type { ChaosQueue } from '../queues.ts'
+import { check } from './check.ts'
+import type { Evidence, Letter } from './facts.ts'
+
+const queues: readonly ChaosQueue[] = [
+  { name: 'any', types: ['t.a', 't.b'], order: 'none' },
+  { name: 'only-b', types: ['t.b'], order: 'none' },
+]
+
+/** A made-up history, told from one moment to the next. Times are seconds from its beginning; the wall clock runs with them. */
+export class Story {
+  readonly #entries: Entry[] = []
+  readonly #dead: Letter[] = []
+  #evidence: Pick<Evidence, 'queues' | 'features' | 'attempts' | 'lease'> = {
+    queues: [queues[0]!],
+    features: { settlement: 'confirmed', attempts: 'exact' },
+    attempts: 3,
+    lease: 2_000,
+  }
+  #runs = 0
+  #calls = 0
+
+  /** What the system promises, and how its queue keeps order. */
+  on(change: {
+    order?: ChaosQueue['order']
+    settlement?: 'recorded'
+    attempts?: 'failures'
+    rare?: true
+  }): this {
+    const { queues: given, features, ...rest } = this.#evidence
+    this.#evidence = {
+      queues: [{ ...given[0]!, order: change.order ?? 'none' }, ...(change.rare ? [queues[1]!] : [])],
+      features: {
+        settlement: change.settlement ?? features.settlement,
+        attempts: change.attempts ?? features.attempts,
+      },
+      ...rest,
+    }
+    return this
+  }
+
+  note(at: number, by: string, happening: Happening): this {
+    this.#entries.push({ ...happening, by, at: at * 1_000 })
+    return this
+  }
+
+  /** Publishes from `at` until `until`; results: taken, unless said otherwise; none: there is no answer. */
+  publish(
+    at: number,
+    until: number,
+    events: readonly (string | PublishedEvent)[],
+    results: readonly PublishOutcome[] | 'none' = events.map(() => 'taken'),
+  ): this {
+    const call = `call ${++this.#calls}`
+    const described = events.map((event) => (typeof event === 'string' ? { id: event, type: 't.a' } : event))
+    this.note(at, 'publisher', { what: 'publishing', call, events: described })
+    return results === 'none' ? this : this.note(until, 'publisher', { what: 'published', call, results })
+  }
+
+  /** A run by the process, from `at`, ended `until` as said; without an end if not. */
+  run(
+    by: string,
+    event: string | { id: string; key?: string; type?: string; queue?: string; attempt?: number },
+    at: number,
+    until?: number,
+    as: Ending = 'ok',
+    wait?: number,
+  ): this {
+    const {
+      id,
+      key,
+      type = 't.a',
+      queue = 'any',
+      attempt = 1,
+    } = typeof event === 'string' ? { id: event } : event
+    const run = ++this.#runs
+    const named = { run, queue, id, type, ...(key !== undefined && { key }) }
+    this.note(at, by, { what: 'start', ...named, attempt, now: at * 1_000 })
+    if (until === undefined) return this
+    const waits = wait === undefined ? {} : { wait: wait * 1_000 }
+    return this.note(until, by, { what: 'end', run, as, ...waits, now: until * 1_000 })
+  }
+
+  kill(of: string, at: number): this {
+    this.note(at, 'harness', { what: 'killed', of })
+    return this.note(at + 0.01, 'harness', { what: 'gone', of, code: null, signal: 'SIGKILL' })
+  }
+
+  freeze(of: string, at: number, until: number): this {
+    return this.note(at, 'harness', { what: 'frozen', of }).note(until, 'harness', { what: 'thawed', of })
+  }
+
+  disturb(at: number, until: number): this {
+    return this.note(at, 'harness', { what: 'disturbed', how: 'cut' }).note(until, 'harness', {
+      what: 'whole',
+    })
+  }
+
+  dead(id: string, at: number, queue = 'any'): this {
+    this.#dead.push({ queue, id, at: at * 1_000 })
+    return this
+  }
+
+  judge(): ReturnType<typeof check> {
+    return check({ ...this.#evidence, entries: this.#entries, dead: this.#dead })
+  }
+
+  /** The rules that were broken, each with the events concerned. */
+  get broken(): readonly string[] {
+    return this.judge().violations.map(({ rule, ids }) => [rule, ...ids].join(' '))
+  }
+}
+
+/** An event of a key, for `publish` and, with more, for `run`. */
+export function keyed<T extends object = {}>(
+  id: string,
+  more?: T,
+): { id: string; type: 't.a'; key: 'k' } & T {
+  return { id, type: 't.a', key: 'k', ...(more as T) }
+}

@@ -1,0 +1,103 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { defer, fatal, isMillraceError, millrace, retryIn, type Context } from '../../src/index.ts'
+import { couldNotStart } from './exit-codes.ts'
+import { endWithHarness } from './harness-gone.ts'
+import { firstTime, historyOf, type Ending } from './history.ts'
+import { backoff, conductOf } from './plan.ts'
+import { optionsOf, type ChaosQueue } from './queues.ts'
+
+/*
+ * A process that handles events as planned, and writes down each start before it does anything, and each end before it
+ * tells anybody. SIGTERM stops it in order.
+ */
+export interface ConsumerTask {
+  readonly url: string
+  readonly folder: string
+  readonly name: string
+  readonly seed: number
+  readonly queues: readonly ChaosQueue[]
+  readonly lease: number
+  /** Whether an event that kills every process ends as a dead letter; else it must not be in the plan. */
+  readonly countsCrashes: boolean
+}
+
+const stopTimeout = 1_000
+
+endWithHarness()
+const task = JSON.parse(process.argv[2] as string) as ConsumerTask
+const { folder, name, seed, queues, lease } = task
+const write = historyOf(folder, name)
+let runs = 0
+
+const app = millrace({ transport: task.url, logger: false })
+app.onNotice(({ code, message, queue, id, cause }) => {
+  const why = cause === undefined ? '' : `: ${String(cause)}`
+  write({
+    what: 'noticed',
+    code,
+    message: message + why,
+    ...(queue !== undefined && { queue }),
+    ...(id !== undefined && { id }),
+  })
+})
+
+async function handle(
+  { id, type, key }: { readonly id: string; readonly type: string; readonly key?: string },
+  { queue, attempt, signal }: Pick<Context, 'queue' | 'attempt' | 'signal'>,
+): Promise<void> {
+  const run = ++runs
+  write({ what: 'start', run, queue, id, type, ...(key !== undefined && { key }), attempt, now: Date.now() })
+  const end = (as: Ending, wait?: number): void =>
+    write({ what: 'end', run, as, ...(wait !== undefined && { wait }), now: Date.now() })
+
+  const conduct = conductOf(seed, queue, id)
+  const kills = conduct.poison === 'always' && task.countsCrashes
+  if (kills || (conduct.poison !== 'never' && firstTime(folder, `poison-${queue}-${id}`))) {
+    process.kill(process.pid, 'SIGKILL')
+  }
+  if (conduct.takes > 0) {
+    await sleep(conduct.takes, undefined, conduct.heeds ? { signal } : {}).catch(() => {
+      end(isMillraceError(signal.reason, 'STOPPING') ? 'stopped' : 'aborted')
+      throw signal.reason
+    })
+  }
+  if (conduct.defer !== undefined && firstTime(folder, `defer-${queue}-${id}`)) {
+    end('deferred', conduct.defer)
+    throw defer(conduct.defer)
+  }
+  if (attempt <= conduct.failures) {
+    const error = new Error('as planned')
+    if (conduct.fatal && attempt === conduct.failures) {
+      end('fatal')
+      throw fatal(error)
+    }
+    end('failed', conduct.retryIn ?? backoff)
+    throw conduct.retryIn === undefined ? error : retryIn(conduct.retryIn, error)
+  }
+  end('ok')
+}
+
+for (const queue of queues) {
+  const defined = app.queue(queue.name, optionsOf(queue, lease))
+  for (const type of queue.types) defined.on(type, handle)
+}
+
+let stopping = false
+process.once('SIGTERM', async () => {
+  stopping = true
+  write({ what: 'stopping', timeout: stopTimeout })
+  await app.stop({ timeout: stopTimeout })
+  write({ what: 'stopped' })
+  // A handler that goes on is given up.
+  process.exit(0)
+})
+
+try {
+  await app.start()
+  write({ what: 'up' })
+} catch (error) {
+  if (!stopping) {
+    write({ what: 'noticed', code: 'NOT_STARTED', message: String(error) })
+    process.exit(couldNotStart)
+  }
+}

@@ -1,0 +1,2 @@
+/** Of a consumer that could not start. */
+export const couldNotStart = 75

@@ -1,0 +1,111 @@
+import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import type { PublishOutcome } from '../../src/index.ts'
+
+/*
+ * What happened, as the processes themselves saw it: a file for each, an entry a line, written in one call before the thing
+ * it tells of can have any effect. So a kill loses at most the entry of something that had none yet:
+ *   publishing  written before the call. Missing: the call was never made.
+ *   published   written after the call. Missing: the outcome is unknown, as for anybody whose process dies at this moment.
+ *   start       written before the handler does anything. Missing: it did nothing.
+ *   end         written before the handler returns or throws. Missing: it did neither, so the event cannot be settled.
+ * A line that is cut off is one that is missing.
+ */
+
+export type Ending = 'ok' | 'failed' | 'fatal' | 'deferred' | 'stopped' | 'aborted'
+
+export type Happening =
+  // publishers
+  | { readonly what: 'publishing'; readonly call: string; readonly events: readonly PublishedEvent[] }
+  | { readonly what: 'published'; readonly call: string; readonly results: readonly PublishOutcome[] }
+  // consumers. `run` is unique within its process; `now` is the time by the wall clock
+  | StartHappening
+  | {
+      readonly what: 'end'
+      readonly run: number
+      readonly as: Ending
+      /** After a failure or a deferral: how long the event is to wait, in milliseconds. */
+      readonly wait?: number
+      readonly now: number
+    }
+  /** What the app told by `onNotice`; of publishers and of the harness' own, why something failed. */
+  | {
+      readonly what: 'noticed'
+      readonly code: string
+      readonly message: string
+      readonly queue?: string
+      readonly id?: string
+    }
+  /** It consumes. */
+  | { readonly what: 'up' }
+  /** It stops in order: what still runs `timeout` milliseconds later is given up. */
+  | { readonly what: 'stopping'; readonly timeout: number }
+  | { readonly what: 'stopped' }
+  // the harness, about a process or about the system
+  | { readonly what: 'spawned' | 'killed' | 'frozen' | 'thawed'; readonly of: string }
+  | {
+      readonly what: 'gone'
+      readonly of: string
+      readonly code: number | null
+      readonly signal: string | null
+    }
+  /** The system cannot be used, or not for everybody, until it is whole. */
+  | { readonly what: 'disturbed'; readonly how: string }
+  | { readonly what: 'whole' }
+
+export interface StartHappening {
+  readonly what: 'start'
+  readonly run: number
+  readonly queue: string
+  readonly id: string
+  readonly type: string
+  readonly key?: string
+  readonly attempt: number
+  readonly now: number
+}
+
+export interface PublishedEvent {
+  readonly id: string
+  readonly type: string
+  readonly key?: string
+  /** Milliseconds since 1970. */
+  readonly deliverAt?: number
+}
+
+/** `at`: milliseconds by the machine's monotonic clock, which all its processes share. */
+export type Entry = Happening & { readonly by: string; readonly at: number }
+
+export function monotonic(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000
+}
+
+/** Writes a history. Gives the function that adds to it. */
+export function historyOf(folder: string, by: string): (happening: Happening) => void {
+  const file = openSync(join(folder, `${by}.jsonl`), 'a')
+  return (happening) => void writeSync(file, `${JSON.stringify({ at: monotonic(), by, ...happening })}\n`)
+}
+
+/** What the processes whose names begin so have written. */
+export function readHistories(folder: string, prefix = ''): Entry[] {
+  const files = readdirSync(folder).filter((name) => name.startsWith(prefix) && name.endsWith('.jsonl'))
+  return files.flatMap((name) => parse(readFileSync(join(folder, name), 'utf8')))
+}
+
+function parse(text: string): Entry[] {
+  // Behind the last line break is nothing, or a line that was cut off.
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line) as Entry)
+}
+
+/** Says once, over all processes that share the folder, that this is the first time. */
+export function firstTime(folder: string, what: string): boolean {
+  try {
+    closeSync(openSync(join(folder, `${what}.mark`), 'wx'))
+    return true
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false
+    throw error
+  }
+}

@@ -1,0 +1,77 @@
+import { dice } from './dice.ts'
+
+/*
+ * What is published and what its handlers do, decided by the seed alone. How fast it goes, and what the processes are in
+ * the middle of when they are killed, is the machine's.
+ */
+
+export const types = ['chaos.common', 'chaos.rare'] as const
+
+/** What one call of publish carries. Calls of one stream follow each other, and keys belong to one stream. */
+export interface PlannedCall {
+  readonly events: readonly PlannedEvent[]
+  /** Milliseconds to wait before it. */
+  readonly pause: number
+}
+
+export interface PlannedEvent {
+  readonly id: string
+  readonly type: (typeof types)[number]
+  readonly key?: string
+  /** Milliseconds. */
+  readonly delay?: number
+}
+
+const keysOfStream = 4
+
+export function callOf(seed: number, stream: number, call: number): PlannedCall {
+  const { next, between } = dice(seed, 'call', stream, call)
+  const pause = between(10, 200)
+  const count = next() < 0.7 ? 1 : between(2, 6)
+  const events = Array.from({ length: count }, (_, i): PlannedEvent => {
+    const [rare, keyed, delayed] = [next() < 0.2, next() < 0.8, next() < 0.05]
+    return {
+      id: `s${stream}-c${call}-e${i}`,
+      type: rare ? 'chaos.rare' : 'chaos.common',
+      ...(keyed && { key: `s${stream}-k${between(0, keysOfStream - 1)}` }),
+      ...(delayed && { delay: next() < 0.8 ? between(1, 2_000) : between(2_000, 12_000) }),
+    }
+  })
+  return { events, pause }
+}
+
+/** How one queue's handler deals with one event. */
+export interface Conduct {
+  /** Runs that fail, from the first on. */
+  readonly failures: number
+  /** The wait that the handler asks for when it fails, in milliseconds; undefined: that of the queue. */
+  readonly retryIn: number | undefined
+  /** Its last failure is `fatal`. */
+  readonly fatal: boolean
+  /** Put off once, for so many milliseconds. */
+  readonly defer: number | undefined
+  /** Kills the process: never, once, or whichever takes it. */
+  readonly poison: 'never' | 'once' | 'always'
+  /** How long a run takes, in milliseconds, and whether it heeds its signal. */
+  readonly takes: number
+  readonly heeds: boolean
+}
+
+/** Handler runs before an event is a dead letter. */
+export const attempts = 4
+/** The wait between them, in milliseconds. */
+export const backoff = 300
+
+export function conductOf(seed: number, queue: string, id: string): Conduct {
+  const { next, between } = dice(seed, 'conduct', queue, id)
+  const [fails, waits, slow, poison] = [next(), next(), next(), next()]
+  return {
+    failures: fails < 0.005 ? attempts : fails < 0.08 ? between(1, 2) : 0,
+    fatal: fails > 0.01 && fails < 0.015,
+    retryIn: waits < 0.2 ? between(1, 1_500) : undefined,
+    defer: waits > 0.97 ? between(1, 1_500) : undefined,
+    takes: slow < 0.01 ? between(500, 2_500) : slow < 0.5 ? between(1, 20) : 0,
+    heeds: next() < 0.5,
+    poison: poison < 0.000_15 ? 'always' : poison < 0.000_5 ? 'once' : 'never',
+  }
+}

@@ -1,0 +1,60 @@
+import type { Outcome } from './chaos.ts'
+import type { Violation } from './checker/violation.ts'
+import type { Entry } from './history.ts'
+
+/** What came out, for people: the counts; and if a promise was broken, each breach, and the shortest history of one. */
+export function reportOf(system: string, { seed, counts, violations, entries, folder }: Outcome): string {
+  const { repeats, ...rest } = counts
+  const list = (record: object): string =>
+    Object.entries(record)
+      .map(([name, count]) => `${count} ${name}`)
+      .join(', ')
+  const lines = [`${system}, seed ${seed}: ${list(rest)}; repeats: ${list(repeats) || 'none'}`]
+  if (violations.length > 0) {
+    lines.push(`${violations.length} promises broken; histories in ${folder}`)
+    lines.push(...violations.slice(0, 20).map(({ rule, text }) => `  ${rule}: ${text}`))
+    lines.push('', ...shortestHistory(violations, entries))
+  }
+  return lines.join('\n')
+}
+
+function shortestHistory(violations: readonly Violation[], entries: readonly Entry[]): readonly string[] {
+  const histories = violations
+    .filter(({ ids }) => ids.length > 0)
+    .slice(0, 100)
+    .map((violation) => ({ violation, history: historyFor(violation, entries) }))
+  const shortest = histories.toSorted((a, b) => a.history.length - b.history.length)[0]
+  if (shortest === undefined) return []
+  const began = shortest.history[0]?.at ?? 0
+  return [
+    shortest.violation.text,
+    ...shortest.history.map(
+      ({ at, ...entry }) => `${((at - began) / 1_000).toFixed(3)} ${JSON.stringify(entry)}`,
+    ),
+  ]
+}
+
+/** All that was written of these events in this queue, and what befell the processes that had them while they had them. */
+function historyFor({ ids, queue }: Violation, entries: readonly Entry[]): readonly Entry[] {
+  const calls = new Set<string>()
+  const runs = new Set<string>()
+  const concerned = entries.filter((entry) => {
+    if (entry.what === 'publishing' && entry.events.some(({ id }) => ids.includes(id))) calls.add(entry.call)
+    if (entry.what === 'publishing' || entry.what === 'published') return calls.has(entry.call)
+    if (entry.what === 'start' || (entry.what === 'noticed' && entry.id !== undefined)) {
+      if (!ids.includes(entry.id ?? '') || (queue !== undefined && entry.queue !== queue)) return false
+      if (entry.what === 'start') runs.add(`${entry.by} ${entry.run}`)
+      return true
+    }
+    return entry.what === 'end' && runs.has(`${entry.by} ${entry.run}`)
+  })
+  const [first, last] = [concerned[0]?.at ?? 0, concerned.at(-1)?.at ?? 0]
+  const processes = new Set(concerned.map(({ by }) => by))
+  const around = entries.filter((entry) => {
+    if (entry.at < first || entry.at > last) return false
+    if (entry.what === 'disturbed' || entry.what === 'whole') return true
+    if ('of' in entry) return processes.has(entry.of)
+    return processes.has(entry.by) && (entry.what === 'stopping' || entry.what === 'up')
+  })
+  return [...concerned, ...around].toSorted((a, b) => a.at - b.at)
+}

@@ -1,0 +1,14 @@
+import { join } from 'node:path'
+import type { ChaosSystem } from './system.ts'
+
+/** One file that all processes share. There is no server that could be disturbed. */
+export const sqlite: ChaosSystem = {
+  name: 'sqlite',
+  lease: 2_000,
+  pace: 1_000,
+  start: async (folder) => ({
+    url: `sqlite:${join(folder, 'chaos.db')}`,
+    disturbances: {},
+    [Symbol.asyncDispose]: async () => {},
+  }),
+}

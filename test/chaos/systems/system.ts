@@ -1,0 +1,16 @@
+/** A system that chaos can be made on. A further one is one file like its neighbours. */
+export interface ChaosSystem {
+  readonly name: string
+  /** The lease of its queues, in milliseconds: the time until what a killed process had is handed out again. */
+  readonly lease: number
+  /** The mean time between two interventions, in milliseconds: enough for the system to come round now and then. */
+  readonly pace: number
+  /** Starts one of its own, which keeps what it needs in `folder`. */
+  start(folder: string): Promise<RunningSystem>
+}
+
+export interface RunningSystem extends AsyncDisposable {
+  readonly url: string
+  /** What can befall it, by name. Each makes it unusable for about so many milliseconds, and resolves when it is whole again. */
+  readonly disturbances: Readonly<Record<string, (ms: number) => Promise<void>>>
+}
