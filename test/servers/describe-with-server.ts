@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, test } from 'vitest'
+import { kafkaCluster, type KafkaCluster } from './kafka-cluster.ts'
 import type { ProxiedServer, Server } from './server.ts'
 import { privateServer, proxiedServer, serverFor, whyMissing, type ServerName } from './servers.ts'
 
@@ -28,14 +29,19 @@ export async function describeWithProxiedServer(
   await describeWith(`proxied ${name}`, await whyMissing(name), await proxiedServer(name), define)
 }
 
-async function describeWith<S extends Server>(
+/** A cluster of three Kafkas of this file's own. A test that stops one of them starts it again. */
+export async function describeWithKafkaCluster(define: (cluster: KafkaCluster) => void): Promise<void> {
+  await describeWith('cluster of kafka', await whyMissing('kafka'), await kafkaCluster(), define)
+}
+
+async function describeWith<S extends AsyncDisposable & { start(): Promise<void> }>(
   title: string,
   missing: string | undefined,
   server: S,
   define: (server: S) => void,
 ): Promise<void> {
   const defineTests = (): void => {
-    beforeAll(() => server.start(), 90_000)
+    beforeAll(() => server.start(), 120_000)
     afterAll(() => server[Symbol.asyncDispose]())
     define(server)
   }

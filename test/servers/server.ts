@@ -48,7 +48,7 @@ export interface Server extends AsyncDisposable {
   stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
 }
 
-const startTimeout = 60_000
+const startTimeout = 100_000
 const stopTimeout = 30_000
 const ownedProcess = fileURLToPath(new URL('owned-process.ts', import.meta.url))
 
