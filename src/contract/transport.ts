@@ -133,7 +133,7 @@ export interface ExchangeResult {
 /**
  * done; gone: this entry of the queue is there no more (an ack that is repeated after a cut connection finds this: a
  * success); lost: it is there, but this lease does not hold it, whoever does; nothing was changed; or an error, nothing
- * was changed and it may be tried again.
+ * was changed and it may be tried again. A lease that ran out and that nobody has taken over may still hold, as the system can.
  */
 export type SettleResult = 'done' | 'gone' | 'lost' | MillraceError
 

@@ -55,15 +55,6 @@ test('a test kit is told of every change, and when the next event is due', async
   expect(await seen(() => transport.publish([numbered(2)]))).toBe(false)
 })
 
-test('a session with order by key needs a queue that was declared with it', async () => {
-  const transport = new MemoryTransport({ clock })
-  await transport.declare([spec])
-  await expect(transport.open('q', { ...options, order: true })).rejects.toMatchObject({
-    code: 'INVALID_OPTION',
-  })
-  expect((await transport.declare([{ ...spec, order: true }])).kept).toEqual(["'q' has no order by key"])
-})
-
 test('a delayed event comes although the wall clock is set while a session waits', async () => {
   let offset = 0
   const stepped = {
