@@ -5,6 +5,16 @@ export function order(n: number): { readonly orderId: number; readonly note: str
   return { orderId: n, note: filling }
 }
 
+/** 10,000 keys, all of one length. */
+export function customerOf(n: number): string {
+  return `customer-${String(n % 10_000).padStart(5, '0')}`
+}
+
+/** An id as long as a UUID; they ascend, as ours do. */
+export function idOf(n: number): string {
+  return `01890000-0000-7000-8000-${String(n).padStart(12, '0')}`
+}
+
 const filling = 'x'.repeat(990)
 
 /** Publishers that wait for each of their events, so many at once. */

@@ -1,6 +1,15 @@
 import { engineRows } from './engine/rows.ts'
-import { throughputRows } from './sqlite/throughput.ts'
+import { kafkaRows } from './kafka/rows.ts'
 import type { Row } from './row.ts'
+import { comparisonRows } from './sqlite/comparisons.ts'
+import { enduranceRows } from './sqlite/endurance.ts'
+import { throughputRows } from './sqlite/throughput.ts'
 
 /** All that can be measured. */
-export const rows: readonly Row[] = [...engineRows, ...throughputRows]
+export const rows: readonly Row[] = [
+  ...engineRows,
+  ...throughputRows,
+  ...comparisonRows,
+  ...enduranceRows,
+  ...kafkaRows,
+]

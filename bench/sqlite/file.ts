@@ -6,7 +6,8 @@ import { sqlite } from '../../src/adapters/sqlite/index.ts'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.ts'
 import type { QueueOptions } from '../../src/index.ts'
 import { appOn, type } from '../app.ts'
-import { order } from '../load.ts'
+import { customerOf, order } from '../load.ts'
+import type { Settings } from '../row.ts'
 
 /** What decides speed and safety. Read from a connection of ours, so that raw runs as we do. */
 const pragmaNames = ['synchronous', 'temp_store', 'wal_autocheckpoint', 'cache_size'] as const
@@ -50,7 +51,8 @@ async function readPragmas(path: string): Promise<Readonly<Record<string, number
   return pragmas
 }
 
-/** 10,000 keys, all of one length. */
-export function customerOf(n: number): string {
-  return `customer-${String(n % 10_000).padStart(5, '0')}`
+/** What is the same for every row of sqlite. */
+export function describe({ sample, pragmas }: BenchFile): Settings {
+  const bytes = Buffer.byteLength(Object.values(sample).join(''))
+  return { event: `1 KB of JSON, ${bytes} bytes with its attributes`, durable: 'fsync', ...pragmas }
 }

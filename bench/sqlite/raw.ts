@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite'
-import { order } from '../load.ts'
-import { customerOf, type BenchFile } from './file.ts'
+import { customerOf, idOf, order } from '../load.ts'
+import type { BenchFile } from './file.ts'
 
 /** What is put. */
 export interface Load {
@@ -15,6 +15,11 @@ export interface RawQueue extends Disposable {
   put(from: number, count: number, load?: Load): void
   /** Gives the data of what was taken. */
   take(limit: number): readonly string[]
+}
+
+/** Many in one transaction, before anything is measured. */
+export function fill(queue: RawQueue, count: number, load: Load = {}): void {
+  for (let from = 0; from < count; from += 5_000) queue.put(from, Math.min(5_000, count - from), load)
 }
 
 /** A bare loop on our own tables, writing the bytes that we write. */
@@ -77,15 +82,10 @@ export class OurTables implements RawQueue {
 }
 
 function connect(path: string, { pragmas }: BenchFile): DatabaseSync {
-  const connection = new DatabaseSync(path)
+  const connection = new DatabaseSync(path, { timeout: 10_000 })
   connection.exec('PRAGMA journal_mode = WAL')
   for (const [name, value] of Object.entries(pragmas)) connection.exec(`PRAGMA ${name} = ${value}`)
   return connection
-}
-
-/** As long as a UUID, and ascending as ours are. */
-function idOf(n: number): string {
-  return `01890000-0000-7000-8000-${String(n).padStart(12, '0')}`
 }
 
 export const minimalTables = `CREATE TABLE m (id INTEGER PRIMARY KEY, due INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,

@@ -1,10 +1,10 @@
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
 import { createEvent, type QueueOptions } from '../../src/index.ts'
 import { appOn, type } from '../app.ts'
-import { inBatches, inFlight, order, Tally, timed } from '../load.ts'
+import { customerOf, inBatches, inFlight, order, Tally, timed } from '../load.ts'
 import type { RateRow, Run, Settings, Spent } from '../row.ts'
-import { customerOf, makeFile, type BenchFile } from './file.ts'
-import { MinimalTable, minimalTables, OurTables, type RawQueue } from './raw.ts'
+import { describe, makeFile, type BenchFile } from './file.ts'
+import { fill, MinimalTable, minimalTables, OurTables, type RawQueue } from './raw.ts'
 
 const width = 256
 const batch = 100
@@ -51,11 +51,6 @@ const consuming =
     return await tally.all
   }
 
-/** Not measured: many in one transaction. */
-function fill(queue: RawQueue, count: number): void {
-  for (let from = 0; from < count; from += 5_000) queue.put(from, Math.min(5_000, count - from))
-}
-
 interface Plan {
   readonly name: string
   readonly about: string
@@ -99,12 +94,6 @@ function row({ name, about, bar, raw, ours, options = {}, settings }: Plan): Rat
       }
     },
   }
-}
-
-/** What is the same for every row. */
-function describe({ sample, pragmas }: BenchFile): Settings {
-  const bytes = Buffer.byteLength(Object.values(sample).join(''))
-  return { event: `1 KB of JSON, ${bytes} bytes with its attributes`, durable: 'fsync', ...pragmas }
 }
 
 const byKey: QueueOptions = { order: { by: 'key' } }
