@@ -48,13 +48,16 @@ export async function takeOver(
 ): Promise<readonly Lane[]> {
   if (wanted.length === 0) return []
   const { reader, registry } = cluster
-  const own = new Set(namesOf(topicsOf(queue.name)))
+  const queueTopics = topicsOf(queue.name)
+  const own = new Set(namesOf(queueTopics))
   const topics = wanted.map(({ topic }) => topic)
   const [committed, stored, begins, ends] = await Promise.all([
     membership.committed(wanted),
-    readProgress(cluster, topicsOf(queue.name).progress, wanted),
+    readProgress(cluster, queueTopics.progress, wanted),
     reader.places(topics, earliest),
     reader.places(topics, latest),
+    // Who divided the partitions may have seen it grown, and what is moved there must go where its number is.
+    cluster.topics.look([queueTopics.retry]),
   ])
   const declared = registry.find(queue.name) ?? queue
   return wanted.flatMap(({ topic, partitions }) =>

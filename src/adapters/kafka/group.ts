@@ -3,6 +3,7 @@ import { pause, systemClock } from '../../clock/clock.ts'
 import { within } from '../../clock/within.ts'
 import type { ErrorCode } from '../../errors/codes.ts'
 import type { MillraceError } from '../../errors/millrace-error.ts'
+import { assignerFor } from './assigner.ts'
 import { takeOver } from './assignment.ts'
 import type { Cluster } from './cluster.ts'
 import { Committer } from './committer.ts'
@@ -57,11 +58,17 @@ export class Group {
     this.#cluster = cluster
     this.#queue = queue
     this.#events = events
-    this.#membership = new Membership(cluster.client, queue.name, lease, {
-      revoked: (topics) => this.#revoked(topics),
-      assigned: (assignments, expelled) => void this.#assigned(assignments, expelled),
-      failed: (error) => events.failed('The group could not be joined again; trying on', error),
-    })
+    const assigner = assignerFor(topicsOf(queue.name), queue.order)
+    this.#membership = new Membership(
+      cluster.client,
+      queue.name,
+      { lease, assigner },
+      {
+        revoked: (topics) => this.#revoked(topics),
+        assigned: (assignments, expelled) => void this.#assigned(assignments, expelled),
+        failed: (error) => events.failed('The group could not be joined again; trying on', error),
+      },
+    )
     this.committer = new Committer({
       membership: this.#membership,
       producing: cluster.producing,
@@ -118,9 +125,13 @@ export class Group {
     await registry.refresh()
     const queue = registry.find(this.#queue.name) ?? this.#queue
     const own = topicsOf(queue.name)
-    const all = [...(await registry.topicsFor(queue)), own.retry, ...own.tiers.map(({ topic }) => topic)]
+    const sources = await registry.topicsFor(queue)
     // Whoever removes a topic does not ask us, and one that is not there must not keep us from the others.
-    return topics.look(all)
+    const found = await topics.look([...sources, own.retry, ...own.tiers.map(({ topic }) => topic)])
+    const most = Math.max(...sources.map((topic) => found.get(topic)?.partitions ?? 0))
+    const retry = found.get(own.retry)
+    if (retry === undefined || retry.partitions >= most) return found
+    return new Map([...found, [own.retry, await topics.grow(own.retry, most)]])
   }
 
   async #revoked(topics: ReadonlyMap<string, TopicShape>): Promise<void> {

@@ -3,7 +3,7 @@ import { messageOf, MillraceError } from '../../errors/millrace-error.ts'
 import { attributeNames, wireNames } from '../../event/names.ts'
 import type { EventHead } from '../../event/event.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
-import { isDeadLetterRecord, isTrail, jsonIn } from './stored-json.ts'
+import { isDeadLetterRecord, isOffset, isTrail, jsonIn } from './stored-json.ts'
 
 /*
  * An event as a Kafka record: the binary mode of the CloudEvents binding. One header for each attribute, `ce_` before its
@@ -39,6 +39,7 @@ const names = {
   due: 'mr_due',
   trail: 'mr_trail',
   record: 'mr_record',
+  partition: 'mr_partition',
 } as const
 
 type Name = keyof typeof names
@@ -48,7 +49,13 @@ const keys = Object.fromEntries(
 ) as Record<Name, Buffer>
 const version = Buffer.from('1.0')
 /** What a move leaves behind, to be said anew. */
-const moveNames: ReadonlySet<string> = new Set([names.attempt, names.due, names.trail, names.record])
+const moveNames: ReadonlySet<string> = new Set([
+  names.attempt,
+  names.due,
+  names.trail,
+  names.record,
+  names.partition,
+])
 
 /** The headers of an event that is published. Its topic is the topic's name. */
 export function headersOf({ id, type, head }: Pick<Outgoing, 'id' | 'type' | 'head'>): Map<Buffer, Buffer> {
@@ -78,9 +85,11 @@ export function headersOf({ id, type, head }: Pick<Outgoing, 'id' | 'type' | 'he
 /** The same, for an event that goes into a topic of a queue. */
 export function movedHeaders(
   event: Pick<Outgoing, 'id' | 'type' | 'head'>,
+  partition: number,
   note: MoveNote | { readonly record: string },
 ): Map<Buffer, Buffer> {
-  return withNote(headersOf(event).set(keys.topic, Buffer.from(event.head.topic)), note)
+  const headers = headersOf(event).set(keys.topic, Buffer.from(event.head.topic))
+  return withNote(headers.set(keys.partition, Buffer.from(String(partition))), note)
 }
 
 /** The headers of a record that is moved on as it is; `own` are those it must have, if somebody else made it without them. */
@@ -89,6 +98,7 @@ export function carriedHeaders(
   own: Readonly<Record<'id' | 'type' | 'source' | 'topic', string>> & {
     readonly key: string | undefined
     readonly time: number
+    readonly partition: number
   },
   note: MoveNote | { readonly record: string },
 ): Map<Buffer, Buffer> {
@@ -104,6 +114,7 @@ export function carriedHeaders(
   add('source', own.source)
   add('time', new Date(own.time).toISOString())
   add('topic', own.topic)
+  carried.set(keys.partition, Buffer.from(String(own.partition)))
   // The key of the record may be another one where it goes.
   if (own.key !== undefined) add('key', own.key)
   return withNote(carried, note)
@@ -129,6 +140,12 @@ export function find(headers: Headers, name: Name): string | undefined {
     if (key.equals(wanted)) return value.toString()
   }
   return undefined
+}
+
+/** The partition that a moved event was published to; undefined if that is not said. */
+export function partitionIn(headers: Headers): number | undefined {
+  const partition = Number(find(headers, 'partition') ?? NaN)
+  return isOffset(partition) ? partition : undefined
 }
 
 /** When an event may be handed out, in milliseconds since 1970; 0: at once. */

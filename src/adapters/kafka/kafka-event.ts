@@ -4,7 +4,7 @@ import type { FailureTrail } from '../../contract/dead-letter.ts'
 import type { Received } from '../../contract/transport.ts'
 import type { EventHead } from '../../event/event.ts'
 import { isJson, mediaType, type Raw } from '../../event/payload.ts'
-import { carriedHeaders, dateOf, find, headFrom, type MoveNote } from './headers.ts'
+import { carriedHeaders, dateOf, find, headFrom, partitionIn, type MoveNote } from './headers.ts'
 import type { Lane } from './lane.ts'
 import type { PlacedRecord } from './reader.ts'
 
@@ -79,14 +79,21 @@ export class KafkaEvent implements Received {
     return this.from.own ? (this.from.noteOf(this.record)?.due ?? 0) : dateOf(this.record.headers)
   }
 
+  /** The partition it was published to. It keeps the number in the retry topic, so that it stays with who has its key. */
+  get home(): number {
+    const { own, partition } = this.from
+    return (own ? partitionIn(this.record.headers) : undefined) ?? partition
+  }
+
   get size(): number {
     return this.record.length
   }
 
   /** Its headers in a topic of the queue. */
   moved(note: MoveNote | { readonly record: string }): Map<Buffer, Buffer> {
-    const { id, type, key, timestamp, record, from } = this
-    const own = { id, type, key, source: `kafka:${from.topic}`, time: timestamp, topic: from.topic }
+    const { id, type, key, timestamp, record, from, home } = this
+    const source = `kafka:${from.topic}`
+    const own = { id, type, key, source, time: timestamp, topic: from.topic, partition: home }
     return carriedHeaders(record.headers, own, note)
   }
 }

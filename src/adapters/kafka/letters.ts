@@ -4,8 +4,17 @@ import type { Outgoing } from '../../event/outgoing.ts'
 import { isMillraceError, MillraceError } from '../../errors/millrace-error.ts'
 import type { Cluster } from './cluster.ts'
 import { CompactedTopic } from './compacted-topic.ts'
-import { carriedHeaders, find, headFrom, movedHeaders, recordOf, type MoveNote } from './headers.ts'
+import {
+  carriedHeaders,
+  find,
+  headFrom,
+  movedHeaders,
+  partitionIn,
+  recordOf,
+  type MoveNote,
+} from './headers.ts'
 import { rawOf } from './kafka-event.ts'
+import { murmur2 } from './murmur2.ts'
 import { failureIn, type NewRecord } from './producing.ts'
 import type { PlacedRecord } from './reader.ts'
 import { topicsOf } from './topics.ts'
@@ -59,7 +68,8 @@ export class Letters {
     }
     return this.#forEach(names, async (letters) => {
       const records = await this.#read(letters)
-      await this.#send(letters.flatMap(({ offset }) => this.#again(records.get(offset), replace)))
+      const again = await Promise.all(letters.map(({ offset }) => this.#again(records.get(offset), replace)))
+      await this.#send(again.flat())
       await this.#delete(letters)
     })
   }
@@ -68,18 +78,28 @@ export class Letters {
     return this.#forEach(names, (letters) => this.#delete(letters))
   }
 
-  #again(placed: PlacedRecord | undefined, replace: Outgoing | undefined): NewRecord[] {
+  async #again(placed: PlacedRecord | undefined, replace: Outgoing | undefined): Promise<NewRecord[]> {
     if (placed === undefined) return []
     const { headers, value } = placed.record
     const { firstFailedAt, history } = recordOf(headers, placed.timestamp)
     const note: MoveNote = { attempt: 1, due: replace?.deliverAt, trail: { firstFailedAt, history } }
     const topic = topicsOf(this.#queue).retry
-    if (replace !== undefined) {
-      return [{ topic, key: replace.key, value: replace.data, headers: movedHeaders(replace, note) }]
-    }
-    const own = { id: '', type: '', source: '', topic: '', key: undefined, time: placed.timestamp }
     const key = find(headers, 'key')
-    return [{ topic, key, value: value ?? undefined, headers: carriedHeaders(headers, own, note) }]
+    const home = partitionIn(headers) ?? 0
+    if (replace !== undefined) {
+      const partition = replace.key === key ? home : await this.#placeOf(replace)
+      const moved = movedHeaders(replace, partition, note)
+      return [{ topic, key: replace.key, value: replace.data, headers: moved, partition }]
+    }
+    const own = { id: '', type: '', source: '', topic: '', key, time: placed.timestamp, partition: home }
+    const moved = carriedHeaders(headers, own, note)
+    return [{ topic, key, value: value ?? undefined, headers: moved, partition: home }]
+  }
+
+  /** The partition that an event would be published to: its number counts in the retry topic, too. */
+  async #placeOf({ key, head: { topic } }: Outgoing): Promise<number> {
+    const counts = await this.#cluster.topics.partitions([topic])
+    return key === undefined ? 0 : murmur2(Buffer.from(key)) % (counts.get(topic) ?? 1)
   }
 
   async #forEach(

@@ -1,9 +1,8 @@
-import type { ClusterMetadata, Consumer, GroupAssignment } from '@platformatic/kafka'
+import type { ClusterMetadata, Consumer, GroupAssignment, GroupPartitionsAssigner } from '@platformatic/kafka'
 import { pause, systemClock } from '../../clock/clock.ts'
 import { within } from '../../clock/within.ts'
 import type { Client } from './client.ts'
 import { failure, isExpelled } from './failures.ts'
-import { rangeAssigner } from './range-assigner.ts'
 import type { TopicShape } from './topics.ts'
 
 /** How soon the others learn that somebody has come or gone, in milliseconds. */
@@ -48,15 +47,20 @@ export class Membership {
   /** Whether it was told that joining fails. */
   #told = false
 
-  constructor(client: Client, group: string, lease: number, events: MembershipEvents) {
+  constructor(
+    client: Client,
+    group: string,
+    options: { readonly lease: number; readonly assigner: GroupPartitionsAssigner },
+    events: MembershipEvents,
+  ) {
     this.#events = events
-    const sessionTimeout = Math.min(Math.max(lease, shortestSession), longestSession)
+    const sessionTimeout = Math.min(Math.max(options.lease, shortestSession), longestSession)
     this.#consumer = client.member(group, {
       sessionTimeout,
       rebalanceTimeout: Math.max(sessionTimeout, 15_000),
       heartbeatInterval,
-      protocols: [{ name: 'range', version: 1 }],
-      partitionAssigner: rangeAssigner,
+      protocols: [{ name: 'millrace', version: 1 }],
+      partitionAssigner: options.assigner,
       protocolsMetadata: (_protocols, _topics, metadata) => this.#beforeJoin(metadata),
     })
     this.#consumer.on('consumer:group:join', ({ assignments = [] }) => this.#joined(assignments))

@@ -12,9 +12,7 @@ export function onwards(event: KafkaEvent, note: MoveNote, topics: QueueTopics, 
     key: event.key,
     value: event.record.value ?? undefined,
     headers: event.moved(note),
-    ...(tier !== undefined
-      ? { partition: 0 }
-      : event.key === undefined && { partition: event.from.partition }),
+    partition: tier === undefined ? event.home : 0,
   }
 }
 

@@ -101,7 +101,7 @@ export class Topics {
     return this.#ensure([{ topic: registryTopic, partitions: 1, config: 'compacted' }])
   }
 
-  /** The retry topic has as many partitions as others, so that a key's retries are read where the key is. */
+  /** The retry topic has as many partitions as others, and more as soon as a topic of its queue has. */
   ensureQueues(queues: readonly string[]): Promise<void> {
     const { partitions } = this.options
     return this.#ensure(
@@ -159,6 +159,18 @@ export class Topics {
       .map(({ resourceName }) => resourceName)
   }
 
+  /** Gives the topic so many partitions, if it has fewer. */
+  async grow(topic: string, partitions: number): Promise<TopicShape> {
+    try {
+      await this.#client.admin.createPartitions({ topics: [{ name: topic, count: partitions }] })
+    } catch (error) {
+      // Somebody else was first.
+      if (!says(error, 'INVALID_PARTITIONS'))
+        throw failure(error, `'${topic}' could not be given ${partitions} partitions`)
+    }
+    return this.#appear([topic], partitions).then((found) => found.get(topic) as TopicShape)
+  }
+
   async delete(names: readonly string[]): Promise<void> {
     const there = [...(await this.partitions(names)).keys()]
     this.forget(names)
@@ -184,15 +196,15 @@ export class Topics {
     await this.#appear(missing.map(({ topic }) => topic))
   }
 
-  /** Brokers learn of a topic only after it was made. Until then records could go to wrong partitions. */
-  async #appear(names: readonly string[]): Promise<void> {
+  /** Brokers learn of a topic, and of its partitions, only after they were made. Until then records could go to wrong partitions. */
+  async #appear(names: readonly string[], partitions = 1): Promise<ReadonlyMap<string, TopicShape>> {
     const deadline = systemClock.monotonic() + appearance
     for (let wait = firstWait; ; wait = Math.min(2 * wait, longestWait)) {
       const there = await this.look(names)
-      const hidden = names.filter((name) => !there.has(name))
-      if (hidden.length === 0) return
+      const hidden = names.filter((name) => (there.get(name)?.partitions ?? 0) < partitions)
+      if (hidden.length === 0) return there
       if (systemClock.monotonic() > deadline) {
-        const message = `The brokers do not know ${hidden.join(', ')} ${appearance / 1_000} s after it was made`
+        const message = `The brokers do not know ${hidden.join(', ')} ${appearance / 1_000} s after it was made or grew`
         throw new MillraceError('KAFKA_FAILED', message)
       }
       await pause(systemClock, wait)
