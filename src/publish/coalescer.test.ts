@@ -235,6 +235,16 @@ test('giving up rejects what waits and what is under way, each with its outcome'
   expect(calls).toEqual([['1']])
 })
 
+test('giving up takes no longer for each of many calls', async () => {
+  const { coalescer } = coalescing(never)
+  const one = event('1')
+  const all = Promise.allSettled(Array.from({ length: 100_000 }, () => coalescer.publish([one], undefined)))
+  const began = performance.now()
+  coalescer.giveUp()
+  expect(performance.now() - began).toBeLessThan(10_000)
+  expect(new Set((await all).map(({ status }) => status))).toEqual(new Set(['rejected']))
+}, 60_000)
+
 test('giving up while the transport opens', async () => {
   const coalescer = new Coalescer(never as () => Promise<Transport>)
   const waiting = coalescer.publish([event('1')], undefined)

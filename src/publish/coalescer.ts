@@ -11,6 +11,10 @@ const batchBytes = 4 * 1024 * 1024
 interface Call {
   readonly results: (PublishOutcome | undefined)[]
   left: number
+  /** How many of its events, from the first on, the transport was given. */
+  sent: number
+  /** Whether nobody waits for it any more. */
+  abandoned: boolean
   error: unknown
   /** Keys of events that were not taken: what follows with the same key must not overtake them. */
   failedKeys: Set<string> | undefined
@@ -41,6 +45,8 @@ export class Coalescer {
   #items: Item[] = []
   /** What the transport has been given and has not answered. */
   #sending: readonly Item[] = []
+  /** How many of the items belong to abandoned calls. */
+  #dropped = 0
   #scheduled = false
 
   constructor(transport: () => Promise<Transport>) {
@@ -62,6 +68,8 @@ export class Coalescer {
       const call: Call = {
         results: Array.from({ length: events.length }),
         left: events.length,
+        sent: 0,
+        abandoned: false,
         error: undefined,
         failedKeys: undefined,
         resolve,
@@ -77,29 +85,41 @@ export class Coalescer {
 
   /** Waits no longer: what is not taken yet is rejected as stopped. */
   giveUp(): void {
-    for (const { call } of [...this.#items, ...this.#sending]) this.#abandon(call, 'STOPPED')
+    const calls = new Set([...this.#items, ...this.#sending].map(({ call }) => call))
+    for (const call of calls) this.#abandon(call, 'STOPPED')
   }
 
   #abortable(call: Call, signal: AbortSignal): void {
-    const abort = (): void => this.#abandon(call, 'PUBLISH_ABORTED', signal.reason)
-    signal.addEventListener('abort', abort, { once: true })
     const { resolve, reject } = call
+    const abort = (): void => {
+      // The listener is gone by itself; to look for it among those of all who share the signal would take long.
+      Object.assign(call, { resolve, reject })
+      this.#abandon(call, 'PUBLISH_ABORTED', signal.reason)
+    }
+    signal.addEventListener('abort', abort, { once: true })
     call.resolve = () => (signal.removeEventListener('abort', abort), resolve())
     call.reject = (error) => (signal.removeEventListener('abort', abort), reject(error))
   }
 
   #abandon(call: Call, code: 'PUBLISH_ABORTED' | 'STOPPED', reason?: unknown): void {
-    this.#items = this.#items.filter((item) => {
-      if (item.call === call) call.results[item.index] = 'rejected'
-      return item.call !== call
-    })
+    if (call.abandoned) return
+    call.abandoned = true
+    this.#dropped += call.results.length - call.sent
+    // Not for each call: many may share a signal.
+    if (this.#dropped * 2 > this.#items.length) this.#sweep()
+    const outcome = (i: number): PublishOutcome => (i < call.sent ? 'unknown' : 'rejected')
     call.reject(
       ended(
         code,
-        Array.from(call.results, (result) => result ?? 'unknown'),
+        Array.from(call.results, (result, i) => result ?? outcome(i)),
         reason,
       ),
     )
+  }
+
+  #sweep(): void {
+    this.#items = this.#items.filter(({ call }) => !call.abandoned)
+    this.#dropped = 0
   }
 
   async #run(): Promise<void> {
@@ -114,6 +134,7 @@ export class Coalescer {
   }
 
   #take(): Item[] {
+    if (this.#dropped > 0) this.#sweep()
     let bytes = 0
     let n = 0
     while (n < this.#items.length && n < batchLength) {
@@ -121,7 +142,9 @@ export class Coalescer {
       if (bytes > batchBytes && n > 0) break
       n++
     }
-    return this.#items.splice(0, n)
+    const taken = this.#items.splice(0, n)
+    for (const { call } of taken) call.sent++
+    return taken
   }
 
   async #send(batch: readonly Item[]): Promise<void> {
