@@ -93,6 +93,32 @@ describe('maxHandling', () => {
     },
   )
 
+  test('a handler that goes on though it was aborted is told of once, with how many there are', async () => {
+    const { app } = running()
+    const end = signal()
+    const stuck: string[] = []
+    const told = [signal(), signal(), signal()]
+    app.onNotice(({ code, queue, type, id, message }) => {
+      if (code !== 'HANDLER_STUCK') return
+      stuck.push(`${queue} ${type} ${id} ${message.split(': ').at(-1)}`)
+      told[stuck.length - 1]?.give()
+    })
+    const waits = [end.come, end.come, never()]
+    app
+      .queue('q', { concurrency: 1, maxHandling: 20, lease: 100, retry: { attempts: 1 } })
+      .on('a.b', () => waits.shift())
+    await app.start()
+    await app.publish('a.b', 1, { id: 'first' })
+    await told[0]?.come
+    await app.publish('a.b', 1, { id: 'second' })
+    await told[1]?.come
+    end.give()
+    await turns()
+    await app.publish('a.b', 1, { id: 'third' })
+    await told[2]?.come
+    expect(stuck).toEqual(['q a.b first 1', 'q a.b second 2', 'q a.b third 1'])
+  })
+
   test('is pushed back by extend', async () => {
     const { app, log } = running()
     const ended = signal<boolean>()

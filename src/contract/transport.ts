@@ -151,6 +151,8 @@ export interface Received {
   /** The other attributes. May be a getter that decodes on demand, and may throw DECODE_FAILED. */
   readonly head: EventHead
   readonly data: Raw
+  /** Bytes that the event takes in memory, about, where that is known without decoding. Default: the length of `data`, which is then read at once. */
+  readonly size?: number
   /** What `retry` left with it; undefined at the first attempt. */
   readonly trail: FailureTrail | undefined
 }

@@ -157,6 +157,12 @@ export const errorCodes = {
       'The handler ran longer than `maxHandling`. Its signal was aborted and the run counted as a failure.',
     remedy: 'Raise `maxHandling`, call `ctx.extend`, or make the handler listen to `ctx.signal`.',
   },
+  HANDLER_STUCK: {
+    summary:
+      'A handler did not end though its signal was aborted at `maxHandling`. The event was taken from it and counted as failed, and its slot went to another; the handler goes on beyond `concurrency`, and keeps its memory.',
+    remedy:
+      'Pass `ctx.signal` to what the handler waits for, or give that a time limit. What never ends is only got rid of by a restart.',
+  },
   LEASE_LOST: {
     summary: 'The lease on the event ran out or was taken over, so somebody else may handle it now.',
     remedy:

@@ -2,26 +2,45 @@ import type { QueueRuntime } from './queue-runtime.ts'
 
 /** Work that may lie ready in this process, in milliseconds of handling: more would be withheld from other processes. */
 const readyWork = 500
+/** Bytes that may lie ready in this process; events that run at once may be more. */
+const readyBytes = 32 * 1024 * 1024
 
 /**
  * How many events to hold. Where the user did not say: twice the concurrency, and more only if handlers are so quick that
- * it is gone in a moment. Slow handlers thus leave the backlog to whoever is free.
+ * it is gone in a moment. Slow handlers thus leave the backlog to whoever is free. A system is asked for events, not for bytes,
+ * so what is asked for goes by the sizes seen of late.
  */
 export class Appetite {
   readonly #fixed: number | undefined
   readonly #least: number
+  readonly #atOnce: number
   #settled = 0
   #since: number
   #rate = 0
+  #held = 0
+  #bytes = 0
+  /** What an event takes, in bytes; undefined until one has come. */
+  #size: number | undefined
 
   constructor({ settings, largestBatch }: QueueRuntime, now: number) {
     this.#fixed = settings.prefetch
     this.#least = Math.max(2 * settings.concurrency, 2 * largestBatch)
+    this.#atOnce = Math.max(settings.concurrency, largestBatch)
     this.#since = now
   }
 
-  /** One event was settled. */
-  count(): void {
+  /** An event was taken. Larger ones than before are believed sooner than smaller ones. */
+  took(bytes: number): void {
+    this.#held++
+    this.#bytes += bytes
+    const size = this.#size ?? bytes
+    this.#size = size + (bytes - size) / (bytes > size ? 2 : 32)
+  }
+
+  /** It is held no more. */
+  gave(bytes: number): void {
+    this.#held--
+    this.#bytes -= bytes
     this.#settled++
   }
 
@@ -40,9 +59,16 @@ export class Appetite {
   }
 
   /** How many to ask for now; 0 while there is too little room to make it worth an exchange. */
-  wanted(held: number, claim: number): number {
+  wanted(claim: number): number {
     const target = this.target(claim)
-    const room = target - held
-    return room >= Math.min(target / 2, claim) ? Math.min(room, claim) : 0
+    const room = target - this.#held
+    return room >= Math.min(target / 2, claim) ? Math.min(room, claim, this.#fitting()) : 0
+  }
+
+  /** How many more there is memory for. What may run at once has its place whatever its size. */
+  #fitting(): number {
+    const idle = Math.max(this.#atOnce - this.#held, 0)
+    if (this.#size === undefined) return idle
+    return Math.max(idle, Math.floor((readyBytes - this.#bytes) / Math.max(this.#size, 1)))
   }
 }

@@ -20,6 +20,8 @@ export interface Holder {
 export class Held implements Handled {
   readonly received: Received
   readonly route: Route | undefined
+  /** Bytes, about. */
+  readonly size: number
   /** Monotonic time until which it is surely ours. */
   leaseEnd: number
   /** Monotonic time after which the run is over, whatever the handler does. */
@@ -45,6 +47,7 @@ export class Held implements Handled {
   constructor(received: Received, route: Route | undefined, leaseEnd: number, holder: Holder) {
     this.received = received
     this.route = route
+    this.size = received.size ?? received.data.length
     this.leaseEnd = leaseEnd
     this.#holder = holder
   }

@@ -32,6 +32,8 @@ export class Runs {
   readonly #parts: RunsParts
   readonly #lanes: Lanes
   readonly #running: Deadlines
+  /** Given up at `maxHandling`, and their handlers still go on. */
+  readonly #stuck = new Set<Held>()
   readonly #giveBackSlot = (): void => this.#parts.runtime.slots.giveBack()
   #pumping = false
   #stopping = false
@@ -169,7 +171,7 @@ export class Runs {
   }
 
   #failed(held: Held, thrown: unknown): void {
-    if (!this.#ended(held)) return
+    if (!this.#ended(held)) return void this.#stuck.delete(held)
     if (held.lost) {
       this.#parts.forget(held)
       this.#lanes.leave(held)
@@ -212,11 +214,22 @@ export class Runs {
 
   #expired(held: Held): void {
     const { clock, runtime } = this.#parts
-    if (held.timedOut) return this.#failed(held, undefined)
+    if (held.timedOut) return this.#giveUp(held)
     held.timedOut = true
     held.abort(timeoutError(runtime.settings.maxHandling))
     // It may still end by itself; but the failure must be written while the lease is ours.
     held.deadline = Math.max(clock.monotonic(), held.leaseEnd - runtime.settings.lease / 5)
+  }
+
+  /** Its slot goes to others, or a queue would come to a halt with the last one. */
+  #giveUp(held: Held): void {
+    this.#stuck.add(held)
+    this.#parts.reporter.notice({
+      ...aboutOf(held),
+      code: 'HANDLER_STUCK',
+      message: `its handler goes on though its signal was aborted; such handlers of the queue, beyond its concurrency: ${this.#stuck.size}`,
+    })
+    this.#failed(held, undefined)
   }
 }
 

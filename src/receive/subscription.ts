@@ -179,7 +179,7 @@ export class Subscription implements Holder, SettlerEvents {
 
   #wanted(claim: number): number {
     if (!this.#claiming || !this.#parts.gate.open) return 0
-    const wanted = this.#appetite.wanted(this.#held.size, claim)
+    const wanted = this.#appetite.wanted(claim)
     if (wanted > 0) this.#appetite.measure(this.#parts.clock.monotonic())
     return Math.min(wanted, this.#breaker?.room ?? wanted)
   }
@@ -188,6 +188,7 @@ export class Subscription implements Holder, SettlerEvents {
     const { runtime, transport } = this.#parts
     const held = new Held(received, runtime.find(received.type), leaseEnd, this)
     this.#held.add(held)
+    this.#appetite.took(held.size)
     if (!this.#claiming) this.#exchanges.settler.add(held, { of: received, as: 'release' })
     else if (received.attempt > runtime.settings.retry.attempts) {
       const error = new MillraceError('CRASHED', 'The process that handled it ended before it was settled')
@@ -217,7 +218,6 @@ export class Subscription implements Holder, SettlerEvents {
 
   settled(held: Held, result: 'done' | 'gone' | 'lost'): void {
     const settlement = settlementOf(held)
-    this.#appetite.count()
     this.#forget(held)
     if (settlement.park === true) this.#runs.unpark(held)
     if (result === 'lost') {
@@ -239,7 +239,7 @@ export class Subscription implements Holder, SettlerEvents {
 
   #forget(held: Held): void {
     held.state = 'over'
-    this.#held.delete(held)
+    if (this.#held.delete(held)) this.#appetite.gave(held.size)
     this.#lone.over(held)
     this.#breaker?.over(held)
     this.#progress.happened()
