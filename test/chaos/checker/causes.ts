@@ -1,3 +1,4 @@
+import type { PublishedEvent } from '../history.ts'
 import type { Facts, Run } from './facts.ts'
 import type { Process } from './lives.ts'
 
@@ -26,11 +27,11 @@ const settling = 2_000
 /** Why the event of this run may start again; none: the run has settled it. */
 export function reasonsOf(run: Run, facts: Pick<Facts, 'features' | 'lease'>): readonly Reason[] {
   const { process, end } = run
-  if (run.lost || end?.as === 'aborted') return [{ cause: 'lease lost', from: run.at }]
   if (end?.as === 'failed') {
     const failed: Reason = { cause: 'failed', from: end.at }
     return isForked(run, facts) ? [failed, { cause: 'not committed', from: leftAt(run) }] : [failed]
   }
+  if (run.lost || end?.as === 'aborted') return [{ cause: 'lease lost', from: run.at }]
   if (end?.as === 'deferred') return [{ cause: 'deferred', from: end.at }]
   if (end?.as === 'stopped') return [{ cause: 'given back', from: end.at }]
   if (end === undefined) {
@@ -52,13 +53,27 @@ function causeOfLoss(run: Run, { features }: Pick<Facts, 'features'>): Cause {
  * only recorded.
  */
 function isForked(run: Run, facts: Pick<Facts, 'features' | 'lease'>): boolean {
-  return facts.features.settlement === 'recorded' && run.end?.as === 'failed' && mayBeUnsettled(run, facts)
+  if (facts.features.settlement !== 'recorded' || run.end?.as !== 'failed') return false
+  return run.lost || mayBeUnsettled(run, facts)
+}
+
+/**
+ * What waits for long is carried from place to place before it ever starts, and that it has left one is only recorded too.
+ * Who carried it leaves no line, so anybody may have who was killed or cut off.
+ */
+export function* carriedTwice({ processes, features }: Facts, event: PublishedEvent): Generator<Reason> {
+  if (event.deliverAt === undefined || features.settlement !== 'recorded') return
+  for (const { killed, cutOff } of processes.values()) {
+    for (const from of [killed, ...cutOff.map(([began]) => began)]) yield { cause: 'not committed', from }
+  }
 }
 
 /** Whether this is one event all the time, of which one failure, wait and attempt follows the other. */
 export function isSingle(runs: readonly Run[], facts: Facts): boolean {
   const [run] = runs
-  if (run === undefined || facts.events.get(run.id)?.calls.length !== 1) return false
+  const { event, calls } = facts.events.get(run?.id ?? '') ?? {}
+  if (calls?.length !== 1 || (event?.deliverAt !== undefined && facts.features.settlement === 'recorded'))
+    return false
   return !runs.some((one) => isForked(one, facts))
 }
 

@@ -119,6 +119,29 @@ describe('starts', () => {
     expect(broken(fork().on({ settlement: 'recorded' }))).toEqual([])
     expect(broken(fork().on({ settlement: 'recorded' }).run('q', 'a', 9, 9.1))).toEqual(['starts a'])
   })
+  test('a delayed event that was carried on twice, where that is recorded only', () => {
+    const twice = (deliverAt?: number): Story =>
+      story()
+        .on({ settlement: 'recorded' })
+        .publish(0, 0.1, [{ id: 'a', type: 't.a', ...(deliverAt !== undefined && { deliverAt }) }])
+        .kill('p', 1)
+        .run('q', 'a', 15, 16)
+        .run('q', 'a', 15, 16)
+    expect(broken(twice(15_000))).toEqual([])
+    expect(broken(twice())).toEqual(['starts a', 'overlap a'])
+    expect(broken(twice(15_000).run('q', 'a', 20, 21))).toEqual(['starts a'])
+  })
+  test('a failure whose lease was lost may have been written all the same', () => {
+    const late = (): Story =>
+      story()
+        .publish(0, 0.1, ['a'])
+        .run('p', 'a', 1, 2, 'failed')
+        .note(3, 'p', lost('a'))
+        .run('q', { id: 'a', attempt: 2 }, 5, 6)
+        .run('q', 'a', 7, 8)
+    expect(broken(late())).toEqual(['starts a'])
+    expect(broken(late().on({ settlement: 'recorded' }))).toEqual([])
+  })
   test('a settlement waits as long as its system is away', () => {
     expect(broken(once().disturb(2.1, 8).kill('p', 9).run('q', 'a', 10, 11))).toEqual([])
     expect(broken(once().disturb(2.1, 3).kill('p', 9).run('q', 'a', 10, 11))).toEqual(['starts a'])

@@ -1,4 +1,4 @@
-import { reasonsOf, type Cause, type Reason } from './causes.ts'
+import { carriedTwice, reasonsOf, type Cause, type Reason } from './causes.ts'
 import { outcomeOf, type Facts, type Run } from './facts.ts'
 import type { Violation } from './violation.ts'
 
@@ -29,6 +29,9 @@ export function starts(facts: Facts, repeats: Map<Cause, number>): Violation[] {
 
 function* reasonsIn(facts: Facts, id: string, runs: readonly Run[]): Generator<Reason> {
   for (const run of runs) yield* reasonsOf(run, facts)
-  const possible = (facts.events.get(id)?.calls ?? []).filter((call) => outcomeOf(call, id) !== 'rejected')
+  const known = facts.events.get(id)
+  if (known === undefined) return
+  yield* carriedTwice(facts, known.event)
+  const possible = known.calls.filter((call) => outcomeOf(call, id) !== 'rejected')
   for (const call of possible.slice(1)) yield { cause: 'published again', from: call.called }
 }
