@@ -26,7 +26,7 @@ const keysOfStream = 4
 
 export function callOf(seed: number, stream: number, call: number): PlannedCall {
   const { next, between } = dice(seed, 'call', stream, call)
-  const pause = between(10, 200)
+  const pause = between(50, 500)
   const count = next() < 0.7 ? 1 : between(2, 6)
   const events = Array.from({ length: count }, (_, i): PlannedEvent => {
     const [rare, keyed, delayed] = [next() < 0.2, next() < 0.8, next() < 0.05]
