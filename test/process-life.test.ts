@@ -43,3 +43,16 @@ test.each([
 ])('a process that %s ends', async (_name, rest) => {
   expect(await life(`${setUp} ${rest}`)).toBe(0)
 })
+
+test.each(['publish("a.b", 1)', 'queues()'])(
+  'a process waits for the answer of app.%s, though for now there is nothing but the wait for the next attempt',
+  { timeout: 60_000 },
+  async (call) => {
+    const source = `
+      import { millrace } from './src/index.ts'
+      const app = millrace({ transport: 'kafka://127.0.0.1:1', logger: false })
+      await app.${call}.catch(({ code }) => (process.exitCode = code === 'TRANSPORT_UNREACHABLE' ? 0 : 1))
+    `
+    expect(await life(source)).toBe(0)
+  },
+)

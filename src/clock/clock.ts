@@ -45,12 +45,17 @@ export const systemClock: Clock = {
   },
 }
 
-/** Resolves `ms` from now, or as soon as the signal is aborted. Never rejects. */
+/**
+ * Resolves `ms` from now, or as soon as the signal is aborted. Never rejects. Keeps the process alive until then: somebody
+ * waits for what comes behind it.
+ */
 export function pause(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted === true) return resolve()
+    const alive = setInterval(() => undefined, longestTimer)
     const done = (): void => {
       timer.cancel()
+      clearInterval(alive)
       signal?.removeEventListener('abort', done)
       resolve()
     }

@@ -41,7 +41,7 @@ export class Membership {
   #joining: Promise<void> | undefined
   /** The topics as they were when it joined last: the leader of the group divides what it saw then. */
   #seen: ReadonlyMap<string, TopicShape> = new Map()
-  #closed = false
+  readonly #closing = new AbortController()
   /** Counts the changes of topics: a join that was asked for before the last one is not the last. */
   #changes = 0
   /** Whether it was told that joining fails. */
@@ -76,7 +76,7 @@ export class Membership {
 
   /** Joins anew if these are not the topics it has, or not as they were, in the background and until it succeeds. */
   change(topics: ReadonlyMap<string, TopicShape>): void {
-    if (this.#closed) return
+    if (this.#closing.signal.aborted) return
     const others = this.#follow([...topics.keys()])
     if (!others && [...topics].every(([name, shape]) => isAlike(shape, this.#seen.get(name)))) return
     this.#changes++
@@ -109,7 +109,7 @@ export class Membership {
 
   /** Whoever cannot say goodbye is missed by the others when its session times out. */
   async leave(): Promise<void> {
-    this.#closed = true
+    this.#closing.abort()
     try {
       // It gives a promise, which its types do not say.
       await within(Promise.resolve(this.#consumer.leaveGroup(true)), patienceAtLeave)
@@ -148,7 +148,7 @@ export class Membership {
   }
 
   #rejoin(error: unknown): void {
-    if (this.#closed || this.#joining !== undefined) return
+    if (this.#closing.signal.aborted || this.#joining !== undefined) return
     this.#tell(error)
     this.#joinAgain()
   }
@@ -169,19 +169,19 @@ export class Membership {
   }
 
   async #tryToJoin(attempts: number): Promise<void> {
-    for (let attempt = 1; !this.#closed; attempt++) {
+    for (let attempt = 1; !this.#closing.signal.aborted; attempt++) {
       const changes = this.#changes
       try {
         await this.#consumer.joinGroup({})
         if (changes === this.#changes) return
       } catch (error) {
-        if (this.#closed) return
+        if (this.#closing.signal.aborted) return
         // A rebalance in the middle of a join is the rule where many join at once.
         const wait = isExpelled(error) ? firstWait : Math.min(firstWait * 2 ** attempt, longestWait)
         if (attempt >= attempts)
           throw failure(error, `The group of '${this.#consumer.groupId}' could not be joined`)
         if (attempts === Infinity && !isExpelled(error)) this.#tell(error)
-        await pause(systemClock, wait)
+        await pause(systemClock, wait, this.#closing.signal)
       }
     }
   }
