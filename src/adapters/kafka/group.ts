@@ -39,6 +39,9 @@ export class Group {
   readonly lanes = new Map<string, Lane>()
   /** Between a revocation and the next assignment nothing is handed out. */
   paused = true
+  /** Resolves when it is known whose the lanes are: at once, but for the time between a revocation and the next assignment. */
+  decided: Promise<void> = Promise.resolve()
+  #decide = (): void => {}
   /** Why nothing can be handed out any more. */
   error: MillraceError | undefined
   readonly #cluster: Cluster
@@ -106,6 +109,7 @@ export class Group {
   async close(): Promise<void> {
     this.#closing.abort()
     this.paused = true
+    this.#decide()
     await this.#fetcher.close()
     try {
       if (!(await within(this.committer.close(), patienceAtClose)))
@@ -138,6 +142,8 @@ export class Group {
     this.paused = true
     this.#loseReplaced(topics)
     await this.#events.revoked([...this.lanes.keys()])
+    this.#decide()
+    this.decided = new Promise((resolve) => (this.#decide = resolve))
     try {
       await this.committer.flush()
     } catch (error) {
@@ -161,6 +167,7 @@ export class Group {
     if (assignment !== this.#assignment || this.#closing.signal.aborted) return
     for (const lane of gained) this.lanes.set(lane.name, lane)
     this.paused = false
+    this.#decide()
     this.#events.gained(gained)
     this.#fetcher.look()
     this.#ready()

@@ -19,6 +19,7 @@ export class Mover {
   readonly #events: MoverEvents
   #waiting: { readonly event: KafkaEvent; readonly record: NewRecord }[] = []
   #running: Promise<void> | undefined
+  #held = false
   readonly #stopping = new AbortController()
 
   constructor(producing: Producing, events: MoverEvents) {
@@ -31,7 +32,18 @@ export class Mover {
     // Whoever has its lane next finds it where it is.
     if (this.#stopping.signal.aborted) return
     this.#waiting.push({ event, record })
-    this.#running ??= this.#run()
+    this.#start()
+  }
+
+  /** Begins no more moves until `resume`. Resolves when those under way have ended. */
+  async hold(): Promise<void> {
+    this.#held = true
+    await this.#running
+  }
+
+  resume(): void {
+    this.#held = false
+    this.#start()
   }
 
   /**
@@ -44,12 +56,16 @@ export class Mover {
     if (this.#running !== undefined) await within(this.#running, patienceAtStop)
   }
 
+  #start(): void {
+    if (!this.#held && this.#waiting.length > 0) this.#running ??= this.#run()
+  }
+
   /** What is left when its lane has gone is somebody else's to move. */
   async #run(): Promise<void> {
     const { signal } = this.#stopping
     // What is added in this turn of the event loop goes together.
     await new Promise<void>((resolve) => setImmediate(resolve))
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 && !this.#held) {
       const list = this.#waiting.splice(0, batch).filter(({ event }) => event.state === 'moving')
       const results = await this.#producing.send(list.map(({ record }) => record))
       const failed = list.filter((_, i) => results !== undefined && results[i] !== 'taken')
@@ -59,8 +75,11 @@ export class Mover {
       if (signal.aborted) break
       this.#waiting = [...failed, ...this.#waiting]
       this.#events.failed(failureIn(results))
+      if (this.#held) break
       await pause(systemClock, afterFailure, signal)
     }
     this.#running = undefined
+    // It may have been held, and resumed, while the last of them were under way.
+    if (!signal.aborted) this.#start()
   }
 }

@@ -1,6 +1,5 @@
 import { systemClock, type Timer } from '../../clock/clock.ts'
 import { within } from '../../clock/within.ts'
-import type { Notice } from '../../contract/transport.ts'
 import type { ErrorCode } from '../../errors/codes.ts'
 import type { MillraceError } from '../../errors/millrace-error.ts'
 import { Changes } from './changes.ts'
@@ -14,6 +13,7 @@ import { onwards } from './moves.ts'
 import { Pending } from './pending.ts'
 import { subscribes, type StoredQueue } from './registry.ts'
 import { Rates } from './rates.ts'
+import type { Taker } from './taker.ts'
 import { Tier } from './tier.ts'
 import { shortWait, topicsOf, type QueueTopics } from './topics.ts'
 import { WaitingEvents } from './waiting.ts'
@@ -22,13 +22,6 @@ import { WaitingEvents } from './waiting.ts'
 const patience = 3_000
 /** Events that one lane gives before the next has its turn. */
 const turn = 64
-
-/** What a consumer needs of a session. */
-export interface Taker {
-  notice(notice: Notice): void
-  revoke(lanes: readonly string[], deadline: number): Promise<void>
-  lose(events: readonly KafkaEvent[]): void
-}
 
 /**
  * All that this process does for one queue. Its sessions share it: within a process any of them gets any event, and a
@@ -100,6 +93,11 @@ export class QueueConsumer {
 
   part(taker: Taker): void {
     this.#takers.delete(taker)
+  }
+
+  /** Resolves when it is known whether the lanes are still here, or when that takes too long. */
+  async decided(): Promise<void> {
+    await within(this.#group.decided, patience)
   }
 
   flush(): Promise<void> {
@@ -260,8 +258,10 @@ export class QueueConsumer {
 
   async #revoked(lanes: readonly string[]): Promise<void> {
     const deadline = systemClock.monotonic() + patience
+    // What is moved and not committed before the lanes go is moved once more by whoever has them next.
+    const ending = [this.#mover.hold(), ...[...this.#takers].map((taker) => taker.revoke(lanes, deadline))]
     // Whoever is late would hold up the whole group.
-    await within(Promise.all([...this.#takers].map((taker) => taker.revoke(lanes, deadline))), patience)
+    await within(Promise.all(ending), patience)
   }
 
   #gained(lanes: readonly Lane[]): void {
@@ -273,6 +273,7 @@ export class QueueConsumer {
         this.#tiers.set(lane, new Tier(lane, ms, clock, (event) => this.#move(event, clock.now())))
       }
     }
+    this.#mover.resume()
     this.changes.happened()
   }
 

@@ -13,7 +13,8 @@ import { MillraceError } from '../../errors/millrace-error.ts'
 import { letterOf, onwards } from './moves.ts'
 import type { KafkaEvent } from './kafka-event.ts'
 import type { NewRecord, Producing } from './producing.ts'
-import type { QueueConsumer, Taker } from './queue-consumer.ts'
+import type { QueueConsumer } from './queue-consumer.ts'
+import type { Taker } from './taker.ts'
 import { shortWait } from './topics.ts'
 import type { Rates } from './rates.ts'
 
@@ -86,8 +87,12 @@ export class KafkaSession implements Session, Taker {
       if (record !== undefined) moves.push({ at, event, record })
     })
     if (moves.length === 0) return results
-    const sent = await this.#parts.producing.send(moves.map(({ record }) => record))
-    moves.forEach(({ at, event }, i) => {
+    await this.#parts.consumer.decided()
+    // What was lost meanwhile is for others to move.
+    const ours = moves.filter(({ event }) => this.#held.has(event))
+    for (const move of moves) if (!this.#held.has(move.event)) answer(move.at, 'lost')
+    const sent = await this.#parts.producing.send(ours.map(({ record }) => record))
+    ours.forEach(({ at, event }, i) => {
       const result = sent?.[i] ?? 'taken'
       if (result !== 'taken') return answer(at, result.error)
       this.#parts.rates.count('failed')
