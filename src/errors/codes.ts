@@ -251,6 +251,10 @@ export const errorCodes = {
     remedy:
       'Stop all consumers of the queue, set its group to where it shall go on (`kafka-consumer-groups --reset-offsets`), and give the topic a longer retention.',
   },
+  LOG_TRUNCATED: {
+    summary: 'Brokers have lost the last records of a partition that a queue has read; it stands still.',
+    remedy: 'Set the group to where it shall go on, as for EVENTS_EXPIRED, and publish again what is lost.',
+  },
   CONNECTION_LOST: {
     summary: 'An exchange with the transport failed; it is tried again with backoff.',
     remedy: 'See `cause`; nothing is lost.',

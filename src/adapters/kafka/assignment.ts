@@ -38,7 +38,7 @@ export function standingOf(
 
 /**
  * Lanes that this process was given, each at the place where its last holder left it.
- * @throws MillraceError EVENTS_EXPIRED if events between that place and the beginning of a topic are gone
+ * @throws MillraceError EVENTS_EXPIRED, LOG_TRUNCATED if that place is gone
  */
 export async function takeOver(
   cluster: Cluster,
@@ -72,24 +72,40 @@ export async function takeOver(
         committed.get(topic)?.[partition],
         stored.get(nameOf(topic, partition)),
       )
-      if (mark !== undefined && (mark < begin || mark > end))
-        throw expired(queue.name, topic, partition, mark, begin)
+      if (mark !== undefined) checkPlace(queue.name, at, mark, begin, end)
       return new Lane(at, own.has(topic), mark ?? begin, progress)
     }),
   )
 }
 
-function expired(
+/** @throws MillraceError EVENTS_EXPIRED, LOG_TRUNCATED */
+function checkPlace(
   queue: string,
-  topic: string,
-  partition: number,
-  mark: number,
+  { topic, partition }: Partition,
+  place: number,
   begin: number,
-): MillraceError {
-  return new MillraceError(
-    'EVENTS_EXPIRED',
-    `The queue '${queue}' has to go on at offset ${mark} of '${topic}' partition ${partition}, which now begins at ${begin}`,
-  )
+  end: number,
+) {
+  const wanted = `The queue '${queue}' has to go on at offset ${place} of '${topic}' partition ${partition}`
+  if (place < begin) throw new MillraceError('EVENTS_EXPIRED', `${wanted}, which now begins at ${begin}`)
+  if (place > end) throw new MillraceError('LOG_TRUNCATED', `${wanted}, which now ends at ${end}`)
+}
+
+/**
+ * Whether the lanes can be read on from where they are.
+ * @throws MillraceError EVENTS_EXPIRED, LOG_TRUNCATED
+ */
+export async function checkLanes({ reader }: Cluster, queue: string, lanes: readonly Lane[]): Promise<void> {
+  const topics = [...new Set(lanes.map(({ topic }) => topic))]
+  const [begins, ends] = await Promise.all([reader.places(topics, earliest), reader.places(topics, latest)])
+  for (const lane of lanes) {
+    const begin = begins.get(lane.topic)
+    const end = ends.get(lane.topic)
+    // Another topic of this name has other places.
+    if (lane.lost || begin?.id !== lane.topicId || end?.id !== lane.topicId) continue
+    const { position, partition } = lane
+    checkPlace(queue, lane, position, begin.offsets[partition] ?? 0, end.offsets[partition] ?? position)
+  }
 }
 
 /** The progress of all lanes. What nobody needs any more is removed on the way: who has these lanes now does so. */

@@ -11,8 +11,10 @@ const partitionBytes = 1024 * 1024
 const requestBytes = 16 * 1024 * 1024
 const firstWait = 50
 const longestWait = 1_000
-/** How soon lanes are looked for that no broker leads, as far as is known. */
+/** How soon lanes are looked for that no broker leads, as far as is known; and after how many looks that is said. */
 const searchWait = 250
+const longestSearchWait = 4_000
+const patientSearches = 4
 const nobody = -1
 
 export interface FetcherEvents {
@@ -40,6 +42,7 @@ export class Fetcher {
   #closed = false
   #failures = 0
   #searching: Timer | undefined
+  #searches = 0
 
   constructor(client: Client, events: FetcherEvents) {
     this.#consumer = client.reader()
@@ -70,7 +73,10 @@ export class Fetcher {
       const found = topics.get(topic)
       return (found?.id === topicId ? found.partitions[partition]?.leader : undefined) ?? nobody
     })
-    if (byNode.delete(nobody)) this.#search()
+    const leaderless = byNode.get(nobody)
+    byNode.delete(nobody)
+    if (leaderless === undefined) this.#searches = 0
+    else this.#search(leaderless)
     this.#nodes = Math.max(byNode.size, 1)
     for (const [node, group] of byNode) {
       if (this.#busy.has(node) || this.#closed) continue
@@ -114,8 +120,12 @@ export class Fetcher {
   }
 
   /** What is known of these lanes is out of date, or their broker is away. */
-  #search(): void {
-    this.#searching ??= systemClock.after(searchWait, () => {
+  #search(lanes: readonly Lane[]): void {
+    if (this.#searching !== undefined) return
+    if (++this.#searches === patientSearches)
+      this.#events.failed(new Error(`No broker leads ${lanes.map(({ name }) => name).join(', ')}`))
+    const wait = Math.min(searchWait * 2 ** (this.#searches - 1), longestSearchWait)
+    this.#searching = systemClock.after(wait, () => {
       this.#searching = undefined
       this.#consumer.clearMetadata()
       this.#events.replaced()
@@ -132,8 +142,10 @@ export class Fetcher {
 
   #failed(error: unknown, lanes: readonly Lane[] = []): void {
     if (this.#closed) return
-    if (says(error, 'OFFSET_OUT_OF_RANGE')) this.#events.expired(lanes)
-    else if (isUnknownTopic(error)) this.#events.replaced()
+    if (says(error, 'OFFSET_OUT_OF_RANGE')) {
+      this.#failures++
+      this.#events.expired(lanes)
+    } else if (isUnknownTopic(error)) this.#events.replaced()
     else if (
       !says(error, 'FETCH_SESSION_ID_NOT_FOUND', 'INVALID_FETCH_SESSION_EPOCH') &&
       ++this.#failures === 3

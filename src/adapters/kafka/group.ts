@@ -4,7 +4,7 @@ import { within } from '../../clock/within.ts'
 import type { ErrorCode } from '../../errors/codes.ts'
 import type { MillraceError } from '../../errors/millrace-error.ts'
 import { assignerFor } from './assigner.ts'
-import { takeOver } from './assignment.ts'
+import { checkLanes, takeOver } from './assignment.ts'
 import type { Cluster } from './cluster.ts'
 import { Committer } from './committer.ts'
 import { failure } from './failures.ts'
@@ -82,7 +82,8 @@ export class Group {
       failed: (error) => this.#commitFailed(error),
     })
     this.#fetcher = new Fetcher(cluster.client, {
-      lanes: () => this.lanes.values(),
+      // Whoever lacks events stands still, so that nothing is passed over.
+      lanes: () => (this.error === undefined ? this.lanes.values() : []),
       fetched: () => events.fetched(),
       expired: (lanes) => void this.#expired(lanes),
       replaced: () => void this.#look(),
@@ -195,7 +196,7 @@ export class Group {
       } catch (error) {
         if (assignment !== this.#assignment || this.#closing.signal.aborted) return []
         const coded = failure(error, `The place where '${this.#queue.name}' goes on could not be found`)
-        if (coded.code === 'EVENTS_EXPIRED') {
+        if (isGone(coded)) {
           this.error = coded
           return []
         }
@@ -205,15 +206,17 @@ export class Group {
     }
   }
 
-  /** Looks which of the lanes it is. */
+  /** What is only out of date by now is fetched again. */
   async #expired(lanes: readonly Lane[]): Promise<void> {
-    const wanted = [...Map.groupBy(lanes, ({ topic }) => topic)].map(([topic, list]) => ({
-      topic,
-      partitions: list.map(({ partition }) => partition),
-    }))
-    // It throws if a place is gone. What is only out of date by now is not.
-    await this.#takeOver(wanted, this.#assignment)
-    if (this.error !== undefined) this.#events.fetched()
+    try {
+      await checkLanes(this.#cluster, this.#queue.name, lanes)
+    } catch (error) {
+      if (this.#closing.signal.aborted) return
+      const coded = failure(error, 'Places could not be looked up')
+      if (!isGone(coded)) return this.#events.failed('Places could not be looked up; trying on', error)
+      this.error = coded
+      this.#events.fetched()
+    }
   }
 
   /** Topics come and go, and other processes subscribe this queue to more. */
@@ -251,4 +254,8 @@ export class Group {
     if (!this.#closing.signal.aborted)
       this.#events.failed('The progress could not be committed; trying again', error)
   }
+}
+
+function isGone({ code }: MillraceError): boolean {
+  return code === 'EVENTS_EXPIRED' || code === 'LOG_TRUNCATED'
 }
