@@ -255,6 +255,12 @@ export const errorCodes = {
     summary: 'Brokers have lost the last records of a partition that a queue has read; it stands still.',
     remedy: 'Set the group to where it shall go on, as for EVENTS_EXPIRED, and publish again what is lost.',
   },
+  LANE_PAUSED: {
+    summary:
+      'A part of the stream (a Kafka partition) has 10,000 events or 64 MiB behind one that is not settled, so it gives no more until that is. Other parts go on.',
+    remedy:
+      'Look at the event that the notice names: its key may wait for a long retry, or its handler not end. A shorter backoff, or `onRetry: "pass"`, holds up less.',
+  },
   CONNECTION_LOST: {
     summary: 'An exchange with the transport failed; it is tried again with backoff.',
     remedy: 'See `cause`; nothing is lost.',

@@ -1,14 +1,11 @@
 import type { KafkaRecord, RecordsBatch } from '@platformatic/kafka'
+import { maxAhead } from '../../contract/lanes.ts'
 import { noteOf, type MoveNote } from './headers.ts'
 import { KafkaEvent, type Setback } from './kafka-event.ts'
 import { endOf, recordsFrom, type PlacedRecord } from './reader.ts'
 import { ProgressRecords } from './progress-records.ts'
 import { joined, type KnownProgress, type LaneProgress, type Range } from './progress.ts'
 import type { Partition } from './registry.ts'
-
-/** What one lane may have taken and not settled, or settled behind something that is not. Then it pauses. */
-const maxAhead = 10_000
-const maxAheadBytes = 64 * 1024 * 1024
 
 /** What waits in memory before more is fetched, in bytes. */
 const enoughBuffered = 1024 * 1024
@@ -58,6 +55,8 @@ export class Lane implements Partition {
   #line: KafkaEvent[] = []
   #head = 0
   #aheadBytes = 0
+  /** Whether it was told that it is full. */
+  #told = false
   /** Left by whoever had the lane before, and which of its ranges comes next. */
   readonly #known: KnownProgress | undefined
   #range = 0
@@ -87,7 +86,24 @@ export class Lane implements Partition {
 
   /** Whether more may be taken. */
   get open(): boolean {
-    return this.#line.length - this.#head < maxAhead && this.#aheadBytes < maxAheadBytes
+    return this.#ahead < maxAhead.events && this.#aheadBytes < maxAhead.bytes
+  }
+
+  /** Whether it is full and nobody was told, since less than half of that was ahead. */
+  pauses(): boolean {
+    if (this.open || this.#told) return false
+    this.#told = true
+    return true
+  }
+
+  /** The first event that is not settled. */
+  get first(): KafkaEvent | undefined {
+    this.watermark()
+    return this.#line[this.#head]
+  }
+
+  get #ahead(): number {
+    return this.#line.length - this.#head
   }
 
   noteOf(record: KafkaRecord): MoveNote | undefined {
@@ -149,6 +165,7 @@ export class Lane implements Partition {
       this.#aheadBytes -= first.size
       this.#head++
     }
+    if (this.#ahead < maxAhead.events / 2 && this.#aheadBytes < maxAhead.bytes / 2) this.#told = false
     if (this.#head * 2 > this.#line.length) {
       this.#line = this.#line.slice(this.#head)
       this.#head = 0

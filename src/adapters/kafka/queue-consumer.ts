@@ -16,12 +16,11 @@ import { Rates } from './rates.ts'
 import type { Taker } from './taker.ts'
 import { Tier } from './tier.ts'
 import { shortWait, topicsOf, type QueueTopics } from './topics.ts'
+import { Turns } from './turns.ts'
 import { WaitingEvents } from './waiting.ts'
 
 /** How long handlers may hold up a rebalance, in milliseconds. */
 const patience = 3_000
-/** Events that one lane gives before the next has its turn. */
-const turn = 64
 
 /**
  * All that this process does for one queue. Its sessions share it: within a process any of them gets any event, and a
@@ -40,11 +39,9 @@ export class QueueConsumer {
   readonly #mover: Mover
   readonly #tiers = new Map<Lane, Tier>()
   readonly #takers = new Set<Taker>()
+  readonly #turns = new Turns((lane) => this.#paused(lane))
   #timer: Timer | undefined
   #sequence = 0
-  /** Lanes in their turns. */
-  #ring: Lane[] = []
-  #given = 0
   #stale = false
 
   constructor(
@@ -152,7 +149,7 @@ export class QueueConsumer {
     const taken: KafkaEvent[] = []
     if (this.#group.paused) return taken
     while (taken.length < max) {
-      const event = this.#pending.shift() ?? this.#fresh()
+      const event = this.#pending.shift() ?? this.#turns.next((lane) => this.#freshOf(lane))
       if (event === undefined) break
       if (this.#pending.admit(event, session)) taken.push(event)
     }
@@ -160,26 +157,7 @@ export class QueueConsumer {
     return taken
   }
 
-  /** The next event of the lanes that is due. */
-  #fresh(): KafkaEvent | undefined {
-    for (let tried = 0; tried < this.#ring.length;) {
-      const lane = this.#ring[0] as Lane
-      const event = lane.open ? this.#freshOf(lane) : undefined
-      if (event !== undefined) {
-        if (++this.#given % turn === 0) this.#rotate()
-        return event
-      }
-      this.#rotate()
-      tried++
-    }
-    return undefined
-  }
-
-  #rotate(): void {
-    const lane = this.#ring.shift()
-    if (lane !== undefined) this.#ring.push(lane)
-  }
-
+  /** The next event of the lane that is due. */
   #freshOf(lane: Lane): KafkaEvent | undefined {
     for (let next = lane.peek(); next !== undefined && lane.open; next = lane.peek()) {
       const wanted = lane.own || this.#wants(lane, next.record.record.headers, next.record.offset)
@@ -267,7 +245,7 @@ export class QueueConsumer {
   #gained(lanes: readonly Lane[]): void {
     for (const lane of lanes) {
       const ms = this.topics.tiers.find(({ topic }) => topic === lane.topic)?.ms
-      if (ms === undefined) this.#ring.push(lane)
+      if (ms === undefined) this.#turns.add(lane)
       else {
         const { clock } = this.#cluster
         this.#tiers.set(lane, new Tier(lane, ms, clock, (event) => this.#move(event, clock.now())))
@@ -289,8 +267,19 @@ export class QueueConsumer {
         event.state = 'over'
       }
     }
-    this.#ring = this.#ring.filter(({ lost: gone }) => !gone)
+    this.#turns.drop()
     for (const taker of this.#takers) taker.lose(lost)
+  }
+
+  #paused({ name, first }: Lane): void {
+    const [taker] = this.#takers
+    const message = `the lane ${name} pauses: it has as much ahead of this event as it may`
+    taker?.notice({
+      code: 'LANE_PAUSED',
+      message,
+      queue: this.name,
+      ...(first && { type: first.type, id: first.id }),
+    })
   }
 
   #failed(message: string, cause: unknown, code: ErrorCode = 'CONNECTION_LOST'): void {
