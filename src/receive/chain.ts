@@ -41,7 +41,7 @@ export function compose(middlewares: readonly Middleware[], handler: Handler): H
  */
 function layer(middleware: Middleware, inner: Handler): Handler {
   return function middlewareLayer(event, ctx) {
-    const calls: NextCall[] = []
+    let calls: readonly NextCall[] = none
     let over = false
     const next: Next = (changed = event, add) => {
       if (over) {
@@ -52,15 +52,14 @@ function layer(middleware: Middleware, inner: Handler): Handler {
       const call = calls.every(({ ended }) => ended)
         ? new NextCall(inner, changed, add === undefined ? ctx : extended(ctx, add))
         : new NextCall(refuse, changed, ctx)
-      calls.push(call)
+      calls = [...calls, call]
       return call as unknown as Promise<unknown>
     }
     const close = (): void | Promise<void> => {
       over = true
-      const left = calls.filter((call) => !call.awaited || !call.ended)
-      if (left.length > 0) return rest(left, ctx)
+      if (calls.some(neglected)) return rest(calls.filter(neglected), ctx)
     }
-    return started(middleware, event, ctx, next).then(
+    return promised(middleware, event, ctx, next).then(
       (value) => close() ?? value,
       async (error: unknown) => {
         // The middleware's own error decides; but the event is not settled while what it left behind still runs.
@@ -71,11 +70,18 @@ function layer(middleware: Middleware, inner: Handler): Handler {
   }
 }
 
+const none: readonly NextCall[] = []
+
+/** Whether the middleware ended without having waited for it. */
+function neglected({ awaited, ended }: NextCall): boolean {
+  return !awaited || !ended
+}
+
 /** Waits for what a middleware did not wait for. Its failure is the event's. */
 async function rest(left: readonly NextCall[], ctx: Context): Promise<void> {
   complain(ctx, 'NEXT_NOT_AWAITED', 'A middleware did not await next(); the event was settled only after it')
-  const results = await Promise.allSettled(left.map((call) => call.outcome))
-  for (const result of results) if (result.status === 'rejected') throw result.reason
+  for (const call of left) await call.over
+  for (const call of left) call.result()
 }
 
 function refuse(): never {
@@ -85,11 +91,20 @@ function refuse(): never {
   )
 }
 
-/** Whatever a middleware does, throwing before its first await included, as a promise. */
-function started(middleware: Middleware, event: MillraceEvent, ctx: Context, next: Next): Promise<unknown> {
+/**
+ * Whatever it does, throwing before its first await included, as something to wait for. What is one of ours stays so: a
+ * middleware that returns `next()` costs no promise more.
+ */
+function promised(
+  run: Middleware | Handler,
+  event: MillraceEvent,
+  ctx: Context,
+  next: Next = refuse,
+): Promise<unknown> {
   try {
-    const result = middleware(event, ctx, next)
-    return result instanceof Promise ? result : Promise.resolve(result)
+    const result = run(event, ctx, next)
+    const waits = result instanceof Promise || result instanceof NextCall
+    return waits ? (result as Promise<unknown>) : Promise.resolve(result)
   } catch (error) {
     return Promise.reject(error)
   }
@@ -110,22 +125,40 @@ function extended(ctx: Context, add: object): Context {
 
 /** What `next()` gives back. It is thenable, and so knows whether somebody waited for it; a native promise cannot tell. */
 class NextCall {
-  readonly outcome: Promise<unknown>
+  /** Resolves when what follows has ended, however: a call that nobody looks at must not be an unhandled rejection. */
+  readonly over: Promise<void>
   awaited = false
   ended = false
+  #failed = false
+  #outcome: unknown
 
   constructor(inner: Handler, event: MillraceEvent, ctx: Context) {
-    this.outcome = run(inner, event, ctx)
-    const end = (): void => {
-      this.ended = true
-    }
-    this.outcome.then(end, end)
+    this.over = promised(inner, event, ctx).then(
+      (value) => this.#end(value, false),
+      (error: unknown) => this.#end(error, true),
+    )
+  }
+
+  #end(outcome: unknown, failed: boolean): void {
+    this.ended = true
+    this.#failed = failed
+    this.#outcome = outcome
+  }
+
+  /** Once it has ended: what came of it. Throws what was thrown. */
+  result(): unknown {
+    if (this.#failed) throw this.#outcome
+    return this.#outcome
   }
 
   // oxlint-disable-next-line unicorn/no-thenable -- being awaited is exactly what must be seen
   then<A, B>(ok?: ((value: unknown) => A) | null, failed?: ((error: unknown) => B) | null): Promise<unknown> {
     this.awaited = true
-    return this.outcome.then(ok, failed)
+    return this.over.then(() => {
+      if (this.#failed && failed != null) return failed(this.#outcome)
+      const value = this.result()
+      return ok == null ? value : ok(value)
+    })
   }
 
   catch<B>(failed?: ((error: unknown) => B) | null): Promise<unknown> {
@@ -133,11 +166,6 @@ class NextCall {
   }
 
   finally(after?: (() => void) | null): Promise<unknown> {
-    this.awaited = true
-    return this.outcome.finally(after)
+    return this.then(undefined, undefined).finally(after)
   }
-}
-
-async function run(inner: Handler, event: MillraceEvent, ctx: Context): Promise<unknown> {
-  return inner(event, ctx)
 }
