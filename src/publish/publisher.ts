@@ -104,7 +104,8 @@ export class EventPublisher implements Publisher, EventSender {
   /** An event made apart from the app does not know the app's source; one that says nothing gets it. */
   #sourced(event: EventRecord): EventRecord {
     const { source } = this.#parts
-    return source === undefined || event.source !== defaultSource ? event : event.with({ source })
+    const said = event.source !== defaultSource || source === undefined || source === defaultSource
+    return said ? event : event.with({ source })
   }
 
   send(events: readonly MillraceEvent[], options: SendOptions): Promise<void> {
