@@ -118,10 +118,13 @@ test('a cycle cannot travel as JSON', () => {
   expect(() => encodeData(data, undefined)).toThrowError(coded('DATA_NOT_JSON'))
 })
 
+/** Bun's engine does not tell where the mistake is. */
+const place = process.versions['bun'] === undefined ? ': at position 10' : ''
+
 test.each([
   ['{"password": hunter2}', 'The data is not JSON'],
   ['undefined', 'The data is not JSON'],
-  ['{"hunter2"}', 'The data is not JSON: at position 10'],
+  ['{"hunter2"}', `The data is not JSON${place}`],
 ])('%s is not decoded, and not quoted', (raw, message) => {
   expect(() => decodeData(raw, undefined)).toThrowError(
     expect.objectContaining({ code: 'DECODE_FAILED', message }),

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { cp, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { cached } from './cache.ts'
+import { cached } from '../cache.ts'
 import { findJava } from './java.ts'
 import { brokerCommand, coordinates, format, kafka, settings } from './kafka.ts'
 import type { ServerKind } from './server.ts'
@@ -21,7 +21,7 @@ export const kafkaSecured: ServerKind = {
 
   async install() {
     const installed = await kafka.install()
-    return cached('kafka-4.4.0-secured', async (folder) => {
+    return cached('servers/kafka-4.4.0-secured', async (folder) => {
       const java = await findJava()
       await makeKeystore(java, folder)
       const scram = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [

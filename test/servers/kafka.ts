@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { cached } from './cache.ts'
+import { cached } from '../cache.ts'
 import { findJava } from './java.ts'
 import { downloadJars, parseJars } from './maven.ts'
 import type { ServerKind } from './server.ts'
@@ -15,7 +15,7 @@ export const kafka: ServerKind = {
 
   async install() {
     const java = await findJava()
-    return cached('kafka-4.4.0', async (folder) => {
+    return cached('servers/kafka-4.4.0', async (folder) => {
       await mkdir(join(folder, 'jars'))
       const list = await readFile(new URL('kafka-jars.sha256', import.meta.url), 'utf8')
       await downloadJars(parseJars(list), join(folder, 'jars'))

@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { root } from '../imports.ts'
-import { cached } from './cache.ts'
+import { cached } from '../cache.ts'
 import { echo } from './echo.ts'
 import { downloadJars, parseJars } from './maven.ts'
 import { answerRun, askRun } from './per-run.ts'
@@ -85,20 +85,20 @@ describe('the cache', () => {
       if (++filling === 2) bothFill.resolve()
       await bothFill.promise
     }
-    const [one, other] = await Promise.all([cached('thing', fill), cached('thing', fill)])
+    const [one, other] = await Promise.all([cached('things/thing', fill), cached('things/thing', fill)])
     expect(one).toBe(other)
-    expect(await cached('thing', () => Promise.reject(new Error('must not run')))).toBe(one)
+    expect(await cached('things/thing', () => Promise.reject(new Error('must not run')))).toBe(one)
     expect(await readFile(join(one, 'file'), 'utf8')).toBe('whole')
     expect(await readdir(join(one, '..'))).toEqual(['thing'])
   })
 
   test('keeps nothing of what could not be filled', async () => {
-    const failing = cached('thing', async (fresh) => {
+    const failing = cached('things/thing', async (fresh) => {
       await writeFile(join(fresh, 'file'), 'half')
       throw new Error('network gone')
     })
     await expect(failing).rejects.toThrow('network gone')
-    expect(await readdir(join(folder, 'millrace', 'servers'))).toEqual([])
+    expect(await readdir(join(folder, 'millrace', 'things'))).toEqual([])
   })
 })
 
