@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
 import { openDatabase } from '../../src/adapters/sqlite/open-database.ts'
+import { systemClock } from '../../src/clock/clock.ts'
 import type { QueueOptions } from '../../src/index.ts'
 import { appOn, type } from '../app.ts'
 import { customerOf, order } from '../load.ts'
@@ -43,7 +44,7 @@ export async function makeFile(options: QueueOptions = {}): Promise<BenchFile> {
 }
 
 async function readPragmas(path: string): Promise<Readonly<Record<string, number>>> {
-  const ours = await openDatabase({ path, durability: 'fsync', busyLimit: 10_000 })
+  const ours = await openDatabase({ path, durability: 'fsync', busyLimit: 10_000, clock: systemClock })
   const read = (name: string): number =>
     Object.values(ours.get<Record<string, number>>(`PRAGMA ${name}`) ?? {})[0] ?? 0
   const pragmas = Object.fromEntries(pragmaNames.map((name) => [name, read(name)]))

@@ -44,7 +44,7 @@ export class OurTables implements RawQueue {
       `INSERT INTO messages (${columns.join(', ')}) VALUES (${columns.map((name) => `:${name}`).join(', ')})`,
     )
     this.#claim = this.#sqlite.prepare(`SELECT * FROM messages m INDEXED BY ready
-      WHERE queue = ? AND due IS NULL AND NOT EXISTS (SELECT 1 FROM held WHERE held.seq = m.seq) ORDER BY seq LIMIT ?`)
+      WHERE queue = ? AND due IS NULL AND aside = 0 AND NOT EXISTS (SELECT 1 FROM held WHERE held.seq = m.seq) ORDER BY seq LIMIT ?`)
     this.#claim.setReturnArrays(true)
     this.#hold = this.#sqlite.prepare(`INSERT INTO held (seq, queue, owner, claim, lease, lone)
       SELECT value, ?, 1, 1, 1e15, 0 FROM json_each(?)`)

@@ -1,10 +1,19 @@
 import type { QueueCounts, StoredDeadLetter, Subscription, TransportAdmin } from '../../contract/transport.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
+import { timesOf } from './boot.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { EventFile } from './event-file.ts'
 
 /** How many rows one transaction moves or deletes. */
 const batch = 1_000
+
+const waiting = (steady: 0 | 1, due: string): string =>
+  `(SELECT count(*) FROM messages INDEXED BY waiting WHERE queue = q.id AND steady = ${steady} AND due ${due})`
+/** The place of the first that nobody holds. */
+const first = (index: string, aside: 0 | 1): string => `(
+  SELECT min(seq) FROM messages m INDEXED BY ${index} WHERE queue = q.id AND due IS NULL AND aside = ${aside}
+  AND NOT EXISTS (SELECT 1 FROM held WHERE seq = m.seq AND lease > :monotonic)
+)`
 
 /**
  * All of one queue in one reading. Ready rows that nobody holds wait; so do those whose holder has let the lease run out,
@@ -12,18 +21,17 @@ const batch = 1_000
  */
 const counts = `
   SELECT id, name,
-    (SELECT count(*) FROM messages INDEXED BY ready WHERE queue = q.id AND due IS NULL) AS ready,
+    (SELECT count(*) FROM messages INDEXED BY ready WHERE queue = q.id AND due IS NULL AND aside = 0)
+      + (SELECT count(*) FROM messages INDEXED BY aside WHERE queue = q.id AND due IS NULL AND aside = 1) AS ready,
     (SELECT count(*) FROM held WHERE queue = q.id AND lease > :monotonic) AS inFlight,
-    (SELECT count(*) FROM messages INDEXED BY waiting WHERE queue = q.id AND due <= :now) AS due,
-    (SELECT count(*) FROM messages INDEXED BY waiting WHERE queue = q.id AND due > :now AND failures > 0) AS retrying,
-    (SELECT count(*) FROM messages INDEXED BY waiting WHERE queue = q.id AND due > :now) AS later,
+    ${waiting(0, '<= :now')} + ${waiting(1, '<= :steady')} AS due,
+    ${waiting(1, '> :steady AND failures > 0')} AS retrying,
+    ${waiting(0, '> :now')} + ${waiting(1, '> :steady')} AS later,
     (SELECT count(*) FROM dead WHERE queue = q.id) AS dead,
     min(
-      ifnull((
-        SELECT taken FROM messages m INDEXED BY ready WHERE queue = q.id AND due IS NULL
-        AND NOT EXISTS (SELECT 1 FROM held WHERE seq = m.seq AND lease > :monotonic) ORDER BY seq LIMIT 1
-      ), :now),
-      ifnull((SELECT min(taken) FROM messages INDEXED BY waiting WHERE queue = q.id AND due <= :now), :now)
+      ifnull((SELECT min(taken) FROM messages WHERE seq IN (${first('ready', 0)}, ${first('aside', 1)})), :now),
+      ifnull((SELECT min(taken) FROM messages INDEXED BY waiting WHERE queue = q.id AND steady = 0 AND due <= :now), :now),
+      ifnull((SELECT min(taken) FROM messages INDEXED BY waiting WHERE queue = q.id AND steady = 1 AND due <= :steady), :now)
     ) AS oldest
   FROM queues q ORDER BY name`
 
@@ -34,7 +42,13 @@ const deleteMessages = [
 /** What a queue consists of, to be removed in pieces. */
 const someOfQueue = [
   {
-    select: 'SELECT seq AS row FROM messages INDEXED BY ready WHERE queue = ? AND due IS NULL LIMIT ?',
+    select:
+      'SELECT seq AS row FROM messages INDEXED BY ready WHERE queue = ? AND due IS NULL AND aside = 0 LIMIT ?',
+    delete: deleteMessages,
+  },
+  {
+    select:
+      'SELECT seq AS row FROM messages INDEXED BY aside WHERE queue = ? AND due IS NULL AND aside = 1 LIMIT ?',
     delete: deleteMessages,
   },
   {
@@ -67,18 +81,18 @@ export class SqliteAdmin implements TransportAdmin {
   }
 
   async queues(): Promise<readonly QueueCounts[]> {
-    const { database, rates, clock } = await this.#open()
-    const now = Math.floor(clock.now())
+    const { database, rates, clock, booted } = await this.#open()
+    const times = timesOf(clock, booted)
     await rates.flush()
     return database.read(() =>
-      database.all<CountsRow>(counts, { now, monotonic: Math.floor(clock.monotonic()) }).map((row) => ({
+      database.all<CountsRow>(counts, { ...times }).map((row) => ({
         name: row.name,
         depth: row.ready - row.inFlight + row.due,
         inFlight: row.inFlight,
         retrying: row.retrying,
         delayed: row.later - row.retrying,
         dead: row.dead,
-        oldestMs: Math.max(now - row.oldest, 0),
+        oldestMs: Math.max(times.now - row.oldest, 0),
         ...rates.perSecond(row.id),
       })),
     )

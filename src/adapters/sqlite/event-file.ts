@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock/clock.ts'
+import { bootedAt } from './boot.ts'
 import type { Database } from './database.ts'
 import { openDatabase, type OpenOptions } from './open-database.ts'
 import { Rates } from './rates.ts'
@@ -9,8 +10,6 @@ import { WakeUp } from './wake-up.ts'
 export interface EventFileOptions extends OpenOptions {
   /** Of unrouted events, in milliseconds. */
   readonly retention: number
-  /** For everything that belongs to no session. */
-  readonly clock: Clock
 }
 
 /** The file as one transport has it open. */
@@ -20,7 +19,10 @@ export interface EventFile {
   readonly unrouted: Unrouted
   readonly rates: Rates
   readonly wakeUp: WakeUp
+  /** For everything that belongs to no session. */
   readonly clock: Clock
+  /** When the machine was started; see `timesOf`. */
+  readonly booted: number
 }
 
 /** @throws MillraceError as `openDatabase` */
@@ -33,5 +35,6 @@ export async function openEventFile(options: EventFileOptions): Promise<EventFil
     rates: new Rates(database, options.clock),
     wakeUp: new WakeUp(options.path),
     clock: options.clock,
+    booted: await database.read(() => bootedAt(database)),
   }
 }

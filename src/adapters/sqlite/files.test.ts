@@ -10,7 +10,7 @@ import type { Notice, QueueSpec, SessionOptions } from '../../contract/transport
 import { isMillraceError } from '../../errors/millrace-error.ts'
 import { createEvent } from '../../event/event.ts'
 import { encodeEvent, type Outgoing } from '../../event/outgoing.ts'
-import { isSameBoot } from './boot-id.ts'
+import { isSameBoot } from './boot.ts'
 import { openEventFile } from './event-file.ts'
 import { networkFileSystem } from './file-system.ts'
 import { sqlite } from './index.ts'

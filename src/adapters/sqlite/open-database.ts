@@ -1,9 +1,10 @@
+import type { Clock } from '../../clock/clock.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
-import { bootId, lapseOlderBoots } from './boot-id.ts'
+import { bootId, rememberBoot } from './boot.ts'
 import { Database } from './database.ts'
 import { cannotBeOpened, storeError } from './failures.ts'
 import { checkFileSystem, isReadOnly } from './file-system.ts'
-import { checkFormat, createTables } from './schema.ts'
+import { bringForward, checkFormat } from './format.ts'
 
 /** What survives a power cut: everything resolved (fsync), or everything but the last commits (process). */
 export type Durability = 'fsync' | 'process'
@@ -14,10 +15,11 @@ export interface OpenOptions {
   readonly durability: Durability
   /** How long a file that another program keeps locked is waited for, in milliseconds. */
   readonly busyLimit: number
+  readonly clock: Clock
 }
 
 /** Opens the file, or makes it. @throws MillraceError NODE_TOO_OLD, SQLITE_TOO_OLD, TRANSPORT_UNREACHABLE, a STORE_ code */
-export async function openDatabase({ path, durability, busyLimit }: OpenOptions): Promise<Database> {
+export async function openDatabase({ path, durability, busyLimit, clock }: OpenOptions): Promise<Database> {
   // Not an import, so that this module loads where node:sqlite does not exist.
   const sqlite = process.getBuiltinModule?.('node:sqlite')
   if (sqlite === undefined) {
@@ -30,7 +32,7 @@ export async function openDatabase({ path, durability, busyLimit }: OpenOptions)
   let database: Database | undefined
   try {
     database = new Database(new sqlite.DatabaseSync(path, { timeout: 0 }), path, busyLimit)
-    await prepare(database, durability)
+    await prepare(database, durability, clock)
     return database
   } catch (error) {
     database?.close()
@@ -41,7 +43,7 @@ export async function openDatabase({ path, durability, busyLimit }: OpenOptions)
   }
 }
 
-async function prepare(database: Database, durability: Durability): Promise<void> {
+async function prepare(database: Database, durability: Durability, clock: Clock): Promise<void> {
   await database.read(() => {
     checkSqlite(database.get<{ version: string }>('SELECT sqlite_version() AS version')!.version)
     // Before anything is written: a database of something else stays as it is.
@@ -65,8 +67,8 @@ async function prepare(database: Database, durability: Durability): Promise<void
   `)
   const boot = bootId()
   await database.write(() => {
-    createTables(database)
-    lapseOlderBoots(database, boot)
+    bringForward(database)
+    rememberBoot(database, boot, clock)
   })
 }
 

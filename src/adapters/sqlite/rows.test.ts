@@ -100,6 +100,8 @@ test.each([
   'UPDATE messages SET failures = -1',
   'UPDATE messages SET failures = 1000000001',
   'UPDATE messages SET parked = 2',
+  'UPDATE messages SET steady = 2',
+  'UPDATE messages SET aside = 2',
   'UPDATE messages SET data = 5',
   'UPDATE messages SET data = 0.5',
   'UPDATE held SET seq = -1',
@@ -116,6 +118,7 @@ test.each([
   'UPDATE queues SET id = 9007199254740992',
   'UPDATE subscriptions SET queue = 9007199254740992',
   'UPDATE meta SET generation = 9007199254740992',
+  'UPDATE meta SET booted = 9007199254740992',
   "INSERT INTO messages (queue, due, taken, id, type, head, data) VALUES (1, 1e18, 0, 'x', 'x', '{}', '')",
   "INSERT INTO dead (queue, name, id, type, head, data, record) VALUES (1, 'x', 'x', 'x', '{}', '', '{')",
 ])('SQLite refuses %s', async (sql) => {

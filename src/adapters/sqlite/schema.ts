@@ -1,9 +1,7 @@
-import { MillraceError } from '../../errors/millrace-error.ts'
-import type { Database } from './database.ts'
-
 /** 'mlrc' in ASCII: tells our files from the databases of others. */
-const applicationId = 0x6d6c_7263
-const version = 1
+export const applicationId = 0x6d6c_7263
+/** Rises with every change of the tables. */
+export const version = 2
 
 /** The latest time that a Date can hold, in milliseconds since 1970. Later ones, and longer leases, are cut to it. */
 export const latestTime = 8_640_000_000_000_000
@@ -34,13 +32,16 @@ const raw = "data >= ''"
  *   against lease columns in messages: a third more events per second.
  * ready and waiting: claims read `ready` only, which has neither delayed rows nor clock readings in it. `key` is in it
  *   so that passing over a key that is taken does not touch the events.
+ * aside: ready rows of keys that are taken or parked and have many of them, so that claims do not read past them again
+ *   and again. Those whose key is free are found by their key.
  */
-const tables = `
+export const tables = `
   CREATE TABLE meta (
     one INTEGER PRIMARY KEY CHECK (one = 1),
     generation INTEGER NOT NULL,      -- counts changes of queues and subscriptions
     boot TEXT NOT NULL,               -- which start of the machine the leases belong to
-    CHECK (${between('generation', 0, Number.MAX_SAFE_INTEGER)})
+    booted INTEGER,                   -- when that was, by the first of our processes since; ms since 1970
+    CHECK (${between('generation', 0, Number.MAX_SAFE_INTEGER)} AND ${between('booted', -latestTime, latestTime)})
   ) STRICT;
   CREATE TABLE queues (
     id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (${number('id')}),
@@ -55,12 +56,14 @@ const tables = `
   CREATE TABLE messages (
     seq INTEGER PRIMARY KEY,
     queue INTEGER NOT NULL,
-    due INTEGER,                      -- ms since 1970; NULL: now
+    due INTEGER,                      -- ms since 1970, by the clock that \`steady\` names; NULL: now
     failures INTEGER NOT NULL DEFAULT 0,
     parked INTEGER NOT NULL DEFAULT 0,
     taken INTEGER NOT NULL,           -- ms since 1970
     id TEXT NOT NULL, type TEXT NOT NULL, key TEXT,
     head TEXT NOT NULL, data ANY NOT NULL, trail TEXT,
+    steady INTEGER NOT NULL DEFAULT 0, -- 1: a retry or release, whose wait goes by the steady clock; 0: a date
+    aside INTEGER NOT NULL DEFAULT 0, -- 1: listed in \`aside\` when it is ready
     -- One check is cheaper than many: publishing pays 1.5 %, and with json_valid(trail) it would pay 4 %.
     CHECK (${[
       number('seq'),
@@ -69,10 +72,13 @@ const tables = `
       flag('parked'),
       time('taken'),
       raw,
+      flag('steady'),
+      flag('aside'),
     ].join(' AND ')})
   ) STRICT;
-  CREATE INDEX ready ON messages (queue, seq, key) WHERE due IS NULL;
-  CREATE INDEX waiting ON messages (queue, due) WHERE due IS NOT NULL;
+  CREATE INDEX ready ON messages (queue, seq, key) WHERE due IS NULL AND aside = 0;
+  CREATE INDEX aside ON messages (queue, key, seq) WHERE due IS NULL AND aside = 1;
+  CREATE INDEX waiting ON messages (queue, steady, due) WHERE due IS NOT NULL;
   CREATE INDEX parked ON messages (queue, key, seq) WHERE parked = 1;
 
   CREATE TABLE held (
@@ -112,32 +118,7 @@ const tables = `
     PRIMARY KEY (queue, at)
   ) STRICT, WITHOUT ROWID;
 
-  INSERT INTO meta VALUES (1, 0, '');
+  INSERT INTO meta VALUES (1, 0, '', NULL);
   PRAGMA application_id = ${applicationId};
   PRAGMA user_version = ${version};
 `
-
-/** Whether the file is one of ours; false: it is empty. @throws MillraceError STORE_INCOMPATIBLE */
-export function checkFormat(database: Database): boolean {
-  const application = pragma(database, 'application_id')
-  const found = pragma(database, 'user_version')
-  if (application === applicationId) {
-    if (found === version) return true
-    throw new MillraceError(
-      'STORE_INCOMPATIBLE',
-      `${database.path} has format ${found}; this version of millrace reads format ${version}`,
-    )
-  }
-  const { count } = database.get<{ count: number }>('SELECT count(*) AS count FROM sqlite_schema')!
-  if (application === 0 && found === 0 && count === 0) return false
-  throw new MillraceError('STORE_INCOMPATIBLE', `${database.path} is a SQLite database of something else`)
-}
-
-/** Makes the tables if the file is empty. Within a write transaction, so that of several processes one makes them. */
-export function createTables(database: Database): void {
-  if (!checkFormat(database)) database.script(tables)
-}
-
-function pragma(database: Database, name: 'application_id' | 'user_version'): number {
-  return database.get<Record<string, number>>(`PRAGMA ${name}`)![name]!
-}

@@ -10,6 +10,7 @@ import type {
   Settlement,
 } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
+import { timesOf } from './boot.ts'
 import { Claims, type Claimant, type View } from './claims.ts'
 import type { EventFile } from './event-file.ts'
 import { latestTime } from './schema.ts'
@@ -71,7 +72,7 @@ export class SqliteSession implements Session {
     const wantedLapsed = this.#quiet ? 0 : lapsed
     if (settle.length === 0) {
       // Looking takes no lock: a consumer that finds nothing to do disturbs nobody.
-      const rest = await this.#look()
+      const rest = await this.#look(false)
       if (!(rest.ready && wanted > 0) && !(rest.lapsed && wantedLapsed > 0)) {
         this.#rest = rest.ready ? undefined : rest
         return { received: [], lapsed: rest.lapsed }
@@ -81,16 +82,17 @@ export class SqliteSession implements Session {
     const result = await database.write(() => {
       const me = this.#claimant()
       const lease = this.#leaseUntil(this.#options.lease)
-      const settled = settle.length === 0 ? undefined : this.#settlements.settle(settle, me.now)
-      const received = wanted === 0 ? [] : this.#claims.ready(me, claim, lease, wanted)
+      const settled = settle.length === 0 ? undefined : this.#settlements.settle(settle, me.steady)
+      const { events: received, more } = this.#claims.ready(me, claim, lease, wanted)
       if (wantedLapsed > 0) received.push(...this.#claims.lapsed(me, claim, lease, wantedLapsed))
-      return { received, settled, lapsed: this.#claims.hasLapsed(me) }
+      return { received, settled, lapsed: this.#claims.hasLapsed(me), more }
     })
-    const tookAll = result.received.length < wanted
-    if (settle.length > 0) this.#afterSettling(settle, result.settled, tookAll)
-    if (tookAll || wanted === 0) await this.#rememberRest()
+    const { received, settled, more } = result
+    const tookAll = received.length < wanted && !more
+    if (settle.length > 0) this.#afterSettling(settle, settled, tookAll)
+    if (tookAll || wanted === 0) await this.#rememberRest(wanted > 0)
     else this.#rest = undefined
-    return result
+    return { received, settled, lapsed: result.lapsed }
   }
 
   async settle(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined> {
@@ -134,7 +136,7 @@ export class SqliteSession implements Session {
       throw new MillraceError('STOPPED', `The session on '${this.#name}' is closed`)
   }
 
-  #look(): Promise<Rest> {
+  #look(thorough: boolean): Promise<Rest> {
     const { database, subscriptions, wakeUp } = this.#file
     return database.read(() => {
       // Before the look: what changes during it is seen as a change.
@@ -144,13 +146,13 @@ export class SqliteSession implements Session {
       const queue = subscriptions.find(this.#name)
       this.#removed = queue === undefined
       this.#queue = queue ?? this.#queue
-      return { ...this.#claims.view(this.#claimant()), hints, changes }
+      return { ...this.#claims.view(this.#claimant(), thorough), hints, changes }
     })
   }
 
   /** A commit cannot be taken back, so a look that fails behind it is no failure: `ready` lets the engine ask again. */
-  async #rememberRest(): Promise<void> {
-    const rest = await this.#look().catch(() => undefined)
+  async #rememberRest(thorough: boolean): Promise<void> {
+    const rest = await this.#look(thorough).catch(() => undefined)
     this.#rest = rest?.ready === true ? undefined : rest
   }
 
@@ -181,12 +183,6 @@ export class SqliteSession implements Session {
   }
 
   #claimant(): Claimant {
-    const { clock } = this.#options
-    return {
-      queue: this.#queue,
-      owner: this.#owner,
-      now: Math.floor(clock.now()),
-      monotonic: Math.floor(clock.monotonic()),
-    }
+    return { queue: this.#queue, owner: this.#owner, ...timesOf(this.#options.clock, this.#file.booted) }
   }
 }

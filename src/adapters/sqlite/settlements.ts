@@ -12,9 +12,9 @@ const extendOwn = `UPDATE held SET lease = :lease WHERE seq IN (SELECT s.value $
 
 const isOwn = 'SELECT 1 FROM held WHERE seq = ? AND owner = ? AND claim = ?'
 const isThere = 'SELECT 1 FROM messages WHERE seq = ? AND id = ?'
-const giveBack = 'UPDATE messages SET due = ?, parked = max(parked, ?) WHERE seq = ?'
+const giveBack = 'UPDATE messages SET due = ?, steady = 1, parked = max(parked, ?) WHERE seq = ?'
 const giveBackFailed = `UPDATE messages
-  SET failures = min(failures + 1, ${mostFailures}), due = ?, parked = ?, trail = ? WHERE seq = ?`
+  SET failures = min(failures + 1, ${mostFailures}), due = ?, steady = 1, parked = ?, trail = ? WHERE seq = ?`
 /** A letter is named by its event; a second one of the same event by the number it will have, too. */
 const bury = `
   INSERT INTO dead (queue, name, id, type, key, head, data, record)
@@ -34,7 +34,10 @@ export class Settlements {
     this.#owner = owner
   }
 
-  /** Results in the order of the list; undefined: all done. */
+  /**
+   * Results in the order of the list; undefined: all done.
+   * @param now by the steady clock
+   */
   settle(list: readonly Settlement[], now: number): readonly SettleResult[] | undefined {
     const slow = new Set<StoredEvent>()
     const acks = list.filter((one) => one.as === 'ack').map((one) => one.of as StoredEvent)

@@ -21,8 +21,8 @@ export function untilHint(file: EventFile, rest: Rest, clock: Clock, signal: Abo
     signal.addEventListener('abort', done, { once: true })
 
     // Wall time can step, and a crash can lie between a commit and its announcement: so look up now and then.
-    const { due = Infinity, lease = Infinity } = rest
-    const isOver = (): boolean => clock.now() >= due || clock.monotonic() >= lease || hasChanged()
+    const { due = Infinity, over = Infinity } = rest
+    const isOver = (): boolean => clock.now() >= due || clock.monotonic() >= over || hasChanged()
     const hasChanged = (): boolean => {
       try {
         return database.changes() !== rest.changes
@@ -31,7 +31,7 @@ export function untilHint(file: EventFile, rest: Rest, clock: Clock, signal: Abo
       }
     }
     const wait = (): void => {
-      const next = Math.min(wakeUp.pollEvery, due - clock.now(), lease - clock.monotonic())
+      const next = Math.min(wakeUp.pollEvery, due - clock.now(), over - clock.monotonic())
       timer = clock.after(Math.max(next, 1), () => (isOver() ? done() : wait()))
     }
     forget = wakeUp.onHint(done)

@@ -1,0 +1,48 @@
+import { MillraceError } from '../../errors/millrace-error.ts'
+import type { Database } from './database.ts'
+import { applicationId, tables, version } from './schema.ts'
+
+/** What makes a file of version n + 1 out of one of version n, by n. Never changed once released. */
+const migrations: readonly string[] = [
+  '',
+  `
+  ALTER TABLE messages ADD COLUMN steady INTEGER NOT NULL DEFAULT 0 CHECK (steady BETWEEN 0 AND 1);
+  ALTER TABLE messages ADD COLUMN aside INTEGER NOT NULL DEFAULT 0 CHECK (aside BETWEEN 0 AND 1);
+  ALTER TABLE meta ADD COLUMN booted INTEGER CHECK (booted BETWEEN -8640000000000000 AND 8640000000000000);
+  UPDATE messages SET steady = 1 WHERE due IS NOT NULL AND failures > 0;
+  DROP INDEX ready;
+  DROP INDEX waiting;
+  CREATE INDEX ready ON messages (queue, seq, key) WHERE due IS NULL AND aside = 0;
+  CREATE INDEX aside ON messages (queue, key, seq) WHERE due IS NULL AND aside = 1;
+  CREATE INDEX waiting ON messages (queue, steady, due) WHERE due IS NOT NULL;
+  `,
+]
+
+/** The version of the file's tables; 0: it is empty. @throws MillraceError STORE_INCOMPATIBLE */
+export function checkFormat(database: Database): number {
+  const application = pragma(database, 'application_id')
+  const found = pragma(database, 'user_version')
+  if (application === applicationId) {
+    if (found >= 1 && found <= version) return found
+    throw new MillraceError(
+      'STORE_INCOMPATIBLE',
+      `${database.path} has format ${found}; this version of millrace reads formats up to ${version}`,
+    )
+  }
+  const { count } = database.get<{ count: number }>('SELECT count(*) AS count FROM sqlite_schema')!
+  if (application === 0 && found === 0 && count === 0) return 0
+  throw new MillraceError('STORE_INCOMPATIBLE', `${database.path} is a SQLite database of something else`)
+}
+
+/** Makes the tables, or brings those of an older version forward. Within a write transaction, so that one process does it. */
+export function bringForward(database: Database): void {
+  const found = checkFormat(database)
+  if (found === 0) database.script(tables)
+  for (let from = found; from > 0 && from < version; from++) {
+    database.script(`${migrations[from]!} PRAGMA user_version = ${from + 1};`)
+  }
+}
+
+function pragma(database: Database, name: 'application_id' | 'user_version'): number {
+  return database.get<Record<string, number>>(`PRAGMA ${name}`)![name]!
+}
