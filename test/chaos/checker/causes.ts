@@ -27,11 +27,9 @@ const settling = 2_000
 /** Why the event of this run may start again; none: the run has settled it. */
 export function reasonsOf(run: Run, facts: Pick<Facts, 'features' | 'lease'>): readonly Reason[] {
   const { process, end } = run
-  if (end?.as === 'failed') {
-    const failed: Reason = { cause: 'failed', from: end.at }
-    return isForked(run, facts) ? [failed, { cause: 'not committed', from: leftAt(run) }] : [failed]
-  }
-  if (run.lost || end?.as === 'aborted') return [{ cause: 'lease lost', from: run.at }]
+  const fork: readonly Reason[] = isForked(run, facts) ? [{ cause: 'not committed', from: leftAt(run) }] : []
+  if (run.lost || end?.as === 'aborted') return [{ cause: 'lease lost', from: run.at }, ...fork]
+  if (end?.as === 'failed') return [{ cause: 'failed', from: end.at }, ...fork]
   if (end?.as === 'deferred') return [{ cause: 'deferred', from: end.at }]
   if (end?.as === 'stopped') return [{ cause: 'given back', from: end.at }]
   if (end === undefined) {

@@ -131,6 +131,11 @@ describe('starts', () => {
     expect(broken(twice())).toEqual(['starts a', 'overlap a'])
     expect(broken(twice(15_000).run('q', 'a', 20, 21))).toEqual(['starts a'])
   })
+  test('a failure that comes after the lease was lost, and the event started elsewhere', () => {
+    const late = story().publish(0, 0.1, ['a']).run('p', 'a', 1, 8, 'failed').run('q', 'a', 5, 6)
+    expect(broken(late)).toContain('starts a')
+    expect(broken(late.note(7, 'p', lost('a')))).toEqual([])
+  })
   test('a failure whose lease was lost may have been written all the same', () => {
     const late = (): Story =>
       story()
