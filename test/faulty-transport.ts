@@ -10,14 +10,18 @@ export type TransportFaults = Faults<Transport, 'declare' | 'publish' | 'open' |
 export type SessionFaults = Faults<Session, 'exchange' | 'ready' | 'settle' | 'extend' | 'quiesce' | 'close'>
 
 /**
- * The real memory transport, all of it, with faults let in where a test names them. Both objects may be changed while it
- * is in use.
+ * The real memory transport, or another, all of it, with faults let in where a test names them. Both objects may be changed
+ * while it is in use.
  */
-export function faultyTransport(faults: TransportFaults = {}, session: SessionFaults = {}): Transport {
+export function faultyTransport(
+  faults: TransportFaults = {},
+  session: SessionFaults = {},
+  transport: Transport = memory(),
+): Transport {
   const open: TransportFaults['open'] = async (call, queue, options) =>
     beside(await (faults.open ?? ((real, ...args) => real(...args)))(call, queue, options), session)
   return beside(
-    memory() as Transport,
+    transport,
     new Proxy(faults, { get: (target, name) => (name === 'open' ? open : Reflect.get(target, name)) }),
   )
 }

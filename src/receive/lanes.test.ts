@@ -67,6 +67,18 @@ describe('by key', () => {
     expect(startable(lanes)).toEqual(['a3'])
   })
 
+  test('behind an event, at the head or in the middle of its lane, stands what came later in its key', () => {
+    const [a1, a2, a3, a4] = [held('a1', 'a'), held('a2', 'a'), held('a3', 'a'), held('a4', 'a')]
+    const lanes = filled(a1, a2, a3)
+    expect(startable(lanes)).toEqual(['a1'])
+    expect(ids(lanes.behind(a2))).toEqual(['a3'])
+    expect(ids(lanes.behind(a1))).toEqual(['a2'])
+    expect(ids(lanes.behind(held('lone', 'a')))).toEqual([])
+    lanes.add(a4)
+    lanes.leave(a1)
+    expect(startable(lanes)).toEqual(['a4'])
+  })
+
   test('an event that ran past the lanes changes nothing in the lane of its key', () => {
     const [a1, a2, lone] = [held('a1', 'a'), held('a2', 'a'), held('lone', 'a')]
     const lanes = filled(a1, a2)

@@ -73,6 +73,15 @@ export class Lanes {
     return lane.waiting.splice(0)
   }
 
+  /** Somebody else has the event: takes out those of its key that wait behind it, to be given back. */
+  behind(held: Held): readonly Held[] {
+    const { key } = held.received
+    const lane = key === undefined ? undefined : this.#lanes.get(key)
+    if (lane === undefined) return []
+    const place = lane.waiting.indexOf(held) + 1
+    return lane.head === held || place > 0 ? lane.waiting.splice(place) : []
+  }
+
   /** The system knows of the retry, so it holds the key back itself now. */
   unpark(held: Held): void {
     if (this.#ledBy(held)?.parked === true) this.#lanes.delete(held.received.key as string)

@@ -29,7 +29,9 @@ function leasing(extend: (list: readonly Received[], ms: number) => Promise<read
     session: () => session,
     reporter: new Reporter({ debug: write, info: write, warn: write, error: write }),
     queue: 'q',
-    forget: (event) => events.delete(event) && log.push(`forget ${event.received.id}`),
+    lost: (list) => {
+      if (list.length > 0) log.push(`lost ${list.map(({ received }) => received.id).join()}`)
+    },
     renewed: () => log.push('renewed'),
   })
   leases.start()
@@ -107,7 +109,7 @@ describe('renewal', () => {
 })
 
 describe('a lost lease', () => {
-  test('aborts a handler, and takes away what had not started', async () => {
+  test('aborts a handler, and is told of all at once', async () => {
     const { add, advance, log } = leasing(async (list) => list.map(() => 'lost' as const))
     const [running, waiting] = [add('1'), add('2', 'waiting')]
     await advance(100)
@@ -116,7 +118,7 @@ describe('a lost lease', () => {
     expect(log).toEqual([
       'millrace q a.b 1: lost its lease: another consumer may handle it [LEASE_LOST]',
       'millrace q a.b 2: lost its lease: another consumer may handle it [LEASE_LOST]',
-      'forget 2',
+      'lost 1,2',
       'renewed',
     ])
   })
@@ -128,7 +130,10 @@ describe('a lost lease', () => {
     expect(log).toEqual([])
     leases.lose([event.received])
     leases.lose([event.received])
-    expect([event.lost, log.length]).toEqual([true, 1])
+    expect([event.lost, log]).toEqual([
+      true,
+      ['millrace q a.b 1: lost its lease: another consumer may handle it [LEASE_LOST]', 'lost 1'],
+    ])
   })
 
   test('while it is being settled changes nothing', () => {

@@ -14,8 +14,8 @@ export interface LeasesParts {
   session(): Session
   readonly reporter: Reporter
   readonly queue: string
-  /** An event that had not started is no longer ours. */
-  forget(held: Held): void
+  /** These are no longer ours. */
+  lost(list: readonly Held[]): void
   /** Leases were looked after: what waited for that may start. */
   renewed(): void
 }
@@ -54,7 +54,7 @@ export class Leases {
     const began = clock.monotonic()
     const [result] = await session().extend([held.received], reach)
     if (result === 'lost') {
-      this.#lose(held)
+      this.#lose([held])
       throw leaseLost(held)
     }
     held.leaseEnd = began + reach
@@ -64,19 +64,21 @@ export class Leases {
   /** The system says that these are no longer ours. */
   lose(list: readonly Received[]): void {
     const gone = new Set(list)
-    for (const held of this.#parts.held) if (gone.has(held.received)) this.#lose(held)
+    this.#lose([...this.#parts.held].filter((held) => gone.has(held.received)))
   }
 
-  #lose(held: Held): void {
-    if (held.lost || held.state === 'settling' || held.state === 'over') return
-    held.lost = true
-    held.abort(leaseLost(held))
-    this.#parts.reporter.notice({
-      ...aboutOf(held),
-      code: 'LEASE_LOST',
-      message: 'lost its lease: another consumer may handle it',
-    })
-    if (held.state === 'waiting') this.#parts.forget(held)
+  #lose(list: readonly Held[]): void {
+    const lost = list.filter((held) => !held.lost && (held.state === 'waiting' || held.state === 'running'))
+    for (const held of lost) {
+      held.lost = true
+      held.abort(leaseLost(held))
+      this.#parts.reporter.notice({
+        ...aboutOf(held),
+        code: 'LEASE_LOST',
+        message: 'lost its lease: another consumer may handle it',
+      })
+    }
+    this.#parts.lost(lost)
   }
 
   #notice(notice: Notice): void {
@@ -113,9 +115,9 @@ export class Leases {
               lease,
             )
       due.forEach((one, i) => {
-        if (results[i] === 'lost') this.#lose(one)
-        else one.leaseEnd = Math.max(one.leaseEnd, now + lease)
+        if (results[i] === 'ok') one.leaseEnd = Math.max(one.leaseEnd, now + lease)
       })
+      this.#lose(due.filter((_, i) => results[i] === 'lost'))
     } catch (cause) {
       wait = Math.min(afterFailure, wait)
       renewedAll = false

@@ -68,6 +68,14 @@ export class Runs {
     for (const held of this.#lanes.drain()) if (held.state === 'waiting') this.#release(held)
   }
 
+  /** These are somebody else's now, and what waits behind one of them in its key has to wait for him. */
+  lose(list: readonly Held[]): void {
+    for (const held of list) if (held.state === 'waiting') this.#parts.forget(held)
+    for (const held of list) {
+      for (const behind of this.#lanes.behind(held)) if (behind.state === 'waiting') this.#release(behind)
+    }
+  }
+
   /** Makes it a dead letter. */
   bury(held: Held, error: Error, attempts: number): void {
     const now = this.#parts.clock.now()

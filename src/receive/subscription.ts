@@ -75,7 +75,7 @@ export class Subscription implements Holder, SettlerEvents {
       session: () => this.#session,
       reporter,
       queue: this.queue,
-      forget: (held) => this.#forget(held),
+      lost: (list) => this.#runs.lose(list),
       renewed: () => this.pump(),
     })
     this.#lone = new LoneClaims(parts.gate, {
