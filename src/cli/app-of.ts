@@ -25,7 +25,7 @@ export class ModuleFailure extends MillraceError {
 
 /**
  * The app of the module, else one that only has a transport.
- * @throws UsageError, ModuleFailure, MillraceError MODULE_INVALID, UNKNOWN_TRANSPORT
+ * @throws UsageError, ModuleFailure, MillraceError MODULE_INVALID, MODULE_COMMONJS, UNKNOWN_TRANSPORT
  */
 export async function appOf({ module, transport: given }: AppChoice): Promise<LoadedApp> {
   const url = given ?? (module === undefined ? process.env['MILLRACE_URL'] : undefined)
@@ -56,8 +56,16 @@ async function appFrom(module: string): Promise<LoadedApp> {
   try {
     exported = ((await import(pathToFileURL(path).href)) as { default?: unknown }).default
   } catch (error) {
+    if (isOutsideModule(error)) {
+      throw new MillraceError('MODULE_COMMONJS', `Node takes ${module} for CommonJS`, { cause: error })
+    }
     throw new ModuleFailure(module, error)
   }
   if (typeof exported === 'object' && exported !== null && swapParts in exported) return exported as LoadedApp
   throw new MillraceError('MODULE_INVALID', `${module} does not export an app as default`)
+}
+
+/** Node has no code for this one. */
+function isOutsideModule(error: unknown): boolean {
+  return error instanceof SyntaxError && error.message === 'Cannot use import statement outside a module'
 }

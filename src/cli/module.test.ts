@@ -55,6 +55,18 @@ test.each([
   expect(stderr).toMatch(shown)
 })
 
+test('a module in a package that says it is CommonJS, as `npm init` makes them', async () => {
+  using folder = new Folder()
+  folder.write('package.json', '{ "type": "commonjs" }')
+  folder.write('app.ts', appOn('memory:'))
+  const { exitCode, stderr } = await millrace(['queues', 'app.ts'], { cwd: folder.path })
+  expect(exitCode).toBe(1)
+  expect(stderr).toMatch(
+    /^millrace: Node takes app\.ts for CommonJS \[MODULE_COMMONJS\]\nSet it with `npm pkg set type=module`, or .*\n$/m,
+  )
+  expect(stderr).not.toContain('    at ')
+})
+
 test('what millrace refuses in a module keeps its code, and shows where it was', async () => {
   using folder = new Folder()
   const module = folder.write('app.mts', appOn('pigeon://u:secret@loft'))

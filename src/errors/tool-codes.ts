@@ -56,4 +56,9 @@ export const toolCodes = {
     summary: 'The module could not be loaded or does not export an app as default.',
     remedy: 'End the module with `export default app`.',
   },
+  MODULE_COMMONJS: {
+    summary:
+      'The module uses `import`, and the package.json above it says `"type": "commonjs"` (as `npm init` writes it).',
+    remedy: 'Set it with `npm pkg set type=module`, or end the name of the file with `.mts` or `.mjs`.',
+  },
 } as const
