@@ -67,7 +67,7 @@ export async function makeChaos(system: ChaosSystem, seed: number, ms: number): 
   const dead = await lettersOf(observer, queues)
 
   const entries = readHistories(folder).toSorted((a, b) => a.at - b.at)
-  const { violations, counts } = check({ entries, dead, queues, features, attempts, lease: system.lease })
+  const { violations, counts } = check({ ...system, entries, dead, queues, features, attempts })
   if (violations.length === 0 && left === undefined) await rm(folder, { recursive: true })
   const all = left === undefined ? violations : [{ rule: 'rest', text: left, ids: [] }, ...violations]
   return { seed, entries, folder, counts, violations: all }

@@ -13,7 +13,7 @@ export function attemptsCount(facts: Facts): Violation[] {
       if (!isSingle(ofEvent, facts)) continue
       for (const run of ofEvent) {
         const before = ofEvent.filter(({ at }) => at < run.at)
-        const [least, most] = failuresIn(before, facts.features.attempts !== 'failures')
+        const [least, most] = failuresIn(before, facts)
         if (run.attempt > least && run.attempt <= most + 1) continue
         const text = `${id} started in ${queue} as attempt ${run.attempt} after ${least} to ${most} failures`
         violations.push({ rule: 'attempts', text, ids: [id], queue })
@@ -24,13 +24,13 @@ export function attemptsCount(facts: Facts): Violation[] {
 }
 
 /** Failures that surely count, and that may. */
-function failuresIn(runs: readonly Run[], crashesCount: boolean): readonly [least: number, most: number] {
+function failuresIn(runs: readonly Run[], facts: Facts): readonly [least: number, most: number] {
   let [least, most] = [0, 0]
   for (const run of runs) {
     if (run.end?.as === 'failed') {
       most++
-      if (isSettled(run)) least++
-    } else if (crashesCount && !isSettled(run)) most++
+      if (isSettled(run, facts)) least++
+    } else if (facts.features.attempts !== 'failures' && !isSettled(run, facts)) most++
   }
   return [least, most]
 }

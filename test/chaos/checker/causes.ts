@@ -18,14 +18,11 @@ export interface Reason {
   readonly from: number
 }
 
-/**
- * How long a settlement takes to reach a system that can be reached, in milliseconds, on a busy machine; where it is only
- * recorded, to be committed.
- */
-const settling = 2_000
+/** What it takes to judge one run. */
+type Rules = Pick<Facts, 'features' | 'lease' | 'settling'>
 
 /** Why the event of this run may start again; none: the run has settled it. */
-export function reasonsOf(run: Run, facts: Pick<Facts, 'features' | 'lease'>): readonly Reason[] {
+export function reasonsOf(run: Run, facts: Rules): readonly Reason[] {
   const { process, end } = run
   const fork: readonly Reason[] = isForked(run, facts) ? [{ cause: 'not committed', from: leftAt(run) }] : []
   if (run.lost || end?.as === 'aborted') return [{ cause: 'lease lost', from: run.at }, ...fork]
@@ -40,9 +37,9 @@ export function reasonsOf(run: Run, facts: Pick<Facts, 'features' | 'lease'>): r
   return [{ cause: causeOfLoss(run, facts), from: leftAt(run) }]
 }
 
-function causeOfLoss(run: Run, { features }: Pick<Facts, 'features'>): Cause {
-  if (features.settlement === 'recorded') return 'not committed'
-  if (run.process.killed <= settledBy(run)) return 'killed'
+function causeOfLoss(run: Run, rules: Rules): Cause {
+  if (rules.features.settlement === 'recorded') return 'not committed'
+  if (run.process.killed <= settledBy(run, rules)) return 'killed'
   return isGivenUp(run) ? 'given back' : 'lease lost'
 }
 
@@ -50,9 +47,9 @@ function causeOfLoss(run: Run, { features }: Pick<Facts, 'features'>): Cause {
  * Whether the event may have become two: its retry was written, but that it is not waiting at its old place any more was
  * only recorded.
  */
-function isForked(run: Run, facts: Pick<Facts, 'features' | 'lease'>): boolean {
+function isForked(run: Run, facts: Rules): boolean {
   if (facts.features.settlement !== 'recorded' || run.end?.as !== 'failed') return false
-  return run.lost || mayBeUnsettled(run, facts)
+  return mayBeUnsettled(run, facts)
 }
 
 /**
@@ -75,13 +72,14 @@ export function isSingle(runs: readonly Run[], facts: Facts): boolean {
   return !runs.some((one) => isForked(one, facts))
 }
 
-/** Whether the system may not know how the run ended, though its process has no idea of that. */
-function mayBeUnsettled(run: Run, { features, lease }: Pick<Facts, 'features' | 'lease'>): boolean {
-  const { process, end } = run
-  if (end === undefined) return true
-  if (process.killed <= settledBy(run) || isGivenUp(run)) return true
+/** Whether the system may not know how the run ended, be it that its process has no idea of that. */
+export function mayBeUnsettled(run: Run, rules: Rules): boolean {
+  const { features, lease, settling } = rules
+  const { process, end, lost } = run
+  if (end === undefined || lost) return true
+  if (process.killed <= settledBy(run, rules) || isGivenUp(run)) return true
   // Who cannot commit for long loses his lanes, and what he had settled in them since.
-  if (features.settlement === 'recorded') return cutOffNear(process, end.at)
+  if (features.settlement === 'recorded') return cutOffNear(process, end.at, settling)
   // Whoever had the lease next may even have settled it before this process came back: then there is nothing to notice.
   return process.cutOff.some(([from, to]) => from < end.at + settling && to > end.at && to - from > lease / 2)
 }
@@ -91,7 +89,7 @@ function isGivenUp({ end, process }: Run): boolean {
 }
 
 /** From when on the system surely knows how the run ended; Infinity if it has not. What it is cut off for does not count. */
-function settledBy({ end, process }: Run): number {
+function settledBy({ end, process }: Run, { settling }: Rules): number {
   if (end === undefined) return Infinity
   let by = end.at + settling
   for (const [from, to] of process.cutOff) if (from <= by && to > end.at) by += to - Math.max(from, end.at)
@@ -99,11 +97,11 @@ function settledBy({ end, process }: Run): number {
 }
 
 /** Whether the system surely knows how the run ended, and in time. */
-export function isSettled(run: Run): boolean {
+export function isSettled(run: Run, rules: Rules): boolean {
   const { end, process, lost } = run
   if (end === undefined || lost) return false
-  const by = settledBy(run)
-  return by < process.killed && by < process.stopping && !cutOffNear(process, end.at)
+  const by = settledBy(run, rules)
+  return by < process.killed && by < process.stopping && !cutOffNear(process, end.at, rules.settling)
 }
 
 /** When the event was out of the hands of the process, or may have been: it was killed, cut off, late or gave it up. */
@@ -114,6 +112,6 @@ export function leftAt({ at, end, lost, process }: Run): number {
   return cut === undefined ? until : Math.max(cut[0], at)
 }
 
-function cutOffNear(process: Process, at: number): boolean {
+function cutOffNear(process: Process, at: number, settling: number): boolean {
   return process.cutOff.some(([from, to]) => from - settling < at && at < to + settling)
 }

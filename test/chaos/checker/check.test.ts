@@ -341,6 +341,17 @@ describe('overlap', () => {
       'overlap a c',
     ])
   })
+  test('but who lost his settlement had gone on to the next by then', () => {
+    const gone = (as: 'ok' | 'failed'): Story =>
+      two('park')
+        .on({ order: 'pass' })
+        .run('p', keyed('a'), 1, 1.1, as)
+        .run('p', keyed('b'), 5, 7)
+        .run('q', keyed('a', { attempt: as === 'ok' ? 1 : 2 }), 6, 8)
+    expect(broken(gone('ok'))).toEqual(['starts a', 'overlap b a'])
+    expect(broken(gone('failed'))).toEqual(['overlap b a'])
+    expect(broken(gone('ok').freeze('p', 1.2, 4.9))).toEqual([])
+  })
   test('but the lease may have been lost, or the process frozen, cut off or killed', () => {
     const beside = (of: Story): readonly string[] =>
       broken(of.run('q', keyed('b'), 3, 4)).filter((rule) => rule.startsWith('overlap'))

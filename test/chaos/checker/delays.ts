@@ -19,16 +19,16 @@ export function delays(facts: Facts): Violation[] {
       ofEvent.forEach(tooEarly(event?.deliverAt ?? 0, 'delayed'))
       // A second copy waits for nothing that befell the first.
       if (isSingle(ofEvent, facts))
-        for (const { due, next, what } of waitsIn(ofEvent)) tooEarly(due, what)(next)
+        for (const { due, next, what } of waitsIn(ofEvent, facts)) tooEarly(due, what)(next)
     }
   }
   return violations
 }
 
-function* waitsIn(runs: readonly Run[]): Generator<{ due: number; next: Run; what: string }> {
+function* waitsIn(runs: readonly Run[], facts: Facts): Generator<{ due: number; next: Run; what: string }> {
   for (const [i, run] of runs.entries()) {
     const next = runs[i + 1]
-    if (next === undefined || run.end?.wait === undefined || !isSettled(run)) continue
+    if (next === undefined || run.end?.wait === undefined || !isSettled(run, facts)) continue
     yield { due: run.end.now + run.end.wait, next, what: `after it had ${run.end.as}` }
   }
 }

@@ -11,6 +11,8 @@ export interface Evidence {
   readonly features: Pick<Features, 'settlement' | 'attempts'>
   /** Milliseconds. */
   readonly lease: number
+  /** How long a settlement may take to reach the system, where it is only recorded to be committed, in milliseconds. */
+  readonly settling: number
   /** Handler runs before an event is a dead letter. */
   readonly attempts: number
 }

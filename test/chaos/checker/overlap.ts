@@ -1,4 +1,4 @@
-import { isSingle, leftAt } from './causes.ts'
+import { isSingle, leftAt, mayBeUnsettled } from './causes.ts'
 import type { Facts, Run } from './facts.ts'
 import type { Violation } from './violation.ts'
 
@@ -10,16 +10,16 @@ export function overlap(facts: Facts): Violation[] {
     const byKey = Map.groupBy(ofEvents.flat(), ({ key }) => (order === 'none' ? undefined : key))
     byKey.delete(undefined)
     const single = ofEvents.filter((runs) => !byKey.has(runs[0]?.key) && isSingle(runs, facts))
-    for (const group of [...byKey.values(), ...single]) violations.push(...overlapsIn(group, name))
+    for (const group of [...byKey.values(), ...single]) violations.push(...overlapsIn(group, name, facts))
   }
   return violations
 }
 
-function overlapsIn(group: readonly Run[], queue: string): Violation[] {
+function overlapsIn(group: readonly Run[], queue: string, facts: Facts): Violation[] {
   const violations: Violation[] = []
   let before: { readonly run: Run; readonly until: number } | undefined
   for (const run of group.toSorted((a, b) => a.at - b.at)) {
-    if (before !== undefined && run.at < before.until) {
+    if (before !== undefined && run.at < before.until && !comesAgain(before.run, run, group, facts)) {
       const text = `${run.id} started in ${queue} while ${before.run.id} was with a handler`
       violations.push({ rule: 'overlap', text, ids: [...new Set([before.run.id, run.id])], queue })
     }
@@ -27,4 +27,20 @@ function overlapsIn(group: readonly Run[], queue: string): Violation[] {
     if (before === undefined || until > before.until) before = { run, until }
   }
   return violations
+}
+
+/**
+ * Whether one of them had ended where the other runs, and comes again only because its settlement was lost: who handles the
+ * next of a key when one has ended does as he should.
+ */
+function comesAgain(one: Run, other: Run, group: readonly Run[], facts: Facts): boolean {
+  const ended = (again: Run, run: Run): boolean =>
+    group.some(
+      (first) =>
+        first.id === again.id &&
+        first.process === run.process &&
+        (first.end?.at ?? Infinity) <= run.at &&
+        mayBeUnsettled(first, facts),
+    )
+  return ended(one, other) || ended(other, one)
 }

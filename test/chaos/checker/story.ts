@@ -13,11 +13,12 @@ const queues: readonly ChaosQueue[] = [
 export class Story {
   readonly #entries: Entry[] = []
   readonly #dead: Letter[] = []
-  #evidence: Pick<Evidence, 'queues' | 'features' | 'attempts' | 'lease'> = {
+  #evidence: Pick<Evidence, 'queues' | 'features' | 'attempts' | 'lease' | 'settling'> = {
     queues: [queues[0]!],
     features: { settlement: 'confirmed', attempts: 'exact' },
     attempts: 3,
     lease: 2_000,
+    settling: 2_000,
   }
   #runs = 0
   #calls = 0

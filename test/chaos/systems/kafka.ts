@@ -7,6 +7,7 @@ import type { ChaosSystem, RunningSystem } from './system.ts'
 export const kafka: ChaosSystem = {
   name: 'kafka',
   lease: 6_000,
+  settling: 4_000,
   pace: 3_000,
   async start() {
     const server = await proxiedServer('kafka')
