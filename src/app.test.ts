@@ -147,17 +147,22 @@ describe('stop', () => {
   })
 
   test('is bounded though a handler ignores its signal, whose event keeps its lease', async () => {
-    const { app, transport } = running({ close: async () => undefined })
+    const { app, transport, log } = running({ close: async () => undefined })
     const started = signal()
     app.queue('q').on('a.b', () => {
       started.give()
       return never()
     })
     await app.start()
-    await app.publish('a.b', 1)
+    await app.publish('a.b', 1, { id: '1' })
     await started.come
     expect(await timed(() => app.stop({ timeout: 50 }))).toBeLessThan(2_050)
     expect(await transport.admin.queues()).toMatchObject([{ depth: 0, inFlight: 1 }])
+    expect(log).toEqual([
+      expect.stringMatching(
+        /^warn millrace q a\.b 1: its handler goes on.*after the stop.*\[HANDLER_STUCK\]$/,
+      ),
+    ])
   })
 
   test('is bounded though an exchange never answers', async () => {
@@ -273,6 +278,7 @@ describe('stop', () => {
     await app.start()
     await app.publish([createEvent('a.b', 1), createEvent('a.b', 2)])
     await started.come
+    await turns() // until the second one stands in its batch
     await app.stop({ timeout: 50 })
     expect([runs, settled.toSorted()]).toEqual([1, ['ack', 'release']])
   })

@@ -104,7 +104,10 @@ export class Runs {
   /** Ends the watch over time; gives the events whose handlers still run. */
   close(): readonly Held[] {
     this.#running.close()
-    return [...this.#running.values()]
+    const left = [...this.#running.values()]
+    for (const held of left)
+      this.#tellStuck(held, 'after the stop; the event comes again elsewhere when its lease has run out')
+    return left
   }
 
   /** Starts what may start now. */
@@ -232,12 +235,16 @@ export class Runs {
   /** Its slot goes to others, or a queue would come to a halt with the last one. */
   #giveUp(held: Held): void {
     this.#stuck.add(held)
-    this.#parts.reporter.notice({
-      ...aboutOf(held),
-      code: 'HANDLER_STUCK',
-      message: `its handler goes on though its signal was aborted; such handlers of the queue, beyond its concurrency: ${this.#stuck.size}`,
-    })
+    this.#tellStuck(
+      held,
+      `after maxHandling; such handlers of the queue, beyond its concurrency: ${this.#stuck.size}`,
+    )
     this.#failed(held, undefined)
+  }
+
+  #tellStuck(held: Held, when: string): void {
+    const message = `its handler goes on though its signal was aborted, ${when}`
+    this.#parts.reporter.notice({ ...aboutOf(held), code: 'HANDLER_STUCK', message })
   }
 }
 
