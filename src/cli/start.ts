@@ -1,12 +1,14 @@
 import { CommanderError } from 'commander'
 import { isMillraceError } from '../errors/millrace-error.ts'
 import { ModuleFailure } from './app-of.ts'
+import { muteSqliteWarning } from './experimental-warning.ts'
 import { exitCodeOf, exitCodes, UsageError, type ExitCode } from './exit-codes.ts'
 import { program } from './program.ts'
 import { report, say } from './report.ts'
 
 /** Runs the command and ends the process: a module may hold on to things that would keep it alive. */
 export async function start(args: readonly string[]): Promise<void> {
+  muteSqliteWarning()
   process.stdout.on('error', endQuietly)
   const exitCode = await outcome(args)
   await new Promise((resolve) => process.stdout.write('', resolve))

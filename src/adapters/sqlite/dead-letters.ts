@@ -5,6 +5,7 @@ import { decodeHead, encodeHead } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import type { Raw } from '../../event/payload.ts'
 import type { EventFile } from './event-file.ts'
+import { storedData } from './stored-event.ts'
 import { decodeRecord } from './stored-json.ts'
 
 interface LetterRow {
@@ -73,7 +74,7 @@ export class DeadLetters {
     const count = await this.#each(queue, letters, (id, letter) => {
       if (replace !== undefined) {
         const { id: event, type, key = null, head, data } = replace
-        database.run(replaceEvent, event, type, key, encodeHead(head), data, id, letter)
+        database.run(replaceEvent, event, type, key, encodeHead(head), storedData(data), id, letter)
       }
       const now = Math.floor(clock.now())
       const moved = database.run(moveBack, now, id, letter)

@@ -5,6 +5,7 @@ import { encodeHead } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import { CommitUnknown, type Database } from './database.ts'
 import { isPassing } from './failures.ts'
+import { storedData } from './stored-event.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Unrouted } from './unrouted.ts'
 
@@ -32,7 +33,8 @@ export async function publish(
       subscriptions.refresh()
       const statement = database.statement(insert)
       for (let i = 0; i < events.length; i++) {
-        const { topic, type, id, key = null, deliverAt, data } = events[i]!
+        const { topic, type, id, key = null, deliverAt } = events[i]!
+        const data = storedData(events[i]!.data)
         const head = heads[i]!
         const queues = subscriptions.route(topic, type)
         const due = deliverAt !== undefined && deliverAt > now ? deliverAt : null

@@ -2,7 +2,7 @@ import type { FailureTrail } from '../../contract/dead-letter.ts'
 import type { Received } from '../../contract/transport.ts'
 import type { EventHead } from '../../event/event.ts'
 import { decodeHead } from '../../event/head.ts'
-import type { Raw } from '../../event/payload.ts'
+import { bytesOf, type Raw } from '../../event/payload.ts'
 import { decodeTrail } from './stored-json.ts'
 
 /** The columns of a message, in the order in which claims read them: as an array, which is cheaper than an object. */
@@ -17,6 +17,11 @@ export type MessageRow = readonly [
   trail: string | null,
   data: Raw,
 ]
+
+/** Data as it is stored. Node 22 reads text only up to a NUL, so text that has one is kept as its bytes. */
+export function storedData(data: Raw): Raw {
+  return typeof data === 'string' && data.includes('\u0000') ? bytesOf(data) : data
+}
 
 /** An event as claimed. `seq` and `claim` are its lease: no other claim, by whomever, has both. */
 export class StoredEvent implements Received {
