@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { pause, systemClock } from './clock.ts'
+import { aheadOf, pause, systemClock } from './clock.ts'
 import { manualClock } from './manual-clock.ts'
 import { ReplaceableClock } from './replaceable-clock.ts'
 
@@ -7,6 +7,17 @@ describe('the system clock', () => {
   test("monotonic time is the machine's: another process reads the same", () => {
     const machine = Number(process.hrtime.bigint()) / 1e6
     expect(Math.abs(systemClock.monotonic() - machine)).toBeLessThan(50)
+  })
+
+  test('is not put off by what comes between the looks at two clocks', () => {
+    let now = 0
+    let looks = 0
+    const own = (): number => {
+      // Another process has its turn, all the times but one.
+      if (++looks !== 7) now += 10
+      return now
+    }
+    expect(aheadOf(() => 5_000 + ++now, own)).toBe(5_000)
   })
 
   describe('with timers moved by hand', () => {

@@ -81,7 +81,7 @@ export function mayBeUnsettled(run: Run, rules: Rules): boolean {
   // Who cannot commit for long loses his lanes, and what he had settled in them since.
   if (features.settlement === 'recorded') return cutOffNear(process, end.at, settling)
   // Whoever had the lease next may even have settled it before this process came back: then there is nothing to notice.
-  return process.cutOff.some(([from, to]) => from < end.at + settling && to > end.at && to - from > lease / 2)
+  return process.cutOff.some(([from, to]) => from < end.at + settling && to > run.at && to - from > lease / 2)
 }
 
 function isGivenUp({ end, process }: Run): boolean {

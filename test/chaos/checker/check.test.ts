@@ -90,6 +90,12 @@ describe('starts', () => {
     expect(broken(cut(2.4, 3))).toEqual(['starts a'])
     expect(broken(cut(5, 8))).toEqual(['starts a'])
   })
+  test('a run in whose middle the process stood still until its lease was over', () => {
+    const frozen = (until: number): Story =>
+      story().publish(0, 0.1, ['a']).run('p', 'a', 1, 5).freeze('p', 2, until).run('q', 'a', 4, 4.5)
+    expect(broken(frozen(4.9))).toEqual([])
+    expect(broken(frozen(2.5))).toEqual(['starts a'])
+  })
   test('a recorded settlement whose process was cut off before it can have committed', () => {
     const cut = (from: number, until: number): Story =>
       once().on({ settlement: 'recorded' }).disturb(from, until).run('q', 'a', 9, 9.1)
