@@ -1,10 +1,11 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { QueueCounts, StoredDeadLetter, Subscription, TransportAdmin } from '../../contract/transport.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import { timesOf } from './boot.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { EventFile } from './event-file.ts'
 
-/** How many rows one transaction moves or deletes. */
+/** How many rows one transaction deletes. Between two of them all others have their turn. */
 const batch = 1_000
 
 const waiting = (steady: 0 | 1, due: string): string =>
@@ -13,6 +14,11 @@ const waiting = (steady: 0 | 1, due: string): string =>
 const first = (index: string, aside: 0 | 1): string => `(
   SELECT min(seq) FROM messages m INDEXED BY ${index} WHERE queue = q.id AND due IS NULL AND aside = ${aside}
   AND NOT EXISTS (SELECT 1 FROM held WHERE seq = m.seq AND lease > :monotonic)
+)`
+
+/** The place of the first that is due and not promoted: of all those, the oldest, and found without reading any other. */
+const firstDue = (steady: 0 | 1, time: string): string => `(
+  SELECT min(seq) FROM messages INDEXED BY waiting WHERE queue = q.id AND steady = ${steady} AND due <= ${time}
 )`
 
 /**
@@ -28,11 +34,10 @@ const counts = `
     ${waiting(1, '> :steady AND failures > 0')} AS retrying,
     ${waiting(0, '> :now')} + ${waiting(1, '> :steady')} AS later,
     (SELECT count(*) FROM dead WHERE queue = q.id) AS dead,
-    min(
-      ifnull((SELECT min(taken) FROM messages WHERE seq IN (${first('ready', 0)}, ${first('aside', 1)})), :now),
-      ifnull((SELECT min(taken) FROM messages INDEXED BY waiting WHERE queue = q.id AND steady = 0 AND due <= :now), :now),
-      ifnull((SELECT min(taken) FROM messages INDEXED BY waiting WHERE queue = q.id AND steady = 1 AND due <= :steady), :now)
-    ) AS oldest
+    ifnull((
+      SELECT min(taken) FROM messages
+      WHERE seq IN (${first('ready', 0)}, ${first('aside', 1)}, ${firstDue(0, ':now')}, ${firstDue(1, ':steady')})
+    ), :now) AS oldest
   FROM queues q ORDER BY name`
 
 const deleteMessages = [
@@ -135,6 +140,7 @@ export class SqliteAdmin implements TransportAdmin {
           return rows.length
         })
         count += deleted
+        await turn()
       } while (deleted === batch)
     }
     await database.write(() => {
@@ -159,10 +165,11 @@ export class SqliteAdmin implements TransportAdmin {
       const from: number = after
       const page = await database.write(() => {
         subscriptions.refresh()
-        return unrouted.retry(from, batch, (topic, type) => subscriptions.route(topic, type), clock.now())
+        return unrouted.retry(from, (topic, type) => subscriptions.route(topic, type), clock.now())
       })
       count += page.routed
       after = page.next
+      await turn()
     }
     if (count > 0) wakeUp.announce()
     return count

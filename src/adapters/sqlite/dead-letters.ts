@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import type { StoredDeadLetter } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import type { EventHead } from '../../event/event.ts'
@@ -111,6 +112,7 @@ export class DeadLetters {
               .flatMap((name) => database.get<LetterRow>(one, id, name)?.letter ?? []),
           ),
         )
+        await turn()
       }
       return count
     }
@@ -122,6 +124,7 @@ export class DeadLetters {
       })
       count += moved.count
       at = moved.at
+      await turn()
     }
     return count
   }

@@ -11,6 +11,7 @@ import { isMillraceError } from '../../errors/millrace-error.ts'
 import { createEvent } from '../../event/event.ts'
 import { encodeEvent, type Outgoing } from '../../event/outgoing.ts'
 import { isSameBoot } from './boot.ts'
+import { declare } from './declaring.ts'
 import { openEventFile } from './event-file.ts'
 import { networkFileSystem } from './file-system.ts'
 import { sqlite } from './index.ts'
@@ -148,7 +149,7 @@ test('opening is tried again at the next use', async () => {
 test('a full disk refuses the publish as a whole and keeps what was taken', async () => {
   const file = await openEventFile(settings(newPath()))
   onTestFinished(() => file.database.close())
-  await file.database.write(() => file.subscriptions.declare([orders]))
+  await declare([orders], file)
   await publish([event('first')], {}, Date.now(), file)
   // What SQLite does when the system says ENOSPC, provoked by its own limit.
   file.database.script('PRAGMA max_page_count = 40')

@@ -32,15 +32,20 @@ export async function publish(
     await database.write(() => {
       subscriptions.refresh()
       const statement = database.statement(insert)
+      let isKept = false
       for (let i = 0; i < events.length; i++) {
         const { topic, type, id, key = null, deliverAt } = events[i]!
         const data = storedData(events[i]!.data)
         const head = heads[i]!
         const queues = subscriptions.route(topic, type)
         const due = deliverAt !== undefined && deliverAt > now ? deliverAt : null
-        if (queues.length === 0) unrouted.keep({ topic, due, taken: now, id, type, key, head, data })
+        if (queues.length === 0) {
+          unrouted.keep({ topic, due, taken: now, id, type, key, head, data })
+          isKept = true
+        }
         for (const queue of queues) statement.run(queue, due, now, id, type, key, head, data)
       }
+      if (isKept) unrouted.sweep(now)
     }, signal)
   } catch (error) {
     throw publishError(error, events.length, signal)

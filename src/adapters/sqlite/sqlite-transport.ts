@@ -12,18 +12,15 @@ import type {
 import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import { SqliteAdmin } from './admin.ts'
+import { declare } from './declaring.ts'
 import { openEventFile, type EventFile, type EventFileOptions } from './event-file.ts'
 import { SqliteSession } from './session.ts'
-import { reaches } from './subscriptions.ts'
 
 /**
  * SQLite takes rows of 1 GB, but data passes whole through memory, a few copies at a time, and blocks the event loop for
  * about a millisecond for each MiB.
  */
 const maxBytes = 100 * 1024 * 1024
-
-/** How many unrouted events a new queue takes over at a time. */
-const page = 1_000
 
 export class SqliteTransport implements Transport<never> {
   readonly system = 'sqlite'
@@ -60,22 +57,7 @@ export class SqliteTransport implements Transport<never> {
   }
 
   async declare(queues: readonly QueueSpec[]): Promise<DeclareReport> {
-    const { database, subscriptions, unrouted, wakeUp, clock } = await this.#open()
-    const { report, found } = await database.write(() => {
-      const { report: made, fromBeginning } = subscriptions.declare(queues)
-      const wanted = fromBeginning.map((queue) => ({ queue, all: subscriptions.of(queue) }))
-      const route = (topic: string, type: string): readonly number[] =>
-        wanted.filter(({ all }) => all.some((one) => reaches(one, topic, type))).map(({ queue }) => queue)
-      let routed = 0
-      for (let after: number | undefined = wanted.length > 0 ? 0 : undefined; after !== undefined;) {
-        const result = unrouted.retry(after, page, route, clock.now())
-        routed += result.routed
-        after = result.next
-      }
-      return { report: made, found: routed }
-    })
-    if (found > 0) wakeUp.announce()
-    return report
+    return declare(queues, await this.#open())
   }
 
   async publish(events: readonly Outgoing[], options: TransportPublishOptions = {}): Promise<void> {

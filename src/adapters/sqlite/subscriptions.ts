@@ -1,4 +1,4 @@
-import type { DeclareReport, QueueSpec, Subscription } from '../../contract/transport.ts'
+import type { QueueSpec, Subscription } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { matches } from '../../event/names.ts'
 import type { Database } from './database.ts'
@@ -54,28 +54,27 @@ export class Subscriptions {
     return queues
   }
 
-  /** Within a write transaction. Gives also the new queues that want what was published before. */
-  declare(specs: readonly QueueSpec[]): { report: DeclareReport; fromBeginning: readonly number[] } {
-    const report = { created: [] as string[], kept: [] as string[] }
-    const fromBeginning: number[] = []
+  /** Makes those that are new, without subscriptions. Gives their names. Within a write transaction. */
+  addQueues(specs: readonly QueueSpec[]): readonly string[] {
+    const add = 'INSERT INTO queues (name, ordered) VALUES (?, ?) ON CONFLICT DO NOTHING'
+    const added = specs.filter(({ name, order }) => this.#database.run(add, name, Number(order)) === 1)
+    return added.map(({ name }) => name)
+  }
+
+  /** Adds subscriptions. Gives what the queues have besides, in words. Within a write transaction. */
+  bind(specs: readonly QueueSpec[]): readonly string[] {
+    const kept: string[] = []
     let changes = 0
     for (const spec of specs) {
-      const add = 'INSERT INTO queues (name, ordered) VALUES (?, ?) ON CONFLICT DO NOTHING'
-      const isNew = this.#database.run(add, spec.name, Number(spec.order)) === 1
       const queue = this.queue(spec.name)
-      if (isNew) {
-        changes++
-        report.created.push(spec.name)
-        if (spec.from === 'beginning') fromBeginning.push(queue)
-      }
-      report.kept.push(...this.#beyond(spec, queue))
+      kept.push(...this.#beyond(spec, queue))
       for (const { topic, pattern } of spec.subscriptions) {
         const bind = 'INSERT INTO subscriptions VALUES (?, ?, ?) ON CONFLICT DO NOTHING'
         changes += this.#database.run(bind, queue, topic, pattern)
       }
     }
     if (changes > 0) this.#changed()
-    return { report, fromBeginning }
+    return kept
   }
 
   unbind(queue: number, subscriptions: readonly Subscription[]): void {

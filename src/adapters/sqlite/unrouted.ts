@@ -15,8 +15,9 @@ interface UnroutedEvent {
 /** The queues that an event now goes to. */
 export type Route = (topic: string, type: string) => readonly number[]
 
-/** How many old events one transaction deletes, and how often, in milliseconds, it looks for them. */
-const swept = 1_000
+/** How many events one transaction deletes or moves. */
+const batch = 500
+/** How often events are looked for whose time is over, in milliseconds. */
 const sweepEvery = 60_000
 
 const keep =
@@ -42,29 +43,33 @@ export class Unrouted {
 
   keep({ topic, due, taken, id, type, key, head, data }: UnroutedEvent): void {
     this.#database.run(keep, topic, due, taken, id, type, key, head, data)
-    // The clock may have been set back.
-    if (Math.abs(taken - this.#sweptAt) < sweepEvery) return
-    const gone = this.#database.run(sweep, taken - this.#retention, swept)
-    // As long as there are more, the next event takes some with it.
-    if (gone < swept) this.#sweptAt = taken
   }
 
-  /** Routes the events behind `after` anew, at most `limit` of them, in their order. `next` is undefined at the end. */
-  retry(
-    after: number,
-    limit: number,
-    route: Route,
-    now: number,
-  ): { routed: number; next: number | undefined } {
-    const rows = this.#database.all<{ seq: number; topic: string; type: string }>(page, after, limit)
+  /** Deletes some whose time is over, if it is time to look. */
+  sweep(now: number): void {
+    // The clock may have been set back.
+    if (Math.abs(now - this.#sweptAt) < sweepEvery) return
+    const gone = this.#database.run(sweep, now - this.#retention, batch)
+    // As long as there are more, the next look is at once.
+    if (gone < batch) this.#sweptAt = now
+  }
+
+  /** Routes some of the events behind `after` anew, in their order. Goes on behind `next`; undefined at the end. */
+  retry(after: number, route: Route, now: number): { routed: number; next: number | undefined } {
+    const rows = this.#database.all<{ seq: number; topic: string; type: string }>(page, after, batch)
+    let next = after
     let routed = 0
     for (const { seq, topic, type } of rows) {
       const queues = route(topic, type)
-      if (queues.length === 0) continue
+      if (queues.length === 0) {
+        // A place behind a row that stays: those of rows that are gone may be used again.
+        next = seq
+        continue
+      }
       for (const queue of queues) this.#database.run(copy, queue, now, seq)
       this.#database.run('DELETE FROM unrouted WHERE seq = ?', seq)
       routed++
     }
-    return { routed, next: rows.length < limit ? undefined : rows.at(-1)?.seq }
+    return { routed, next: rows.length < batch ? undefined : next }
   }
 }
