@@ -1,54 +1,31 @@
 import { Admin, Producer } from '@platformatic/kafka'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
-import { systemClock } from '../../clock/clock.ts'
 import { addFailure } from '../../contract/dead-letter.ts'
-import type {
-  Notice,
-  QueueSpec,
-  Received,
-  Session,
-  SessionOptions,
-  Transport,
-} from '../../contract/transport.ts'
-import { createEvent, type EventOptions } from '../../event/event.ts'
-import { encodeEvent, type Outgoing } from '../../event/outgoing.ts'
+import type { Notice, Transport } from '../../contract/transport.ts'
 import { describeWithPrivateServer, describeWithServer } from '../../../test/servers/describe-with-server.ts'
+import { dataOf, event, newName, open, receive, spec } from '../../../test/kafka/sessions.ts'
 import { kafkaFromUrl } from './index.ts'
 import { registryTopic, topicsOf } from './topics.ts'
 
-let last = 0
-const newName = (what: string): string => `${what}-${Date.now().toString(36)}-${process.pid}-${++last}`
+type Write = (topic: string, key: string, value: string, headers?: Record<string, string>) => Promise<unknown>
 
-function spec(name: string, topic: string, options: Partial<QueueSpec> = {}): QueueSpec {
-  return { name, subscriptions: [{ topic, pattern: '*' }], from: 'now', order: false, ...options }
+const bytesOf = (text: string): Buffer => Buffer.from(text)
+
+/** Writes records as nobody of us would. */
+function writerTo(producer: Producer): Write {
+  return (topic, key, value, headers = {}) =>
+    producer.send({
+      messages: [
+        {
+          topic,
+          key: bytesOf(key),
+          value: bytesOf(value),
+          partition: 0,
+          headers: new Map(Object.entries(headers).map(([name, text]) => [bytesOf(name), bytesOf(text)])),
+        },
+      ],
+    })
 }
-
-function event(topic: string, data: unknown, options: EventOptions = {}): Outgoing {
-  return encodeEvent(createEvent(`${topic}.made`, data, { topic, ...options }))
-}
-
-function open(transport: Transport, queue: string, options: Partial<SessionOptions> = {}): Promise<Session> {
-  return transport.open(queue, {
-    lease: 30_000,
-    order: false,
-    clock: systemClock,
-    notice: () => {},
-    onRevoke: () => {},
-    onLost: () => {},
-    ...options,
-  })
-}
-
-async function receive(session: Session, count: number): Promise<readonly Received[]> {
-  const received: Received[] = []
-  for (;;) {
-    received.push(...(await session.exchange({ settle: [], max: count - received.length })).received)
-    if (received.length === count) return received
-    await session.ready(AbortSignal.timeout(30_000))
-  }
-}
-
-const numberOf = ({ data }: Pick<Received, 'data'>): unknown => JSON.parse(String(data))
 
 await describeWithServer('kafka', (server) => {
   const url = `${server}?partitions=1`
@@ -57,62 +34,13 @@ await describeWithServer('kafka', (server) => {
   const admin = new Admin(connection)
   let transport: Transport
 
-  const write = (topic: string, key: string, value: string, headers: Record<string, string> = {}) =>
-    producer.send({
-      messages: [
-        {
-          topic,
-          key: Buffer.from(key),
-          value: Buffer.from(value),
-          partition: 0,
-          headers: new Map(
-            Object.entries(headers).map(([name, text]) => [Buffer.from(name), Buffer.from(text)]),
-          ),
-        },
-      ],
-    })
+  const write = writerTo(producer)
 
   beforeAll(() => {
     transport = kafkaFromUrl(url)
   })
   afterAll(async () => {
     await Promise.all([transport.close(), producer.close(), admin.close()])
-  })
-
-  test('strange records among the queues are passed over, and said once', async () => {
-    const [queue, topic] = [newName('queue'), newName('topic')]
-    await transport.declare([spec(queue, topic)])
-    await write(registryTopic, 'hello', 'world')
-    await write(registryTopic, JSON.stringify([queue]), '[]')
-    await write(registryTopic, JSON.stringify([queue, topic, '*']), '{"start":3}')
-    await write(registryTopic, JSON.stringify({ name: queue }), '{"order":true}')
-    await using other = kafkaFromUrl(url)
-    await other.publish([event(topic, 1)])
-    const notices: Notice[] = []
-    for (let round = 0; round < 2; round++) {
-      const session = await open(other, queue, { notice: (notice) => notices.push(notice) })
-      expect((await receive(session, 1)).map(numberOf)).toEqual([1])
-      await session.close()
-    }
-    expect(notices.filter(({ code }) => code === 'REGISTRY_DAMAGED')).toHaveLength(1)
-  })
-
-  test('strange records among the queues are said to whoever only declares or looks', async () => {
-    const queue = newName('queue')
-    await transport.declare([spec(queue, newName('topic'))])
-    await write(registryTopic, 'hello', 'world')
-    const warnings: Error[] = []
-    const listen = (warning: Error): void => void warnings.push(warning)
-    process.on('warning', listen)
-    onTestFinished(() => void process.off('warning', listen))
-    await using looking = kafkaFromUrl(url)
-    await looking.admin.deadLetters(queue, { limit: 1 })
-    await looking.admin.deadLetters(queue, { limit: 1 })
-    await using declaring = kafkaFromUrl(url)
-    await declaring.declare([spec(queue, newName('topic'))])
-    await new Promise<void>((resolve) => setImmediate(resolve))
-    const said = { name: 'MillraceWarning', code: 'REGISTRY_DAMAGED' }
-    expect(warnings).toMatchObject([said, said])
   })
 
   test('strange records of progress and rates are none', async () => {
@@ -126,7 +54,7 @@ await describeWithServer('kafka', (server) => {
     const counts = (await transport.admin.queues()).find(({ name }) => name === queue)
     expect(counts).toMatchObject({ depth: 1, handledPerSecond: 0, failedPerSecond: 0 })
     const session = await open(transport, queue)
-    expect((await receive(session, 1)).map(numberOf)).toEqual([1])
+    expect((await receive(session, 1)).map(dataOf)).toEqual([1])
     await session.close()
   })
 
@@ -147,13 +75,13 @@ await describeWithServer('kafka', (server) => {
     const second = await open(transport, queue, { order: true })
     await transport.publish([event(topic, 'new', { key: 'new' })])
     const [fresh] = await receive(second, 1)
-    expect(numberOf(fresh!)).toBe('new')
+    expect(dataOf(fresh!)).toBe('new')
     await second.settle([{ of: fresh!, as: 'ack' }])
     await second.close()
     const third = await open(transport, queue, { order: true })
     await transport.publish([event(topic, 'newer', { key: 'newer' })])
     const again = [...(await receive(third, 1)), ...(await receive(third, 1))]
-    expect(again.map((one) => [numberOf(one), one.attempt])).toEqual([
+    expect(again.map((one) => [dataOf(one), one.attempt])).toEqual([
       ['newer', 1],
       [1, 2],
     ])
@@ -169,11 +97,11 @@ await describeWithServer('kafka', (server) => {
     await transport.publish(Array.from({ length: count }, (_, n) => event(topic, n, { deliverAt })))
     await transport.publish([event(topic, 'behind them')])
     const first = await open(transport, queue)
-    expect((await receive(first, 1)).map(numberOf)).toEqual(['behind them'])
+    expect((await receive(first, 1)).map(dataOf)).toEqual(['behind them'])
     // Now all of them are to be moved, and the first are under way.
     await first.close()
     const second = await open(transport, queue)
-    expect((await receive(second, 1)).map(numberOf)).toEqual(['behind them'])
+    expect((await receive(second, 1)).map(dataOf)).toEqual(['behind them'])
     await second.close()
     const third = await open(transport, queue)
     const [behind] = await receive(third, 1)
@@ -216,7 +144,7 @@ await describeWithServer('kafka', (server) => {
       await admin.deleteTopics({ topics: [first] })
       await gone
       await transport.publish([event(second, 2)])
-      expect((await receive(session, 1)).map(numberOf)).toEqual([2])
+      expect((await receive(session, 1)).map(dataOf)).toEqual([2])
       expect(notices).toMatchObject([{ queue, message: expect.stringContaining(first) }])
       await session.close()
     },
@@ -240,19 +168,68 @@ await describeWithServer('kafka', (server) => {
   })
 })
 
+// What is written among the queues stays there, and is said by every transport that comes later.
 await describeWithPrivateServer('kafka', (server) => {
+  const url = `${server.url}?partitions=1`
+  const producer = new Producer({ clientId: 'test', bootstrapBrokers: [new URL(server.url).host] })
+  const write = writerTo(producer)
+  let transport: Transport
+
+  beforeAll(() => {
+    transport = kafkaFromUrl(url)
+  })
+  afterAll(async () => {
+    await Promise.all([transport.close(), producer.close()])
+  })
+
+  test('strange records among the queues are passed over, and said once', async () => {
+    const [queue, topic] = [newName('queue'), newName('topic')]
+    await transport.declare([spec(queue, topic)])
+    await write(registryTopic, 'hello', 'world')
+    await write(registryTopic, JSON.stringify([queue]), '[]')
+    await write(registryTopic, JSON.stringify([queue, topic, '*']), '{"start":3}')
+    await write(registryTopic, JSON.stringify({ name: queue }), '{"order":true}')
+    await using other = kafkaFromUrl(url)
+    await other.publish([event(topic, 1)])
+    const notices: Notice[] = []
+    for (let round = 0; round < 2; round++) {
+      const session = await open(other, queue, { notice: (notice) => notices.push(notice) })
+      expect((await receive(session, 1)).map(dataOf)).toEqual([1])
+      await session.close()
+    }
+    expect(notices.filter(({ code }) => code === 'REGISTRY_DAMAGED')).toHaveLength(1)
+  })
+
+  test('strange records among the queues are said to whoever only declares or looks', async () => {
+    const queue = newName('queue')
+    await transport.declare([spec(queue, newName('topic'))])
+    await write(registryTopic, 'hello', 'world')
+    const warnings: Error[] = []
+    const listen = (warning: Error): void => void warnings.push(warning)
+    process.on('warning', listen)
+    onTestFinished(() => void process.off('warning', listen))
+    await using looking = kafkaFromUrl(url)
+    await looking.admin.deadLetters(queue, { limit: 1 })
+    await looking.admin.deadLetters(queue, { limit: 1 })
+    await using declaring = kafkaFromUrl(url)
+    await declaring.declare([spec(queue, newName('topic'))])
+    await new Promise<void>((resolve) => setImmediate(resolve))
+    const said = { name: 'MillraceWarning', code: 'REGISTRY_DAMAGED' }
+    expect(warnings).toMatchObject([said, said])
+  })
+
   test(
     'a consumer whose join fails goes on trying until it is a member again',
     { timeout: 90_000 },
     async () => {
       const [queue, first, second] = [newName('queue'), newName('topic'), newName('topic')]
-      await using transport = kafkaFromUrl(`${server.url}?partitions=1`)
-      await transport.declare([spec(queue, first)])
+      await using consuming = kafkaFromUrl(url)
+      await consuming.declare([spec(queue, first)])
       const notices: Notice[] = []
       let told = (): void => {}
       const failed = new Promise<void>((resolve) => (told = resolve))
       let stopped: Promise<void> | undefined
-      const session = await open(transport, queue, {
+      const session = await open(consuming, queue, {
         // The group is about to be joined anew, for the topic that has come.
         onRevoke: () => (stopped ??= server.stop('SIGKILL')),
         notice: (notice) => {
@@ -261,13 +238,13 @@ await describeWithPrivateServer('kafka', (server) => {
         },
       })
       const subscriptions = [first, second].map((topic) => ({ topic, pattern: '*' }))
-      await transport.declare([spec(queue, first, { subscriptions })])
+      await consuming.declare([spec(queue, first, { subscriptions })])
       await failed
       await stopped
       await server.start()
-      await using other = kafkaFromUrl(`${server.url}?partitions=1`)
+      await using other = kafkaFromUrl(url)
       await other.publish([event(first, 1), event(second, 2)])
-      expect((await receive(session, 2)).map(numberOf).toSorted()).toEqual([1, 2])
+      expect((await receive(session, 2)).map(dataOf).toSorted()).toEqual([1, 2])
       expect(notices.filter(({ message }) => message.includes('could not be joined again'))).toHaveLength(1)
       await session.close()
     },

@@ -1,48 +1,14 @@
 import { Admin, Producer } from '@platformatic/kafka'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { systemClock } from '../../clock/clock.ts'
 import { addFailure } from '../../contract/dead-letter.ts'
-import type { QueueSpec, Received, Session, SessionOptions, Transport } from '../../contract/transport.ts'
-import { createEvent, type EventOptions } from '../../event/event.ts'
-import { encodeEvent, type Outgoing } from '../../event/outgoing.ts'
+import type { QueueSpec, Transport } from '../../contract/transport.ts'
+import { createEvent } from '../../event/event.ts'
+import { encodeEvent } from '../../event/outgoing.ts'
 import { millrace, type DeadLetter } from '../../index.ts'
 import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
+import { dataOf, event, newName, open, receive, spec } from '../../../test/kafka/sessions.ts'
 import { kafkaFromUrl } from './index.ts'
 import { topicsOf } from './topics.ts'
-
-let last = 0
-const newName = (what: string): string => `${what}-${Date.now().toString(36)}-${process.pid}-${++last}`
-
-function spec(name: string, topic: string, options: Partial<QueueSpec> = {}): QueueSpec {
-  return { name, subscriptions: [{ topic, pattern: '*' }], from: 'now', order: false, ...options }
-}
-
-function event(topic: string, data: unknown, options: EventOptions = {}): Outgoing {
-  return encodeEvent(createEvent(`${topic}.made`, data, { topic, ...options }))
-}
-
-function open(transport: Transport, queue: string, options: Partial<SessionOptions> = {}): Promise<Session> {
-  return transport.open(queue, {
-    lease: 30_000,
-    order: false,
-    clock: systemClock,
-    notice: () => {},
-    onRevoke: () => {},
-    onLost: () => {},
-    ...options,
-  })
-}
-
-async function receive(session: Session, count: number): Promise<readonly Received[]> {
-  const received: Received[] = []
-  for (;;) {
-    received.push(...(await session.exchange({ settle: [], max: count - received.length })).received)
-    if (received.length === count) return received
-    await session.ready(AbortSignal.timeout(30_000))
-  }
-}
-
-const numberOf = ({ data }: Pick<Received, 'data'>): unknown => JSON.parse(String(data))
 
 await describeWithServer('kafka', (server) => {
   const url = `${server}?partitions=1`
@@ -155,7 +121,7 @@ await describeWithServer('kafka', (server) => {
       topics: [{ name: topic, partitionOffsets: [{ partition: 0, offset: 2n }] }],
     })
     const after = await open(transport, queue)
-    expect((await receive(after, 1)).map(numberOf)).toEqual([3])
+    expect((await receive(after, 1)).map(dataOf)).toEqual([3])
     await after.close()
   })
 
@@ -170,7 +136,7 @@ await describeWithServer('kafka', (server) => {
     // What `offsets.retention.minutes` does to a group without members after a week.
     await admin.deleteGroups({ groups: [queue] })
     const after = await open(transport, queue)
-    expect((await receive(after, 1)).map(numberOf)).toEqual([2])
+    expect((await receive(after, 1)).map(dataOf)).toEqual([2])
     await after.close()
   })
 
@@ -191,7 +157,7 @@ await describeWithServer('kafka', (server) => {
     await other.publish([event(topic, 4, { key: 'a' })])
     const next = await open(other, queue, { order: true })
     const again = await receive(next, 3)
-    expect(again.map((one) => [numberOf(one), one.attempt])).toEqual([
+    expect(again.map((one) => [dataOf(one), one.attempt])).toEqual([
       [0, 1],
       [2, 2],
       [4, 1],
@@ -209,9 +175,9 @@ await describeWithServer('kafka', (server) => {
     const closed = Date.now()
     await session.close({ keep: [zero!] })
     const next = await open(transport, queue, { order: true })
-    expect((await receive(next, 1)).map(numberOf)).toEqual([1])
+    expect((await receive(next, 1)).map(dataOf)).toEqual([1])
     expect(Date.now() - closed).toBeLessThan(1_400)
-    expect((await receive(next, 2)).map((one) => [numberOf(one), one.attempt])).toEqual([
+    expect((await receive(next, 2)).map((one) => [dataOf(one), one.attempt])).toEqual([
       [0, 1],
       [2, 1],
     ])
@@ -269,7 +235,7 @@ await describeWithServer('kafka', (server) => {
     await using other = kafkaFromUrl(url)
     await other.declare([only(`${topic}.new`)])
     await other.publish([encodeEvent(createEvent(`${topic}.new`, 1, { topic }))])
-    expect((await receive(session, 1)).map(numberOf)).toEqual([1])
+    expect((await receive(session, 1)).map(dataOf)).toEqual([1])
     await session.close()
   })
 })
