@@ -235,6 +235,12 @@ export const errorCodes = {
       'The brokers take a record as written when one of them has it, so a resolved publish can be lost with it.',
     remedy: 'Have three replicas of each topic and set `min.insync.replicas=2`.',
   },
+  KEYS_UNDIVIDED: {
+    summary:
+      'With order by key, the partitions of the topics cannot be shared: no number above 1 divides the count of each, so one process has all keys.',
+    remedy:
+      'Give the topics of the queue counts that one number divides, such as 6 and 12; as many processes as that number then share the keys.',
+  },
   TOPIC_GONE: {
     summary:
       'A topic that the queue reads is not there any more: somebody has deleted it. The others are read on.',

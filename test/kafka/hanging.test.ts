@@ -34,4 +34,23 @@ await describeWithProxiedServer('kafka', (server) => {
     expect(stop).toBeLessThan(5_000)
     expect(close).toBeLessThan(5_000)
   })
+
+  test('what cannot be committed is said by a code', { timeout: 60_000 }, async () => {
+    const [queue, topic] = [newName('queue'), newName('topic')]
+    await using transport = kafkaFromUrl(`${server.url}?partitions=1`)
+    await transport.declare([spec(queue, topic)])
+    const session = await open(transport, queue)
+    await transport.publish([event(topic, 1)])
+    const [received] = await receive(session, 1)
+    await session.settle([{ of: received!, as: 'ack' }])
+    server.proxy.cut()
+    await expect(session.flush?.()).rejects.toMatchObject({
+      name: 'MillraceError',
+      code: 'CONNECTION_LOST',
+      message: expect.stringContaining(queue),
+    })
+    server.proxy.resume()
+    await session.flush?.()
+    await session.close()
+  })
 })

@@ -2,7 +2,7 @@ import { Admin } from '@platformatic/kafka'
 import { afterAll, expect, test } from 'vitest'
 import { kafkaFromUrl } from '../../src/adapters/kafka/index.ts'
 import { addFailure } from '../../src/contract/dead-letter.ts'
-import type { Received, Session } from '../../src/contract/transport.ts'
+import type { Notice, Received, Session } from '../../src/contract/transport.ts'
 import { describeWithServer } from '../servers/describe-with-server.ts'
 import { dataOf, event, newName, open, spec } from './sessions.ts'
 
@@ -84,4 +84,28 @@ await describeWithServer('kafka', (server) => {
       await Promise.all(sessions.map((session) => session.close()))
     },
   )
+
+  test.for([
+    { counts: [4, 5], order: true, said: 1 },
+    { counts: [1, 6], order: true, said: 1 },
+    { counts: [4, 6], order: true, said: 0 },
+    { counts: [1, 1], order: true, said: 0 },
+    { counts: [4, 5], order: false, said: 0 },
+  ])('$counts partitions, order by key $order: $said notices at start', async ({ counts, order, said }) => {
+    const queue = newName('queue')
+    const topics = counts.map(() => newName('topic'))
+    for (const [i, topic] of topics.entries())
+      await admin.createTopics({ topics: [topic], partitions: counts[i]!, replicas: 1 })
+    await using transport = kafkaFromUrl(`${server}?partitions=1`)
+    const subscriptions = topics.map((topic) => ({ topic, pattern: '*' }))
+    await transport.declare([spec(queue, topics[0]!, { subscriptions, order })])
+    const notices: Notice[] = []
+    const session = await open(transport, queue, { order, notice: (one) => notices.push(one) })
+    await session.close()
+    const shown = topics.map((topic, i) => expect.stringContaining(`${topic} has ${counts[i]}`))
+    const undivided = notices.filter(({ code }) => code === 'KEYS_UNDIVIDED')
+    expect(undivided).toHaveLength(said)
+    for (const message of undivided.length === 0 ? [] : shown)
+      expect(undivided[0]).toMatchObject({ queue, message })
+  })
 })

@@ -13,7 +13,7 @@ export function assignerFor({ retry, tiers }: QueueTopics, order: boolean): Grou
     const countOf = (topic: string): number => metadata.topics.get(topic)?.partitionsCount ?? 0
     const ids = [...members.keys()].toSorted()
     const topics = [...new Set(ids.flatMap((id) => members.get(id)?.topics ?? []))]
-    const divisor = topics.filter((topic) => !own.has(topic)).reduce((sum, one) => gcd(sum, countOf(one)), 0)
+    const divisor = divisorOf(topics.filter((topic) => !own.has(topic)).map(countOf))
     // Partitions whose events would find none of their number in the retry topic wait until it has grown.
     const places = countOf(retry) || Infinity
     const assignments = new Map(ids.map((id) => [id, new Map<string, GroupAssignment>()]))
@@ -29,6 +29,11 @@ export function assignerFor({ retry, tiers }: QueueTopics, order: boolean): Grou
     }
     return ids.map((memberId) => ({ memberId, assignments: assignments.get(memberId) ?? new Map() }))
   }
+}
+
+/** The greatest number that divides all counts: so many members can share what is in order by key. */
+export function divisorOf(counts: readonly number[]): number {
+  return counts.reduce(gcd, 0)
 }
 
 function gcd(a: number, b: number): number {

@@ -3,7 +3,7 @@ import { pause, systemClock } from '../../clock/clock.ts'
 import { within } from '../../clock/within.ts'
 import type { ErrorCode } from '../../errors/codes.ts'
 import type { MillraceError } from '../../errors/millrace-error.ts'
-import { assignerFor } from './assigner.ts'
+import { assignerFor, divisorOf } from './assigner.ts'
 import { checkLanes, takeOver } from './assignment.ts'
 import type { Cluster } from './cluster.ts'
 import { Committer } from './committer.ts'
@@ -56,6 +56,8 @@ export class Group {
   /** The topics that were there at the last look. */
   #topics: ReadonlyMap<string, TopicShape> = new Map()
   #looking: Promise<void> | undefined
+  /** How many partitions each topic had that the queue subscribes to. */
+  #sources: ReadonlyMap<string, number> = new Map()
 
   constructor(cluster: Cluster, queue: StoredQueue, lease: number, rates: Rates, events: GroupEvents) {
     this.#cluster = cluster
@@ -101,6 +103,13 @@ export class Group {
     void this.#watch()
   }
 
+  /** The topics, if order by key leaves all keys of them to one process though they have more partitions. */
+  get undivided(): string | undefined {
+    const counts = [...this.#sources.values()]
+    if (!this.#queue.order || divisorOf(counts) !== 1 || Math.max(...counts) === 1) return undefined
+    return [...this.#sources].map(([topic, count]) => `${topic} has ${count}`).join(', ')
+  }
+
   /** There is room for more. */
   look(): void {
     this.#fetcher.look()
@@ -133,7 +142,13 @@ export class Group {
     const sources = await registry.topicsFor(queue)
     // Whoever removes a topic does not ask us, and one that is not there must not keep us from the others.
     const found = await topics.look([...sources, own.retry, ...own.tiers.map(({ topic }) => topic)])
-    const most = Math.max(...sources.map((topic) => found.get(topic)?.partitions ?? 0))
+    this.#sources = new Map(
+      sources.flatMap((topic) => {
+        const shape = found.get(topic)
+        return shape === undefined ? [] : [[topic, shape.partitions]]
+      }),
+    )
+    const most = Math.max(0, ...this.#sources.values())
     const retry = found.get(own.retry)
     if (retry === undefined || retry.partitions >= most) return found
     return new Map([...found, [own.retry, await topics.grow(own.retry, most)]])

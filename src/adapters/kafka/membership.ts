@@ -94,7 +94,7 @@ export class Membership {
     return new Map([...found].map(([topic, list]) => [topic, numbers(list)]))
   }
 
-  /** Rejects if this generation may not commit any more. */
+  /** @throws MillraceError: if no broker answers, or if this generation may not commit any more */
   async commit(offsets: readonly { topic: string; partition: number; offset: number }[]): Promise<void> {
     if (offsets.length === 0) return
     try {
@@ -103,7 +103,7 @@ export class Membership {
       })
     } catch (error) {
       if (isExpelled(error)) this.#expelled = true
-      throw error
+      throw failure(error, `The progress of '${this.#consumer.groupId}' could not be committed`)
     }
   }
 

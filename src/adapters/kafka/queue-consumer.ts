@@ -1,4 +1,4 @@
-import { systemClock, type Timer } from '../../clock/clock.ts'
+import { systemClock } from '../../clock/clock.ts'
 import { within } from '../../clock/within.ts'
 import type { ErrorCode } from '../../errors/codes.ts'
 import type { MillraceError } from '../../errors/millrace-error.ts'
@@ -35,12 +35,11 @@ export class QueueConsumer {
   readonly #queue: StoredQueue
   readonly #group: Group
   readonly #pending: Pending
-  readonly #waiting = new WaitingEvents()
+  readonly #waiting: WaitingEvents
   readonly #mover: Mover
   readonly #tiers = new Map<Lane, Tier>()
   readonly #takers = new Set<Taker>()
   readonly #turns = new Turns((lane) => this.#paused(lane))
-  #timer: Timer | undefined
   #sequence = 0
   #stale = false
 
@@ -54,6 +53,7 @@ export class QueueConsumer {
     this.#cluster = cluster
     this.#queue = queue
     this.#pending = new Pending(options.order)
+    this.#waiting = new WaitingEvents(cluster.clock, (events) => this.#wake(events))
     this.#mover = new Mover(cluster.producing, {
       moved: (event) => this.#over(event),
       failed: (error) => this.#failed('Delayed events could not be moved; trying on', error),
@@ -86,6 +86,10 @@ export class QueueConsumer {
 
   join(taker: Taker): void {
     this.#takers.add(taker)
+    const { undivided } = this.#group
+    if (undivided === undefined) return
+    const message = `${this.name}: One process has all keys, because no number above 1 divides all counts of partitions: ${undivided}`
+    taker.notice({ code: 'KEYS_UNDIVIDED', message, queue: this.name })
   }
 
   part(taker: Taker): void {
@@ -102,7 +106,7 @@ export class QueueConsumer {
   }
 
   async close(): Promise<void> {
-    this.#timer?.cancel()
+    this.#waiting.close()
     for (const tier of this.#tiers.values()) tier.close()
     await this.#mover.stop()
     await this.#group.close()
@@ -192,7 +196,6 @@ export class QueueConsumer {
     if (due - now > shortWait && !parks) return this.#move(event, now)
     if (parks) this.#pending.park(event)
     this.#waiting.add(event, due)
-    this.#arm()
   }
 
   #move(event: KafkaEvent, now: number): void {
@@ -200,20 +203,12 @@ export class QueueConsumer {
     this.#mover.add(event, onwards(event, { attempt, due, trail }, this.topics, now))
   }
 
-  #arm(): void {
-    this.#timer?.cancel()
-    const due = this.#waiting.due
-    if (due === undefined) return
-    this.#timer = systemClock.after(Math.max(due - this.#cluster.clock.now(), 1), () => this.#wake())
-  }
-
-  #wake(): void {
-    for (const event of this.#waiting.take(this.#cluster.clock.now())) {
+  #wake(events: readonly KafkaEvent[]): void {
+    for (const event of events) {
       if (event.state !== 'waiting') continue
       this.#pending.unpark(event)
       this.#pending.giveBack(event)
     }
-    this.#arm()
     this.changes.happened()
   }
 

@@ -1,3 +1,4 @@
+import type { Clock, Timer } from '../../clock/clock.ts'
 import type { KafkaEvent } from './kafka-event.ts'
 
 interface Waiting {
@@ -5,15 +6,20 @@ interface Waiting {
   readonly event: KafkaEvent
 }
 
-/** Events that wait for their time: a binary heap. */
+/** Events that wait for their time: a binary heap, and one timer for the first of them. */
 export class WaitingEvents {
   readonly #items: Waiting[] = []
+  readonly #clock: Clock
+  readonly #due: (events: readonly KafkaEvent[]) => void
+  #timer: Timer | undefined
 
-  /** When the first is due, in milliseconds since 1970; undefined if none waits. */
-  get due(): number | undefined {
-    return this.#items[0]?.due
+  /** `due` is given what is due, as soon as it is. */
+  constructor(clock: Clock, due: (events: readonly KafkaEvent[]) => void) {
+    this.#clock = clock
+    this.#due = due
   }
 
+  /** `due`: in milliseconds since 1970. */
   add(event: KafkaEvent, due: number): void {
     const items = this.#items
     const item = { due, event }
@@ -23,10 +29,25 @@ export class WaitingEvents {
       slot = parent
     }
     items[slot] = item
+    this.#arm()
   }
 
-  /** Takes out what is due now. */
-  take(now: number): readonly KafkaEvent[] {
+  close(): void {
+    this.#timer?.cancel()
+  }
+
+  #arm(): void {
+    this.#timer?.cancel()
+    const first = this.#items[0]
+    if (first === undefined) return
+    this.#timer = this.#clock.after(Math.max(first.due - this.#clock.now(), 1), () => {
+      const due = this.#take(this.#clock.now())
+      this.#arm()
+      this.#due(due)
+    })
+  }
+
+  #take(now: number): readonly KafkaEvent[] {
     const due: KafkaEvent[] = []
     for (let first = this.#items[0]; first !== undefined && first.due <= now; first = this.#items[0]) {
       due.push(first.event)
