@@ -1,6 +1,6 @@
 import { Admin, Consumer, Producer, type Message } from '@platformatic/kafka'
 import { kafka } from '../../src/adapters/kafka/index.ts'
-import { headersOf } from '../../src/adapters/kafka/headers.ts'
+import { headersOf } from '../../src/adapters/kafka/records/headers.ts'
 import { createEvent, type Transport } from '../../src/index.ts'
 import { encodeEvent } from '../../src/event/outgoing.ts'
 import { serverFor } from '../../test/servers/servers.ts'

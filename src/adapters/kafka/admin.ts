@@ -1,12 +1,12 @@
 import type { QueueCounts, StoredDeadLetter, Subscription, TransportAdmin } from '../../contract/transport.ts'
 import { messageOf, MillraceError } from '../../errors/millrace-error.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
-import type { Client } from './client.ts'
-import type { Cluster } from './cluster.ts'
-import { says } from './failures.ts'
-import { Letters } from './letters.ts'
-import { QueueCounter } from './queue-counter.ts'
-import { namesOf, topicsOf } from './topics.ts'
+import type { Client } from './connection/client.ts'
+import type { Cluster } from './connection/cluster.ts'
+import { says } from './connection/failures.ts'
+import { Letters } from './queues/letters.ts'
+import { QueueCounter } from './queues/queue-counter.ts'
+import { namesOf, topicsOf } from './queues/topics.ts'
 import type { LocalQueue } from './kafka-transport.ts'
 
 /** The transport, as its operators see it. */

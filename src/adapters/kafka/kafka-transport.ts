@@ -11,14 +11,14 @@ import type {
 import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import { KafkaAdmin } from './admin.ts'
-import { defaultMaxBytes } from './broker-settings.ts'
-import { openCluster, type Cluster, type ClusterOptions } from './cluster.ts'
-import { failure } from './failures.ts'
-import { publish, refused } from './publishing.ts'
-import { QueueConsumer } from './queue-consumer.ts'
-import { Rates } from './rates.ts'
-import { KafkaSession } from './session.ts'
-import { registryTopic } from './topics.ts'
+import { defaultMaxBytes } from './connection/broker-settings.ts'
+import { openCluster, type Cluster, type ClusterOptions } from './connection/cluster.ts'
+import { failure } from './connection/failures.ts'
+import { publish, refused } from './producing/publishing.ts'
+import { QueueConsumer } from './consuming/queue-consumer.ts'
+import { Rates } from './progress/rates.ts'
+import { KafkaSession } from './consuming/session.ts'
+import { registryTopic } from './queues/topics.ts'
 
 /** What a record and its batch take besides what the size of an event counts. */
 const framing = 1_024

@@ -4,7 +4,7 @@ import { createEvent } from '../../event/event.ts'
 import { encodeEvent, type Outgoing } from '../../event/outgoing.ts'
 import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
 import { kafkaFromUrl } from './index.ts'
-import { namesOf, registryTopic, topicsOf } from './topics.ts'
+import { namesOf, registryTopic, topicsOf } from './queues/topics.ts'
 
 vi.setConfig({ testTimeout: 30_000 })
 

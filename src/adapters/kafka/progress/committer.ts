@@ -1,0 +1,117 @@
+import { systemClock, type Clock, type Timer } from '../../../clock/clock.ts'
+import type { Lane } from '../consuming/lane.ts'
+import type { Membership } from '../group/membership.ts'
+import { failureIn, type Producing } from '../producing/producing.ts'
+import type { ProgressRecord } from './progress-records.ts'
+import type { LaneProgress } from './progress.ts'
+import type { Rates } from './rates.ts'
+import { encodeRates, newRatesKey } from './stored-rates.ts'
+
+/** What a crash may repeat: what was settled within this time, in milliseconds. */
+const interval = 500
+
+export interface CommitterParts {
+  readonly membership: Membership
+  readonly producing: Producing
+  readonly progressTopic: string
+  readonly rates: Rates
+  /** The largest record that the brokers take, in bytes. */
+  readonly maxBytes: number
+  readonly clock: Clock
+  failed(error: unknown): void
+}
+
+/** Writes down how far the queue has come: the watermarks as the group's offsets, the rest into the progress topic. */
+export class Committer {
+  readonly #parts: CommitterParts
+  readonly #changed = new Set<Lane>()
+  #timer: Timer | undefined
+  #turn: Promise<void> = Promise.resolve()
+  #closed = false
+  readonly #ratesKey = newRatesKey()
+  #ratesWritten = false
+
+  constructor(parts: CommitterParts) {
+    this.#parts = parts
+  }
+
+  /** Something in the lane was settled, or has failed: it is committed soon. */
+  touch(lane: Lane): void {
+    this.#changed.add(lane)
+    if (this.#timer !== undefined || this.#closed) return
+    this.#timer = systemClock.after(interval, () => {
+      this.flush().catch((error: unknown) => this.#parts.failed(error))
+    })
+  }
+
+  /** Resolves when all that was touched so far is committed. */
+  flush(): Promise<void> {
+    this.#timer?.cancel()
+    this.#timer = undefined
+    const commit = this.#turn.then(() => this.#commit())
+    this.#turn = commit.catch(() => {})
+    return commit
+  }
+
+  /** Commits for the last time, and takes back how busy this process is. */
+  async close(): Promise<void> {
+    this.#closed = true
+    try {
+      await this.flush()
+    } finally {
+      if (this.#ratesWritten) await this.#write([{ key: this.#ratesKey, value: undefined }])
+    }
+  }
+
+  async #commit(): Promise<void> {
+    const lanes = [...this.#changed].filter(({ lost }) => !lost)
+    this.#changed.clear()
+    if (lanes.length === 0) return
+    const changes = lanes.map((lane) => ({ lane, progress: lane.progress() }))
+    try {
+      // Also of lanes whose watermark is where it was: who may not commit must not write progress either.
+      await this.#parts.membership.commit(
+        changes.map(({ lane: { topic, partition }, progress }) => ({
+          topic,
+          partition,
+          offset: progress.watermark,
+        })),
+      )
+    } catch (error) {
+      for (const lane of lanes) this.touch(lane)
+      throw error
+    }
+    for (const { lane, progress } of changes) lane.committed = progress.watermark
+    // Each for itself: what fails of one lane, or takes long, keeps no other from being written.
+    const written = await Promise.allSettled([
+      ...changes.map(({ lane, progress }) => this.#writeLane(lane, progress)),
+      this.#writeRates(),
+    ])
+    for (const one of written) if (one.status === 'rejected') throw one.reason
+  }
+
+  async #writeLane(lane: Lane, progress: LaneProgress): Promise<void> {
+    const { records, written } = lane.records.update(progress, this.#parts.maxBytes)
+    try {
+      await this.#write(records)
+      written()
+    } catch (error) {
+      this.touch(lane)
+      throw error
+    }
+  }
+
+  #writeRates(): Promise<void> {
+    const { rates, clock } = this.#parts
+    this.#ratesWritten = true
+    return this.#write([{ key: this.#ratesKey, value: encodeRates(rates.perSecond(), clock.now()) }])
+  }
+
+  async #write(records: readonly ProgressRecord[]): Promise<void> {
+    const { producing, progressTopic: topic } = this.#parts
+    const error = failureIn(
+      await producing.send(records.map((record) => ({ ...record, topic, partition: 0 }))),
+    )
+    if (error !== undefined) throw error
+  }
+}
