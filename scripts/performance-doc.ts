@@ -8,12 +8,18 @@ const page = new URL('../docs/performance.md', import.meta.url)
 
 /** docs/performance.md as it has to be. */
 export function performancePage(results: readonly Result[]): string {
-  return `${head}
+  return results.length === 0
+    ? `${head}\nNo row was measured on a quiet machine yet.\n`
+    : `${head}${tables(results)}`
+}
+
+function tables(results: readonly Result[]): string {
+  return `
 ## Figures
 
 | row | figure | ours | baseline | ratio | bar |
 | --- | --- | --- | --- | --- | --- |
-${results.flatMap(({ row, figures }) => figures.map((figure) => tableRow(row, figure))).join('\n')}
+${results.flatMap((result) => result.figures.map((figure) => tableRow(result.row, figure))).join('\n')}
 
 ## What each row is
 

@@ -1,45 +1,9 @@
-import { MemoryTransport } from '../../src/adapters/memory/memory-transport.ts'
-import { createEvent, type App } from '../../src/index.ts'
-import { appOn, type } from '../app.ts'
-import { inBatches, inFlight, order, stopwatch, Tally } from '../load.ts'
-import type { RateRow, Run, Sides } from '../row.ts'
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { QuantityRow, RateRow, Row, Run, Sides } from '../row.ts'
 import { bareCalls } from './bare.ts'
-
-const batch = 100
-const width = 256
-
-/** How events get into the app: the data of the n-th, and whether one by one or many in a call. */
-type Feed = (app: App, count: number, dataOf: (n: number) => unknown) => Promise<void>
-
-const inArrays: Feed = (app, count, dataOf) =>
-  inBatches(count, batch, (numbers) => app.publish(numbers.map((n) => createEvent(type, dataOf(n)))))
-
-const oneByOne: Feed = (app, count, dataOf) => inFlight(count, width, (n) => app.publish(type, dataOf(n)))
-
-/** From the first publish to the last acknowledgement. */
-function through(serialises: boolean, feed: Feed): Run {
-  return async (count) => {
-    const tally = new Tally(count)
-    const app = appOn(new MemoryTransport({ serialises }), () => tally.add())
-    await app.start()
-    const spent = stopwatch()
-    await Promise.all([feed(app, count, serialises ? order : () => undefined), tally.all])
-    await app.stop()
-    return spent()
-  }
-}
-
-/** Events that wait already: from the first handler to the last acknowledgement. */
-const backlog: Run = async (count) => {
-  const transport = new MemoryTransport({ serialises: false })
-  const tally = new Tally(count)
-  const app = appOn(transport, () => tally.add())
-  await inArrays(app, count, () => undefined)
-  await app.start()
-  const spent = await tally.all
-  await app.stop()
-  return spent
-}
+import { arrays, backlog, batch, oneByOne, serialised, width } from './runs.ts'
 
 const path = 'publish, route, 2 middlewares, handler, acknowledgement'
 
@@ -52,7 +16,7 @@ function row(name: string, about: string, ours: Run, settings: Readonly<Record<s
     baseline: serialises
       ? 'JSON.stringify of the same data, a look-up by type and bare async calls of the same functions'
       : 'a look-up by type and bare async calls of the same functions',
-    cpuBar: 1,
+    ...(!serialises && { cpuBar: 1 }),
     async open(): Promise<Sides<Run>> {
       return {
         settings: { ...settings, concurrency: 16, durable: 'memory' },
@@ -64,21 +28,34 @@ function row(name: string, about: string, ours: Run, settings: Readonly<Record<s
   }
 }
 
-export const engineRows: readonly RateRow[] = [
+const allocations: QuantityRow = {
+  kind: 'quantity',
+  name: 'engine.allocations',
+  about: 'what an event takes from the heap on the same ways, before anything is collected',
+  baseline: 'the bare calls, among the figures',
+  async measure() {
+    const flags = ['--expose-gc', '--min-semi-space-size=512', '--max-semi-space-size=512']
+    const script = fileURLToPath(new URL('allocations-process.ts', import.meta.url))
+    const { stdout } = await promisify(execFile)(process.execPath, [...flags, script])
+    const bytes = JSON.parse(stdout) as Readonly<Record<string, number>>
+    return {
+      settings: { concurrency: 16, durable: 'memory', node: flags.join(' ') },
+      quantities: Object.entries(bytes).map(([name, value]) => ({ name, unit: 'bytes/event', value })),
+    }
+  },
+}
+
+export const engineRows: readonly Row[] = [
   row(
     'backlog',
     'waiting events through route, 2 middlewares, handler, acknowledgement; nothing serialised',
     backlog,
     {},
   ),
-  row('arrays', `${path}; arrays of ${batch}, nothing serialised`, through(false, inArrays), {}),
-  row(
-    'one-by-one',
-    `${path}; ${width} publishes in flight, nothing serialised`,
-    through(false, oneByOne),
-    {},
-  ),
-  row('serialised', `${path}; arrays of ${batch}, 1 KB of JSON`, through(true, inArrays), {
+  row('arrays', `${path}; arrays of ${batch}, nothing serialised`, arrays, {}),
+  row('one-by-one', `${path}; ${width} publishes in flight, nothing serialised`, oneByOne, {}),
+  row('serialised', `${path}; arrays of ${batch}, 1 KB of JSON`, serialised, {
     data: '1 KB of JSON',
   }),
+  allocations,
 ]
