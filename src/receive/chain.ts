@@ -52,7 +52,7 @@ function layer(middleware: Middleware, inner: Handler): Handler {
       const call = calls.every(({ ended }) => ended)
         ? new NextCall(inner, changed, add === undefined ? ctx : extended(ctx, add))
         : new NextCall(refuse, changed, ctx)
-      calls = [...calls, call]
+      calls = calls.length === 0 ? [call] : [...calls, call]
       return call as unknown as Promise<unknown>
     }
     const close = (): void | Promise<void> => {
