@@ -4,9 +4,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { millrace, type App } from '../../src/index.ts'
 import { check, type Judgement } from './checker/check.ts'
-import type { Letter } from './checker/facts.ts'
 import type { ConsumerTask } from './consumer.ts'
-import { historyOf, monotonic, readHistories, type Entry } from './history.ts'
+import { historyOf, monotonic, readHistories, type Entry, type Happening } from './history.ts'
 import { intervene } from './interventions.ts'
 import { attempts } from './plan.ts'
 import type { PublisherTask } from './publisher.ts'
@@ -64,10 +63,10 @@ export async function makeChaos(system: ChaosSystem, seed: number, ms: number): 
   await finish(publishers)
   const left = await untilEmpty(observer, queues)
   await finish(consumers)
-  const dead = await lettersOf(observer, queues)
+  for await (const letter of lettersOf(observer, queues)) write(letter)
 
   const entries = readHistories(folder).toSorted((a, b) => a.at - b.at)
-  const { violations, counts } = check({ ...system, entries, dead, queues, features, attempts })
+  const { violations, counts } = check({ ...system, entries, queues, features, attempts })
   if (violations.length === 0 && left === undefined) await rm(folder, { recursive: true })
   const all = left === undefined ? violations : [{ rule: 'rest', text: left, ids: [] }, ...violations]
   return { seed, entries, folder, counts, violations: all }
@@ -107,14 +106,12 @@ async function untilEmpty(app: App, queues: readonly ChaosQueue[]): Promise<stri
   }
 }
 
-async function lettersOf(app: App, queues: readonly ChaosQueue[]): Promise<readonly Letter[]> {
-  const letters: Letter[] = []
+async function* lettersOf(app: App, queues: readonly ChaosQueue[]): AsyncGenerator<Happening> {
   const sinceBoot = monotonic() - Date.now()
   for (const { name: queue } of queues) {
     for await (const { event, deadAt } of app.deadLetters(queue).list()) {
       if (event === undefined) throw new Error(`A dead letter of ${queue} cannot be decoded`)
-      letters.push({ queue, id: event.id, at: deadAt.getTime() + sinceBoot })
+      yield { what: 'letter', queue, id: event.id, died: deadAt.getTime() + sinceBoot }
     }
   }
-  return letters
 }

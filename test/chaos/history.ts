@@ -52,6 +52,8 @@ export type Happening =
   /** The system cannot be used, or not for everybody, until it is whole. */
   | { readonly what: 'disturbed'; readonly how: string }
   | { readonly what: 'whole' }
+  /** A dead letter that is there in the end; when it died, by the clock of `at`. */
+  | { readonly what: 'letter'; readonly queue: string; readonly id: string; readonly died: number }
 
 export interface StartHappening {
   readonly what: 'start'

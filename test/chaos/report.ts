@@ -41,7 +41,11 @@ function historyFor({ ids, queue }: Violation, entries: readonly Entry[]): reado
   const concerned = entries.filter((entry) => {
     if (entry.what === 'publishing' && entry.events.some(({ id }) => ids.includes(id))) calls.add(entry.call)
     if (entry.what === 'publishing' || entry.what === 'published') return calls.has(entry.call)
-    if (entry.what === 'start' || (entry.what === 'noticed' && entry.id !== undefined)) {
+    if (
+      entry.what === 'start' ||
+      entry.what === 'letter' ||
+      (entry.what === 'noticed' && entry.id !== undefined)
+    ) {
       if (!ids.includes(entry.id ?? '') || (queue !== undefined && entry.queue !== queue)) return false
       if (entry.what === 'start') runs.add(`${entry.by} ${entry.run}`)
       return true

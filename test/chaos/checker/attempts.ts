@@ -49,14 +49,14 @@ export function deadForAReason(facts: Facts): Violation[] {
 }
 
 /** A crash counts also if the process died between taking the event and starting its handler: that leaves no line. */
-function usedUp({ features, attempts, processes }: Facts, { at }: Letter, runs: readonly Run[]): boolean {
+function usedUp({ features, attempts, processes }: Facts, { died }: Letter, runs: readonly Run[]): boolean {
   const failures = runs.filter(({ end }) => end?.as === 'failed').length
   if (features.attempts === 'failures') return failures >= attempts
   const first = runs[0]?.at ?? 0
   let crashes = 0
   for (const { killed, cutOff } of processes.values()) {
-    if (killed > first && killed < at) crashes++
-    crashes += cutOff.filter(([from]) => from > first && from < at).length
+    if (killed > first && killed < died) crashes++
+    crashes += cutOff.filter(([from]) => from > first && from < died).length
   }
   return failures + crashes >= attempts
 }

@@ -3,10 +3,9 @@ import type { Entry, PublishedEvent, StartHappening } from '../history.ts'
 import type { ChaosQueue } from '../queues.ts'
 import { livesOf, type Process } from './lives.ts'
 
-/** What the checker judges: all histories together, and the dead letters that are there in the end. */
+/** What the checker judges: all histories together, and what the system and its queues promise. */
 export interface Evidence {
   readonly entries: readonly Entry[]
-  readonly dead: readonly Letter[]
   readonly queues: readonly ChaosQueue[]
   readonly features: Pick<Features, 'settlement' | 'attempts'>
   /** Milliseconds. */
@@ -17,12 +16,8 @@ export interface Evidence {
   readonly attempts: number
 }
 
-export interface Letter {
-  readonly queue: string
-  readonly id: string
-  /** By the monotonic clock. */
-  readonly at: number
-}
+/** A dead letter. */
+export type Letter = Extract<Entry, { what: 'letter' }>
 
 /** One start of a handler. */
 export interface Run extends StartHappening {
@@ -43,6 +38,7 @@ export interface Call {
 }
 
 export interface Facts extends Evidence {
+  readonly dead: readonly Letter[]
   readonly calls: readonly Call[]
   /** What was tried to be published, with the calls that did, in their order. */
   readonly events: ReadonlyMap<string, { readonly event: PublishedEvent; readonly calls: readonly Call[] }>
@@ -67,7 +63,8 @@ export function factsOf(evidence: Evidence): Facts {
       else known.calls.push(call)
     }
   }
-  return { ...evidence, entries, calls, events, processes, runs: runsOf(entries, processes) }
+  const dead = entries.filter((entry) => entry.what === 'letter')
+  return { ...evidence, entries, dead, calls, events, processes, runs: runsOf(entries, processes) }
 }
 
 function callsOf(entries: readonly Entry[]): readonly Call[] {

@@ -65,7 +65,7 @@ function goneAt(
     const waits = end.as === 'failed' || end.as === 'deferred'
     return decided || (mayPass && waits) ? end.at : []
   })
-  return Math.min(...endings, ...letters.map(({ at }) => at), Infinity)
+  return Math.min(...endings, ...letters.map(({ died }) => died), Infinity)
 }
 
 /** Of one key. Looks for each event at the one before it that stood in the way for longest. */

@@ -2,7 +2,7 @@ import type { PublishOutcome } from '../../../src/index.ts'
 import type { Ending, Entry, Happening, PublishedEvent } from '../history.ts'
 import type { ChaosQueue } from '../queues.ts'
 import { check } from './check.ts'
-import type { Evidence, Letter } from './facts.ts'
+import type { Evidence } from './facts.ts'
 
 const queues: readonly ChaosQueue[] = [
   { name: 'any', types: ['t.a', 't.b'], order: 'none' },
@@ -12,7 +12,6 @@ const queues: readonly ChaosQueue[] = [
 /** A made-up history, told from one moment to the next. Times are seconds from its beginning; the wall clock runs with them. */
 export class Story {
   readonly #entries: Entry[] = []
-  readonly #dead: Letter[] = []
   #evidence: Pick<Evidence, 'queues' | 'features' | 'attempts' | 'lease' | 'settling'> = {
     queues: [queues[0]!],
     features: { settlement: 'confirmed', attempts: 'exact' },
@@ -100,12 +99,11 @@ export class Story {
   }
 
   dead(id: string, at: number, queue = 'any'): this {
-    this.#dead.push({ queue, id, at: at * 1_000 })
-    return this
+    return this.note(at, 'harness', { what: 'letter', queue, id, died: at * 1_000 })
   }
 
   judge(): ReturnType<typeof check> {
-    return check({ ...this.#evidence, entries: this.#entries, dead: this.#dead })
+    return check({ ...this.#evidence, entries: this.#entries })
   }
 
   /** The rules that were broken, each with the events concerned. */

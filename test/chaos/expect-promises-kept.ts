@@ -8,7 +8,7 @@ import type { ChaosSystem } from './systems/system.ts'
 const short = 10_000
 
 /** Some seconds of chaos, with another seed each time; a failure names it. */
-export async function expectOrder(system: ChaosSystem): Promise<void> {
+export async function expectPromisesKept(system: ChaosSystem): Promise<void> {
   const outcome = await makeChaos(system, randomInt(2 ** 31), short)
   expect(outcome.violations, reportOf(system.name, outcome)).toEqual([])
   // That it was chaos at all.
