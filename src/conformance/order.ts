@@ -178,4 +178,22 @@ export const order: readonly Case[] = [
       expect(numbersOf(await bench.handle(second, 1))).toEqual([2])
     },
   },
+  {
+    name: 'an event whose lease ran out does not overtake one of its key that was given back',
+    unless: (features) =>
+      noOrder(features) ??
+      (features.leases === 'timed' ? undefined : `features.leases is '${features.leases}'`),
+    async run(bench) {
+      const { queue, session, second } = await ordered(bench)
+      await publishKeyed(bench, 'a', 0, 1)
+      const crashed = await bench.session(queue, { order: true, lease: shortLease })
+      await bench.receive(crashed, 2)
+      await bench.settle(session, { of: await bench.receiveOne(session, 'lapsed'), as: 'release' })
+      const { received, lapsed = false } = await second.exchange({ settle: [], max: 0, lapsed: 10 })
+      expect(received.map(dataOf), 'an event overtook one of its key').toEqual([])
+      expect(lapsed, '`lapsed` was told of an event that may not be taken yet').toBe(false)
+      expect(numbersOf(await bench.handle(second, 1))).toEqual([0])
+      expect(dataOf(await bench.receiveOne(second, 'lapsed'))).toBe(1)
+    },
+  },
 ]

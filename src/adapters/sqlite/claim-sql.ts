@@ -47,7 +47,11 @@ const view = (ready: string, lapsed: string): string => `SELECT
   (SELECT min(due) ${waiting(1, '> :steady')}) AS wait,
   (SELECT min(lease) FROM held INDEXED BY held_lease WHERE queue = :queue AND lease > :monotonic) AS lease`
 
-const lapsedByKey = `${allLapsed} AND ${keyIsFree('l')}`
+/** Of the key, what was given back stands before what lost its holder later in the order. */
+const readyBefore = (index: 'ready' | 'aside', all: string): string =>
+  `SELECT 1 FROM messages m INDEXED BY ${index} WHERE ${all} AND m.key = l.key AND m.seq < l.seq AND ${nobodyHolds}`
+const lapsedByKey = `${allLapsed} AND ${keyIsFree('l')}
+  AND NOT EXISTS (${readyBefore('ready', inReady)}) AND NOT EXISTS (${readyBefore('aside', inAside)})`
 /** A window that is full of events whose keys are taken: a claim looks further, and sets them aside. */
 const readyByKey = `(EXISTS (SELECT 1 ${inWindow} WHERE ${keyIsFree('m')})
   OR (SELECT count(*) ${inWindow}) = :window
