@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { kafkaFromUrl } from '../../src/adapters/kafka/index.ts'
 import { millrace } from '../../src/index.ts'
 import { describeWithProxiedServer } from '../servers/describe-with-server.ts'
-import { event, newName, open, receive, spec } from './sessions.ts'
+import { dataOf, event, newName, open, receive, spec } from './sessions.ts'
 
 await describeWithProxiedServer('kafka', (server) => {
   test('a broker that hangs does not hold up a stop', { timeout: 60_000 }, async () => {
@@ -52,5 +52,32 @@ await describeWithProxiedServer('kafka', (server) => {
     server.proxy.resume()
     await session.flush?.()
     await session.close()
+  })
+
+  test('an exchange that a cut connection has failed claims nothing', { timeout: 60_000 }, async () => {
+    const [queue, topic] = [newName('queue'), newName('topic')]
+    const transport = kafkaFromUrl(`${server.url}?partitions=1`)
+    const made = { topic, pattern: `${topic}.made` }
+    await transport.declare([spec(queue, topic, { subscriptions: [made] })])
+    const session = await open(transport, queue)
+    // Before the third is passed over, the consumer looks whether somebody subscribes to it by now.
+    const unwanted = { ...event(topic, 3), type: `${topic}.seen` }
+    await transport.publish([event(topic, 1), event(topic, 2), unwanted, event(topic, 4)])
+    // With the first, the others are there, too.
+    const taken = (await receive(session, 1)).map(dataOf)
+    const take = async (): Promise<void> => {
+      const { received } = await session.exchange({ settle: [], max: 10 })
+      taken.push(...received.map(dataOf))
+    }
+    server.proxy.cut()
+    await expect(take().then(take)).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+    server.proxy.resume()
+    const signal = AbortSignal.timeout(20_000)
+    while (taken.length < 3 && !signal.aborted) {
+      await take()
+      await session.ready(signal)
+    }
+    await transport.close()
+    expect(taken).toEqual([1, 2, 4])
   })
 })

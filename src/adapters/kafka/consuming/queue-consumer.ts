@@ -114,12 +114,14 @@ export class QueueConsumer {
 
   /** At most `max` events for the session. */
   async take(session: Taker, max: number): Promise<readonly KafkaEvent[]> {
-    const taken = this.#take(session, max)
-    if (!this.#stale) return taken
     // An event that nobody seems to subscribe to may have been declared for since: look, before it is passed over.
-    await this.#cluster.registry.refresh()
+    // And before anything is taken: if that fails, nobody would know of it.
+    if (this.#stale) await this.#cluster.registry.refresh()
     this.#stale = false
-    return [...taken, ...this.#take(session, max - taken.length)]
+    const taken = this.#take(session, max)
+    // There is more, behind the look of the next exchange.
+    if (this.#stale) this.changes.happened()
+    return taken
   }
 
   /** The event is handled, dead, or somewhere else. */
