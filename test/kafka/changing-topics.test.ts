@@ -100,6 +100,29 @@ await describeWithServer('kafka', (server) => {
     expect(letters.map(dataOf)).toEqual(['old', 'new'])
   }, 40_000)
 
+  test('dead letters of a queue that was removed and made again are told from those of before', async () => {
+    const [queue, topic] = [newName('queue'), newName('topic')]
+    const error = { name: 'Error', message: 'no' }
+    const record: DeadLetterRecord = { error, attempts: 1, firstFailedAt: 1, deadAt: 1, history: [] }
+    const operator = kafkaFromUrl(url)
+    const deaths = async (list: readonly string[]): Promise<void> => {
+      await transport.declare([spec(queue, topic)])
+      const session = await open(transport, queue)
+      await transport.publish(list.map((data) => event(topic, data)))
+      const received = await receive(session, list.length)
+      await session.settle(received.map((of) => ({ of, as: 'dead', record })))
+      await session.close()
+      const letters = await operator.admin.deadLetters(queue, { limit: 10 })
+      expect(letters.map(dataOf)).toEqual(list)
+      const counts = (await operator.admin.queues()).find(({ name }) => name === queue)
+      expect(counts?.dead).toBe(list.length)
+    }
+    await deaths(['a', 'b', 'c'])
+    await transport.admin.removeQueue(queue)
+    await deaths(['d'])
+    await operator.close()
+  }, 40_000)
+
   test('partitions that are added are consumed soon, also what they held before', async () => {
     const [queue, topic] = [newName('queue'), newName('topic')]
     await transport.declare([spec(queue, topic)])

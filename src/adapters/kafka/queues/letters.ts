@@ -16,7 +16,7 @@ import {
 import { rawOf } from '../consuming/kafka-event.ts'
 import { murmur2 } from '../producing/murmur2.ts'
 import { failureIn, type NewRecord } from '../producing/producing.ts'
-import type { PlacedRecord } from '../records/reader.ts'
+import type { PlacedRecord, Places } from '../records/reader.ts'
 import { topicsOf } from './topics.ts'
 
 /** Letters that are moved or deleted at a time. */
@@ -44,8 +44,8 @@ export class Letters {
     }))
   }
 
-  async count(end?: number): Promise<number> {
-    await this.#stored.refresh(end)
+  async count(ends: Places): Promise<number> {
+    await this.#stored.refresh(ends)
     return this.#stored.entries.size
   }
 

@@ -19,6 +19,9 @@ interface Situation {
   readonly committed: ReadonlyMap<string, ReadonlyMap<string, number>>
 }
 
+/** Of a topic that is not there. */
+const nowhere: Places = { id: '', offsets: [] }
+
 /**
  * Counts by lag: what lies between a queue's place and the end of its topics. Only of the lanes of this very process is it
  * known what of that is held, waits for its time, or is settled already.
@@ -62,7 +65,7 @@ export class QueueCounter {
   ): Promise<QueueCounts> {
     const own = topicsOf(queue.name)
     const stored = new CompactedTopic(this.#cluster.reader, own.progress, (value) => value.toString())
-    await stored.refresh(ends.get(own.progress)?.offsets[0] ?? 0)
+    await stored.refresh(ends.get(own.progress) ?? nowhere)
     const { lanes: progress } = progressIn(stored.entries)
     const local = this.#local(queue.name)
     const sum = { depth: 0, inFlight: 0, retrying: 0, delayed: 0, oldest: Infinity }
@@ -109,7 +112,7 @@ export class QueueCounter {
       inFlight,
       retrying,
       delayed,
-      dead: await letters.count(ends.get(own.dead)?.offsets[0] ?? 0),
+      dead: await letters.count(ends.get(own.dead) ?? nowhere),
       oldestMs: oldest === Infinity ? 0 : Math.max(now - oldest, 0),
       ...ratesIn(stored.entries, now),
     }

@@ -1,4 +1,4 @@
-import type { PlacedRecord, Reader } from './reader.ts'
+import { latest, type PlacedRecord, type Places, type Reader } from './reader.ts'
 
 /** The latest value of each key of a topic with one partition, in the order in which they were written. */
 export class CompactedTopic<T> {
@@ -7,6 +7,7 @@ export class CompactedTopic<T> {
   readonly #topic: string
   readonly #decode: (value: Buffer, record: PlacedRecord) => T
   #position = 0
+  #id = ''
 
   constructor(reader: Reader, topic: string, decode: (value: Buffer, record: PlacedRecord) => T) {
     this.#reader = reader
@@ -14,9 +15,19 @@ export class CompactedTopic<T> {
     this.#decode = decode
   }
 
-  /** Reads what is new. @param end where the topic ends, for those who know */
-  async refresh(end?: number): Promise<void> {
-    if (end !== undefined && end <= this.#position) return
+  /** Reads what is new; all, if another topic has its name by now. @param ends where the topic ends, for those who know */
+  async refresh(ends?: Places): Promise<void> {
+    const topic = ends ?? (await this.#reader.places([this.#topic], latest)).get(this.#topic)
+    const {
+      id,
+      offsets: [end = 0],
+    } = topic ?? { id: '', offsets: [] }
+    if (id !== this.#id) {
+      this.entries.clear()
+      this.#position = 0
+      this.#id = id
+    }
+    if (end <= this.#position) return
     this.#position = await this.#reader.read(
       this.#topic,
       this.#position,

@@ -57,12 +57,14 @@ export class Reader {
   /** Gives all records of the topic's only partition from an offset to `to`, or to its present end. Returns where it ended. */
   read(topic: string, from: number, each: (record: PlacedRecord) => void, to?: number): Promise<number> {
     return this.#inTurn(async () => {
-      const end = to ?? (await this.#offsets([topic], latest)).get(topic)?.[0] ?? 0
+      let end = to ?? (await this.#end(topic))
       let at = from
       while (at < end) {
         const batches = await this.#fetch(topic, 0, at, pageBytes)
         for (const record of recordsFrom(batches, at)) if (record.offset < end) each(record)
         at = Math.max(at, endOf(batches) ?? at)
+        // A shorter topic may have taken its name.
+        if (batches.length === 0) end = Math.min(end, await this.#end(topic))
       }
       return end
     })
@@ -92,6 +94,10 @@ export class Reader {
 
   close(): Promise<void> {
     return this.#consumer.close()
+  }
+
+  async #end(topic: string): Promise<number> {
+    return (await this.#offsets([topic], latest)).get(topic)?.[0] ?? 0
   }
 
   async #offsets(
