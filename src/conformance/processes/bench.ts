@@ -161,12 +161,13 @@ export class ProcessBench {
     }
   }
 
-  /** Waits until nothing waits in the queue, is held or will come later. */
+  /** Waits until nothing waits in the queue, is held or will come later, and all that the workers said of it is here. */
   async empty(): Promise<void> {
     await this.until('the queue to be empty', async () => {
       const { depth, inFlight, retrying, delayed } = await this.counts()
       return depth + inFlight + retrying + delayed === 0
     })
+    await Promise.all(this.#workers.map((worker) => this.#caughtUp(worker)))
   }
 
   /** Stops a worker, and expects that it takes no longer than it may, and that its process then ends by itself. */
@@ -178,6 +179,15 @@ export class ProcessBench {
     void worker.gone.then((ended) => (code = ended))
     await this.until('a stopped worker to end', () => code !== undefined)
     expect(code, 'the exit code of a stopped worker').toBe(0)
+  }
+
+  /** What a worker wrote before it settled may still be on its way when the system knows of the settlement. */
+  async #caughtUp(worker: WorkerProcess): Promise<void> {
+    const before = worker.of('echo').length
+    let gone = false
+    void worker.gone.then(() => (gone = true))
+    worker.tell('echo')
+    await this.until('an echo', () => gone || worker.of('echo').length > before)
   }
 
   #spawn(rest: Pick<WorkerSetup, 'role' | 'options'>): WorkerProcess {

@@ -43,12 +43,12 @@ export interface Errand {
   readonly ms?: number
 }
 
-/** go, fail: what holds ends so. block: the event loop stands still. step: the wall clock jumps. stop: the app stops. */
-export type Command = 'go' | 'fail' | 'stop' | `block ${number}` | `step ${number}`
+/** echo: it says so at once. go, fail: what holds ends so. block: the event loop stands still. step: the wall clock jumps. stop: the app stops. */
+export type Command = 'echo' | 'go' | 'fail' | 'stop' | `block ${number}` | `step ${number}`
 
 /** What happened in a worker. */
 export interface Line {
-  readonly what: 'ready' | 'start' | 'end' | 'published' | 'log' | 'stopped'
+  readonly what: 'ready' | 'start' | 'end' | 'published' | 'log' | 'echo' | 'stopped'
   /** Milliseconds by the machine's monotonic clock. */
   readonly at: number
   /** The event's number; for `stopped` how long it took, in milliseconds. */

@@ -72,6 +72,7 @@ const stopping = new AbortController()
 const input = createInterface({ input: process.stdin })
 input.on('line', (line) => {
   const [command, argument = '0'] = line.split(' ')
+  if (command === 'echo') say('echo')
   if (command === 'step') stepWallClock(Number(argument))
   if (command === 'stop') void stop()
   if (command === 'block') for (const end = performance.now() + Number(argument); performance.now() < end;);
