@@ -164,6 +164,11 @@ await describeWithServer('kafka', (server) => {
     const session = await open(transport, queue)
     const [again] = await receive(session, 1)
     expect(again).toMatchObject({ data: '2', attempt: 1, trail: undefined })
+    const strange = ['-3', '0', '1.5', 'Infinity', '9007199254740992', '3']
+    for (const attempt of strange)
+      await write(topicsOf(queue).retry, 'a', attempt, { ...headers, mr_attempt: attempt })
+    const others = await receive(session, strange.length)
+    expect(others.map(({ attempt }) => attempt)).toEqual([1, 1, 1, 1, 1, 3])
     await session.close()
   })
 })

@@ -158,10 +158,11 @@ export function dateOf(headers: Headers): number {
 
 /** What was left with an event that this driver has moved. What is damaged counts as not there. */
 export function noteOf(headers: Headers): MoveNote {
+  const attempt = Number(find(headers, 'attempt') ?? NaN)
   const due = Number(find(headers, 'due') ?? NaN)
   const trail = jsonIn(find(headers, 'trail') ?? '')
   return {
-    attempt: Number(find(headers, 'attempt')) || 1,
+    attempt: Number.isSafeInteger(attempt) && attempt >= 1 ? attempt : 1,
     due: Number.isFinite(due) ? due : undefined,
     trail: isTrail(trail) ? trail : undefined,
   }
