@@ -16,6 +16,9 @@ export interface Clock {
   after(ms: number, run: () => void): Timer
 }
 
+/** The wall clock may be set while somebody waits for a date, so he looks at it at least this often, in milliseconds. */
+export const longestLook = 60_000
+
 /** Node's setTimeout overflows above this and fires at once. */
 export const longestTimer = 2 ** 31 - 1
 

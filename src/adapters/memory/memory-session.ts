@@ -1,4 +1,4 @@
-import type { Timer } from '../../clock/clock.ts'
+import { longestLook, type Timer } from '../../clock/clock.ts'
 import type {
   ExchangeRequest,
   ExchangeResult,
@@ -12,9 +12,6 @@ import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Consumer } from './lane.ts'
 import { openLanes, type MemoryQueue } from './memory-queue.ts'
 import type { Claim } from './stored-event.ts'
-
-/** A wall clock may be set while a session waits for a date, so it looks again at least this often, in milliseconds. */
-const longestWait = 60_000
 
 /** The transport, as its sessions see it. */
 export interface SessionHost {
@@ -81,7 +78,7 @@ export class MemorySession implements Session, Consumer {
         if (this.#closed || this.#mayTake()) return done()
         timer?.cancel()
         const wait = Math.min(this.#queue.dueIn(clock) ?? Infinity, this.#queue.lapseIn(clock) ?? Infinity)
-        timer = wait === Infinity ? undefined : clock.after(Math.min(wait, longestWait), look)
+        timer = wait === Infinity ? undefined : clock.after(Math.min(wait, longestLook), look)
       }
       signal.addEventListener('abort', done, { once: true })
       this.#queue.watchers.add(look)

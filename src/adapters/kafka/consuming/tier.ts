@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../../clock/clock.ts'
+import { longestLook, type Clock, type Timer } from '../../../clock/clock.ts'
 import type { KafkaEvent } from './kafka-event.ts'
 import type { Lane } from './lane.ts'
 
@@ -24,7 +24,7 @@ export class Tier {
     for (let next = this.lane.peek(); next !== undefined && this.lane.open; next = this.lane.peek()) {
       const rest = next.record.timestamp + this.#ms - this.#clock.now()
       if (rest > 0) {
-        this.#timer = this.#clock.after(rest, () => this.look())
+        this.#timer = this.#clock.after(Math.min(rest, longestLook), () => this.look())
         return
       }
       this.#move(this.lane.take())

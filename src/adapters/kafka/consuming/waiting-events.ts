@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../../clock/clock.ts'
+import { longestLook, type Clock, type Timer } from '../../../clock/clock.ts'
 import type { KafkaEvent } from './kafka-event.ts'
 
 interface Waiting {
@@ -40,10 +40,11 @@ export class WaitingEvents {
     this.#timer?.cancel()
     const first = this.#items[0]
     if (first === undefined) return
-    this.#timer = this.#clock.after(Math.max(first.due - this.#clock.now(), 1), () => {
+    const rest = Math.max(first.due - this.#clock.now(), 1)
+    this.#timer = this.#clock.after(Math.min(rest, longestLook), () => {
       const due = this.#take(this.#clock.now())
       this.#arm()
-      this.#due(due)
+      if (due.length > 0) this.#due(due)
     })
   }
 
