@@ -67,7 +67,7 @@ export class Mover {
     await new Promise<void>((resolve) => setImmediate(resolve))
     while (this.#waiting.length > 0 && !this.#held) {
       const list = this.#waiting.splice(0, batch).filter(({ event }) => event.state === 'moving')
-      const results = await this.#producing.send(list.map(({ record }) => record))
+      const results = await this.#producing.move(list.map(({ record }) => record))
       const failed = list.filter((_, i) => results !== undefined && results[i] !== 'taken')
       const left = new Set(failed)
       for (const one of list) if (!left.has(one)) this.#events.moved(one.event)

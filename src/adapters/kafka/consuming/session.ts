@@ -91,7 +91,7 @@ export class KafkaSession implements Session, Taker {
     // What was lost meanwhile is for others to move.
     const ours = moves.filter(({ event }) => this.#held.has(event))
     for (const move of moves) if (!this.#held.has(move.event)) answer(move.at, 'lost')
-    const sent = await this.#parts.producing.send(ours.map(({ record }) => record))
+    const sent = await this.#parts.producing.move(ours.map(({ record }) => record))
     ours.forEach(({ at, event }, i) => {
       const result = sent?.[i] ?? 'taken'
       if (result !== 'taken') return answer(at, result.error)

@@ -1,7 +1,9 @@
 import type { MessageToProduce } from '@platformatic/kafka'
+import { pause, systemClock } from '../../../clock/clock.ts'
 import type { Client } from '../connection/client.ts'
 import { failure, isUnsent, says } from '../connection/failures.ts'
 import { murmur2 } from './murmur2.ts'
+import { widen } from '../queues/room.ts'
 import type { Topics } from '../queues/topics.ts'
 import type { MillraceError } from '../../../errors/millrace-error.ts'
 
@@ -31,6 +33,10 @@ const streak = 32
 /** What one request may hold: records, and bytes, about. */
 const maxCount = 10_000
 const requestBytes = 16 * 1024 * 1024
+
+/** How often a topic that refuses a record is tried after it was made to take it, and with what wait, in milliseconds. */
+const widenings = 5
+const widening = 100
 
 const notTaken = 'Kafka did not take the records'
 
@@ -88,6 +94,42 @@ export class Producing {
       this.#calls.push({ placed, sent: 0, resolve })
       if (!this.#running) void this.#run()
     })
+  }
+
+  /**
+   * The same, into topics of queues. What they get comes from topics that may take larger records than others do: where one
+   * of them refuses a record for its size, it is made to take it.
+   */
+  async move(records: readonly NewRecord[], tries = widenings): Promise<readonly SendResult[] | undefined> {
+    const results = await this.send(records)
+    const refused = records.filter((_, at) => isTooLarge(results?.[at]))
+    if (results === undefined || refused.length === 0 || tries === 0) return results
+    const again = await this.#moveWidened(refused, tries - 1)
+    let next = 0
+    return results.map((result) => (isTooLarge(result) ? (again?.[next++] ?? 'taken') : result))
+  }
+
+  async #moveWidened(
+    records: readonly NewRecord[],
+    tries: number,
+  ): Promise<readonly SendResult[] | undefined> {
+    const sizes = new Map<string, number>()
+    for (const record of records) {
+      const { topic, key = '', value = '', headers } = record
+      const size = sizeOf(Buffer.byteLength(key), Buffer.byteLength(value), headers)
+      sizes.set(topic, Math.max(size, sizes.get(topic) ?? 0))
+    }
+    try {
+      await widen(this.#client, sizes)
+    } catch (error) {
+      return records.map(() => ({
+        error: failure(error, 'No room could be made for larger records'),
+        unknown: false,
+      }))
+    }
+    // A broker hears of it a moment later.
+    await pause(systemClock, widening)
+    return this.move(records, tries)
   }
 
   async #run(): Promise<void> {
@@ -148,13 +190,22 @@ export class Producing {
     return records.map((record) => {
       const key = record.key === undefined ? undefined : Buffer.from(record.key)
       const value = bufferOf(record.value)
-      let size = recordOverhead + (key?.length ?? 0) + (value?.length ?? 0)
-      for (const [name, text] of record.headers ?? []) size += name.length + text.length + 4
+      const size = sizeOf(key?.length ?? 0, value?.length ?? 0, record.headers)
       const hash =
         record.partition ?? (key === undefined ? Math.floor(this.#spread++ / streak) : murmur2(key))
       return { record, key, value, size, partition: hash % (counts.get(record.topic) ?? 1) }
     })
   }
+}
+
+function sizeOf(key: number, value: number, headers: NewRecord['headers']): number {
+  let size = recordOverhead + key + value
+  for (const [name, text] of headers ?? []) size += name.length + text.length + 4
+  return size
+}
+
+function isTooLarge(result: SendResult | undefined): boolean {
+  return typeof result === 'object' && result.error.code === 'EVENT_TOO_LARGE'
 }
 
 function messageOf({

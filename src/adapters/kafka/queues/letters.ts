@@ -145,7 +145,7 @@ export class Letters {
   }
 
   async #send(records: readonly NewRecord[]): Promise<void> {
-    const error = failureIn(await this.#cluster.producing.send(records))
+    const error = failureIn(await this.#cluster.producing.move(records))
     if (error !== undefined) throw error
   }
 }

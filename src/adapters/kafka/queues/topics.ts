@@ -22,10 +22,10 @@ const firstWait = 25
 const longestWait = 1_000
 
 /** Events of ours that a move carries further have attributes of ours besides: the trail of their failures, a record. */
-const moveReserve = 64 * 1024
+export const moveReserve = 64 * 1024
 
 /** A topic's entry in the list of kinds of things that have settings. */
-const topicResource = 2
+export const topicResource = 2 as const
 const unlimited = '-1'
 
 /** The topics of a queue. */
