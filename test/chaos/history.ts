@@ -43,6 +43,8 @@ export type Happening =
   | { readonly what: 'stopped' }
   // the harness, about a process or about the system
   | { readonly what: 'spawned' | 'killed' | 'frozen' | 'thawed'; readonly of: string }
+  /** It was told to stop, has not, and is killed for that. */
+  | { readonly what: 'overdue'; readonly of: string }
   | {
       readonly what: 'gone'
       readonly of: string

@@ -15,7 +15,7 @@ export interface Slot {
   stop(): void
   /** Stops it where it is for so long, as a machine does that swaps, or a debugger. */
   freeze(ms: number): Promise<void>
-  /** Stops it in order, once and for all. Resolves when it is gone; it is killed if that takes longer than `patience`. */
+  /** Stops it in order, once and for all. Resolves when it is gone; if that takes longer than `patience`, it is overdue, and killed. */
   finish(patience: number): Promise<void>
 }
 
@@ -88,7 +88,10 @@ export function slotOf({ name, program, task, folder, write }: SlotParts): Slot 
       if (isGone()) return
       const gone = once(child, 'exit')
       child.kill('SIGTERM')
-      const tooSlow = setTimeout(kill, patience)
+      const tooSlow = setTimeout(() => {
+        write({ what: 'overdue', of: current })
+        kill()
+      }, patience)
       await gone
       clearTimeout(tooSlow)
     },

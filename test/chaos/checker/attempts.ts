@@ -1,5 +1,5 @@
 import { isSettled, isSingle } from './causes.ts'
-import type { Facts, Letter, Run } from './facts.ts'
+import { outcomeOf, type Facts, type Letter, type Run } from './facts.ts'
 import type { Violation } from './violation.ts'
 
 /**
@@ -37,7 +37,7 @@ function failuresIn(runs: readonly Run[], facts: Facts): readonly [least: number
 
 /** An event becomes a dead letter because its handler said so, or after as many failures as it may have; once for each copy. */
 export function deadForAReason(facts: Facts): Violation[] {
-  const violations: Violation[] = []
+  const violations = deadTooOften(facts)
   for (const letter of facts.dead) {
     const { queue, id } = letter
     const ofEvent = facts.runs.get(queue)?.get(id) ?? []
@@ -46,6 +46,18 @@ export function deadForAReason(facts: Facts): Violation[] {
     violations.push({ rule: 'dead', text, ids: [id], queue })
   }
   return violations
+}
+
+/** Where settling is only recorded, the letter may be written, and written again after a crash. */
+function deadTooOften({ dead, events, features }: Facts): Violation[] {
+  if (features.settlement === 'recorded') return []
+  return [...Map.groupBy(dead, ({ queue, id }) => `${queue} ${id}`).values()].flatMap((letters) => {
+    const [{ queue, id }] = letters as [Letter]
+    const copies = events.get(id)?.calls.filter((call) => outcomeOf(call, id) !== 'rejected').length ?? 0
+    if (letters.length <= Math.max(copies, 1)) return []
+    const text = `${id} is ${letters.length} dead letters of ${queue}, and was published ${copies} times`
+    return [{ rule: 'dead', text, ids: [id], queue }]
+  })
 }
 
 /** A crash counts also if the process died between taking the event and starting its handler: that leaves no line. */

@@ -426,6 +426,13 @@ describe('dead', () => {
     ])
     expect(broken(story().publish(0, 0.1, ['a']).dead('a', 2))).toEqual(['dead a'])
   })
+  test('two dead letters of one event', () => {
+    const dead = (): Story => story().publish(0, 0.1, ['a']).run('p', 'a', 1, 2, 'fatal').dead('a', 2)
+    expect(broken(dead())).toEqual([])
+    expect(broken(dead().dead('a', 3))).toEqual(['dead a'])
+    expect(broken(dead().dead('a', 3).publish(0.2, 0.3, ['a']))).toEqual([])
+    expect(broken(dead().dead('a', 3).on({ settlement: 'recorded' }))).toEqual([])
+  })
   test('but crashes use them up, where they count', () => {
     const crashes = (): Story => {
       const of = story().publish(0, 0.1, ['a'])
@@ -446,6 +453,10 @@ describe('processes', () => {
   test('a process that ends by itself', () => {
     expect(broken(ended(1))).toEqual(['processes'])
     expect(broken(ended(0))).toEqual([])
+  })
+  test('a process that does not end when it is told to', () => {
+    const overdue = story().note(1, 'harness', { what: 'overdue', of: 'p' }).kill('p', 1)
+    expect(broken(overdue)).toEqual(['processes'])
   })
   test('one that could not start, though nothing was in its way', () => {
     expect(broken(ended(75))).toEqual(['processes'])

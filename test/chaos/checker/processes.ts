@@ -3,7 +3,7 @@ import type { Entry } from '../history.ts'
 import type { Evidence } from './facts.ts'
 import type { Violation } from './violation.ts'
 
-/** No process ends by itself; one may fail to start while the system cannot be reached. */
+/** No process ends by itself, and each ends when it is told to; one may fail to start while the system cannot be reached. */
 export function processes({ entries }: Pick<Evidence, 'entries'>): Violation[] {
   const violations: Violation[] = []
   const spawned = new Map<string, number>()
@@ -16,6 +16,9 @@ export function processes({ entries }: Pick<Evidence, 'entries'>): Violation[] {
     else if (entry.what === 'whole') {
       disturbed--
       whole = entry.at
+    } else if (entry.what === 'overdue') {
+      const text = `${entry.of} did not end when it was told to: ${lastWords(entries, entry)}`
+      violations.push({ rule: 'processes', text, ids: [] })
     } else if (entry.what === 'gone' && entry.signal === null && entry.code !== 0) {
       const hindered = disturbed > 0 || whole > (spawned.get(entry.of) ?? 0)
       if (entry.code === couldNotStart && hindered) continue
@@ -26,7 +29,7 @@ export function processes({ entries }: Pick<Evidence, 'entries'>): Violation[] {
   return violations
 }
 
-function lastWords(entries: readonly Entry[], gone: Extract<Entry, { what: 'gone' }>): string {
-  const said = entries.findLast((entry) => entry.what === 'noticed' && entry.by === gone.of)
+function lastWords(entries: readonly Entry[], { of }: { readonly of: string }): string {
+  const said = entries.findLast((entry) => entry.what === 'noticed' && entry.by === of)
   return said?.what === 'noticed' ? `${said.message} [${said.code}]` : 'see what it printed'
 }
