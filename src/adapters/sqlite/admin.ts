@@ -130,24 +130,27 @@ export class SqliteAdmin implements TransportAdmin {
       subscriptions.unbindAll(found)
       return found
     })
-    let count = 0
-    for (const part of someOfQueue) {
-      let deleted: number
-      do {
-        deleted = await database.write(() => {
-          const rows = database.all<{ row: number }>(part.select, id, batch).map(({ row }) => row)
-          for (const sql of part.delete) database.run(sql, JSON.stringify(rows))
-          return rows.length
-        })
-        count += deleted
-        await turn()
-      } while (deleted === batch)
+    const removeSome = (): number => {
+      let room = batch
+      for (const { select, delete: statements } of someOfQueue) {
+        const rows = database.all<{ row: number }>(select, id, room).map(({ row }) => row)
+        for (const sql of statements) database.run(sql, JSON.stringify(rows))
+        room -= rows.length
+      }
+      // In the transaction that finds nothing: until then its sessions may move rows from one part to another.
+      if (room === batch) {
+        subscriptions.unbindAll(id)
+        database.run('DELETE FROM rates WHERE queue = ?', id)
+        database.run('DELETE FROM queues WHERE id = ?', id)
+      }
+      return batch - room
     }
-    await database.write(() => {
-      subscriptions.unbindAll(id)
-      database.run('DELETE FROM rates WHERE queue = ?', id)
-      database.run('DELETE FROM queues WHERE id = ?', id)
-    })
+    let count = 0
+    for (let deleted = batch; deleted > 0;) {
+      deleted = await database.write(removeSome)
+      count += deleted
+      await turn()
+    }
     // Its sessions learn of it.
     wakeUp.announce()
     return count

@@ -62,6 +62,22 @@ test('removing a queue', async () => {
   expectSteps(await changes('messages', transport.admin.removeQueue('orders')), many)
 })
 
+test('removing a queue whose events become due meanwhile', async () => {
+  await transport.publish(events('order', many))
+  hand.exec('UPDATE messages SET due = 1')
+  const rest = { notice: () => {}, onRevoke: () => {}, onLost: () => {} }
+  const session = await transport.open('orders', { lease: 30_000, order: true, clock: systemClock, ...rest })
+  const removing = transport.admin.removeQueue('orders')
+  const consume = async (): Promise<never> => {
+    for (;;) {
+      await session.exchange({ settle: [], max: 10 })
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  await expect(consume()).rejects.toMatchObject({ code: 'UNKNOWN_QUEUE' })
+  expect([await removing, count('messages'), count('held')]).toEqual([many, 0, 0])
+})
+
 test('sending dead letters back, and deleting them', async () => {
   await transport.publish(events('order', many))
   hand.exec(`INSERT INTO dead (queue, name, id, type, head, data, record)
