@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { kafkaFromUrl } from '../../src/adapters/kafka/index.ts'
+import type { Notice } from '../../src/contract/transport.ts'
 import { millrace } from '../../src/index.ts'
 import { describeWithProxiedServer } from '../servers/describe-with-server.ts'
 import { dataOf, event, newName, open, receive, spec } from './sessions.ts'
@@ -52,6 +53,23 @@ await describeWithProxiedServer('kafka', (server) => {
     server.proxy.resume()
     await session.flush?.()
     await session.close()
+  })
+
+  test('progress that cannot be committed at the end is said', { timeout: 60_000 }, async () => {
+    const [queue, topic] = [newName('queue'), newName('topic')]
+    await using transport = kafkaFromUrl(`${server.url}?partitions=1`)
+    await transport.declare([spec(queue, topic)])
+    const notices: Notice[] = []
+    const session = await open(transport, queue, { notice: (notice) => notices.push(notice) })
+    await transport.publish([event(topic, 1)])
+    const [received] = await receive(session, 1)
+    await session.settle([{ of: received!, as: 'ack' }])
+    server.proxy.cut()
+    await session.close()
+    server.proxy.resume()
+    expect(notices).toContainEqual(
+      expect.objectContaining({ queue, message: expect.stringContaining('last progress') }),
+    )
   })
 
   test('an exchange that a cut connection has failed claims nothing', { timeout: 60_000 }, async () => {

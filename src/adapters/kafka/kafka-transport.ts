@@ -56,10 +56,19 @@ function strangeAt(offset: number): Notice {
   }
 }
 
+function stopped(): MillraceError {
+  return new MillraceError('STOPPED', 'The transport is closed')
+}
+
 /** What this process does for one queue. */
 export interface LocalQueue {
   readonly consumer: QueueConsumer
   readonly rates: Rates
+}
+
+interface OpenQueue {
+  readonly consumer: QueueConsumer
+  readonly opened: Promise<void>
 }
 
 export class KafkaTransport implements Transport<never> {
@@ -67,7 +76,7 @@ export class KafkaTransport implements Transport<never> {
   readonly admin: KafkaAdmin
   readonly #options: ClusterOptions
   #cluster: Promise<Cluster> | undefined
-  readonly #queues = new Map<string, Promise<LocalQueue>>()
+  readonly #queues = new Map<string, OpenQueue>()
   readonly #local = new Map<string, LocalQueue>()
   readonly #sessions = new Set<Session>()
   #maxBytes = defaultMaxBytes - framing
@@ -102,6 +111,15 @@ export class KafkaTransport implements Transport<never> {
   }
 
   async open(name: string, options: SessionOptions): Promise<Session> {
+    try {
+      return await this.#openSession(name, options)
+    } catch (error) {
+      // A close may have taken away what it was waiting for.
+      throw this.#closing === undefined ? error : stopped()
+    }
+  }
+
+  async #openSession(name: string, options: SessionOptions): Promise<Session> {
     const cluster = await this.#open()
     const queue = await cluster.registry.get(name)
     if (options.order !== queue.order) {
@@ -111,15 +129,16 @@ export class KafkaTransport implements Transport<never> {
         `\`order\` of the queue '${name}' cannot change: it was made ${made} order by key`,
       )
     }
-    const opening =
+    if (this.#closing !== undefined) throw stopped()
+    const { consumer, opened } =
       this.#queues.get(name) ??
       this.#consume(name, new QueueConsumer(cluster, queue, { order: queue.order, lease: options.lease }))
-    this.#queues.set(name, opening)
-    const { consumer, rates } = await opening
+    await opened
+    if (this.#closing !== undefined) throw stopped()
     const session: KafkaSession = new KafkaSession({
       consumer,
       options,
-      rates,
+      rates: consumer.rates,
       producing: cluster.producing,
       closed: () => this.#closed(session, name, consumer),
     })
@@ -141,7 +160,13 @@ export class KafkaTransport implements Transport<never> {
     return this.close()
   }
 
-  async #consume(name: string, consumer: QueueConsumer): Promise<LocalQueue> {
+  #consume(name: string, consumer: QueueConsumer): OpenQueue {
+    const queue = { consumer, opened: this.#begin(name, consumer) }
+    this.#queues.set(name, queue)
+    return queue
+  }
+
+  async #begin(name: string, consumer: QueueConsumer): Promise<void> {
     try {
       await consumer.open()
     } catch (error) {
@@ -149,9 +174,7 @@ export class KafkaTransport implements Transport<never> {
       await consumer.close()
       throw failure(error, `The queue '${name}' could not be opened`)
     }
-    const local = { consumer, rates: consumer.rates }
-    this.#local.set(name, local)
-    return local
+    this.#local.set(name, { consumer, rates: consumer.rates })
   }
 
   /** The last session of a queue takes its consumer along. */
@@ -164,7 +187,12 @@ export class KafkaTransport implements Transport<never> {
   }
 
   async #close(): Promise<void> {
-    await Promise.all([...this.#sessions].map((session) => session.close()))
+    // Whoever joined its group later would stay in it.
+    const opening = [...this.#queues.values()].filter(({ consumer }) => consumer.sessions === 0)
+    await Promise.all([
+      ...[...this.#sessions].map((session) => session.close()),
+      ...opening.map(({ consumer }) => consumer.close()),
+    ])
     // A cluster that was never reached was reported to whoever asked for it.
     const cluster = await this.#cluster?.catch(() => undefined)
     await cluster?.close()
@@ -172,8 +200,7 @@ export class KafkaTransport implements Transport<never> {
 
   /** At first use; uses at the same time share it. If it fails, the next use tries again. */
   #open(): Promise<Cluster> {
-    if (this.#closing !== undefined)
-      return Promise.reject(new MillraceError('STOPPED', 'The transport is closed'))
+    if (this.#closing !== undefined) return Promise.reject(stopped())
     if (this.#cluster !== undefined) return this.#cluster
     const opening = this.#connect()
     this.#cluster = opening

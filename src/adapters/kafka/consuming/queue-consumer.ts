@@ -10,6 +10,7 @@ import type { KafkaEvent, Setback } from './kafka-event.ts'
 import type { Lane } from './lane.ts'
 import { Mover } from './mover.ts'
 import { onwards } from './moves.ts'
+import { Notices } from './notices.ts'
 import { Pending } from './pending.ts'
 import { subscribes, type StoredQueue } from '../queues/registry.ts'
 import { Rates } from '../progress/rates.ts'
@@ -32,13 +33,13 @@ export class QueueConsumer {
   readonly changes = new Changes()
   readonly rates = new Rates(() => systemClock.monotonic())
   readonly #cluster: Cluster
-  readonly #queue: StoredQueue
   readonly #group: Group
   readonly #pending: Pending
   readonly #waiting: WaitingEvents
   readonly #mover: Mover
   readonly #tiers = new Map<Lane, Tier>()
   readonly #takers = new Set<Taker>()
+  readonly #notices = new Notices()
   readonly #turns = new Turns((lane) => this.#paused(lane))
   #sequence = 0
   #stale = false
@@ -51,7 +52,6 @@ export class QueueConsumer {
     this.name = queue.name
     this.topics = topicsOf(queue.name)
     this.#cluster = cluster
-    this.#queue = queue
     this.#pending = new Pending(options.order)
     this.#waiting = new WaitingEvents(cluster.clock, (events) => this.#wake(events))
     this.#mover = new Mover(cluster.producing, {
@@ -71,6 +71,11 @@ export class QueueConsumer {
     return this.#group.error
   }
 
+  /** Whether the queue was removed, while nobody here was in its group. */
+  get removed(): boolean {
+    return this.#group.removed
+  }
+
   get sessions(): number {
     return this.#takers.size
   }
@@ -86,6 +91,7 @@ export class QueueConsumer {
 
   join(taker: Taker): void {
     this.#takers.add(taker)
+    this.#notices.listen(taker)
     const { undivided } = this.#group
     if (undivided === undefined) return
     const message = `${this.name}: One process has all keys, because no number above 1 divides all counts of partitions: ${undivided}`
@@ -94,6 +100,8 @@ export class QueueConsumer {
 
   part(taker: Taker): void {
     this.#takers.delete(taker)
+    const [next] = this.#takers
+    if (next !== undefined) this.#notices.listen(next)
   }
 
   /** Resolves when it is known whether the lanes are still here, or when that takes too long. */
@@ -112,12 +120,13 @@ export class QueueConsumer {
     await this.#group.close()
   }
 
-  /** At most `max` events for the session. */
+  /** At most `max` events for the session. @throws MillraceError UNKNOWN_QUEUE if the queue was removed */
   async take(session: Taker, max: number): Promise<readonly KafkaEvent[]> {
     // An event that nobody seems to subscribe to may have been declared for since: look, before it is passed over.
     // And before anything is taken: if that fails, nobody would know of it.
     if (this.#stale) await this.#cluster.registry.refresh()
     this.#stale = false
+    this.#cluster.registry.known(this.name)
     const taken = this.#take(session, max)
     // There is more, behind the look of the next exchange.
     if (this.#stale) this.changes.happened()
@@ -185,8 +194,12 @@ export class QueueConsumer {
   }
 
   #wants(lane: Lane, headers: Parameters<typeof find>[0], offset: number): boolean {
-    const queue = this.#cluster.registry.find(this.name) ?? this.#queue
-    return subscribes(queue, find(headers, 'type') ?? lane.topic, lane, offset)
+    return subscribes(
+      this.#cluster.registry.known(this.name),
+      find(headers, 'type') ?? lane.topic,
+      lane,
+      offset,
+    )
   }
 
   /** Until it is due: in memory if that is soon, or if its key has to wait for it; else in a topic for that. */
@@ -269,9 +282,8 @@ export class QueueConsumer {
   }
 
   #paused({ name, first }: Lane): void {
-    const [taker] = this.#takers
     const message = `the lane ${name} pauses: it has as much ahead of this event as it may`
-    taker?.notice({
+    this.#notices.tell({
       code: 'LANE_PAUSED',
       message,
       queue: this.name,
@@ -280,7 +292,6 @@ export class QueueConsumer {
   }
 
   #failed(message: string, cause: unknown, code: ErrorCode = 'CONNECTION_LOST'): void {
-    const [taker] = this.#takers
-    taker?.notice({ code, message: `${this.name}: ${message}`, queue: this.name, cause })
+    this.#notices.tell({ code, message: `${this.name}: ${message}`, queue: this.name, cause })
   }
 }

@@ -82,7 +82,7 @@ export class KafkaSession implements Session, Taker {
     const moves: Move[] = []
     list.forEach((settlement, at) => {
       const event = settlement.of as KafkaEvent
-      if (!this.#held.has(event)) return answer(at, event.from.lost ? 'lost' : 'gone')
+      if (!this.#held.has(event)) return answer(at, this.#lossOf(event))
       const record = this.#settle(event, settlement)
       if (record !== undefined) moves.push({ at, event, record })
     })
@@ -90,7 +90,7 @@ export class KafkaSession implements Session, Taker {
     await this.#parts.consumer.decided()
     // What was lost meanwhile is for others to move.
     const ours = moves.filter(({ event }) => this.#held.has(event))
-    for (const move of moves) if (!this.#held.has(move.event)) answer(move.at, 'lost')
+    for (const move of moves) if (!this.#held.has(move.event)) answer(move.at, this.#lossOf(move.event))
     const sent = await this.#parts.producing.move(ours.map(({ record }) => record))
     ours.forEach(({ at, event }, i) => {
       const result = sent?.[i] ?? 'taken'
@@ -137,6 +137,11 @@ export class KafkaSession implements Session, Taker {
     if (this.#closing === undefined) return
     const { name } = this.#parts.consumer
     throw new MillraceError('STOPPED', `The session on '${name}' is closed`)
+  }
+
+  /** What became of an event that this session does not hold. */
+  #lossOf({ from }: KafkaEvent): SettleResult {
+    return from.lost && !this.#parts.consumer.removed ? 'lost' : 'gone'
   }
 
   /** What can be done here is done; else the record that has to be written first. */

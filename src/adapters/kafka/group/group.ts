@@ -2,7 +2,7 @@ import type { GroupAssignment } from '@platformatic/kafka'
 import { pause, systemClock } from '../../../clock/clock.ts'
 import { within } from '../../../clock/within.ts'
 import type { ErrorCode } from '../../../errors/codes.ts'
-import type { MillraceError } from '../../../errors/millrace-error.ts'
+import { MillraceError } from '../../../errors/millrace-error.ts'
 import { assignerFor, divisorOf } from './assigner.ts'
 import { checkLanes, takeOver } from './take-over.ts'
 import type { Cluster } from '../connection/cluster.ts'
@@ -10,6 +10,7 @@ import { Committer } from '../progress/committer.ts'
 import { failure } from '../connection/failures.ts'
 import { Fetcher } from './fetcher.ts'
 import { nameOf, type Lane } from '../consuming/lane.ts'
+import { lookUp } from './look-up.ts'
 import { Membership } from './membership.ts'
 import type { StoredQueue } from '../queues/registry.ts'
 import type { Rates } from '../progress/rates.ts'
@@ -52,7 +53,8 @@ export class Group {
   readonly #closing = new AbortController()
   /** Counts the assignments: what was begun for an older one is dropped. */
   #assignment = 0
-  #ready!: () => void
+  #ready = (): void => {}
+  #closed: Promise<void> | undefined
   /** The topics that were there at the last look. */
   #topics: ReadonlyMap<string, TopicShape> = new Map()
   #looking: Promise<void> | undefined
@@ -100,6 +102,8 @@ export class Group {
     await this.#membership.join([...this.#topics.keys()])
     await ready
     if (this.error !== undefined) throw this.error
+    if (this.#closing.signal.aborted)
+      throw new MillraceError('STOPPED', `The queue '${this.#queue.name}' was closed while it opened`)
     void this.#watch()
   }
 
@@ -115,43 +119,49 @@ export class Group {
     this.#fetcher.look()
   }
 
-  /** Commits, and leaves without making others wait. Both end soon if no broker answers. */
-  async close(): Promise<void> {
+  /** Whether the queue is there no more. */
+  get removed(): boolean {
+    return this.error?.code === 'UNKNOWN_QUEUE'
+  }
+
+  /** Commits, and leaves without making others wait. Both end soon if no broker answers. An `open` under way fails. Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     this.#closing.abort()
     this.paused = true
     this.#decide()
+    this.#ready()
     await this.#fetcher.close()
+    // A queue that was removed has no place for it any more.
+    if (!this.removed) await this.#commitLast()
     try {
-      if (!(await within(this.committer.close(), patienceAtClose)))
-        this.#uncommitted('No broker has answered')
+      await this.#membership.leave()
     } catch (error) {
-      this.#uncommitted(error)
+      this.#events.failed(
+        'The group could not be left: it misses this process when its session times out',
+        error,
+      )
     }
-    await this.#membership.leave()
   }
 
-  #uncommitted(why: unknown): void {
+  async #commitLast(): Promise<void> {
+    let why: unknown = 'No broker has answered'
+    try {
+      if (await within(this.committer.close(), patienceAtClose)) return
+    } catch (error) {
+      why = error
+    }
     this.#events.failed('The last progress could not be committed: some events come again', why)
   }
 
   async #lookUp(): Promise<ReadonlyMap<string, TopicShape>> {
-    const { registry, topics } = this.#cluster
-    await registry.refresh()
-    const queue = registry.find(this.#queue.name) ?? this.#queue
-    const own = topicsOf(queue.name)
-    const sources = await registry.topicsFor(queue)
-    // Whoever removes a topic does not ask us, and one that is not there must not keep us from the others.
-    const found = await topics.look([...sources, own.retry, ...own.tiers.map(({ topic }) => topic)])
-    this.#sources = new Map(
-      sources.flatMap((topic) => {
-        const shape = found.get(topic)
-        return shape === undefined ? [] : [[topic, shape.partitions]]
-      }),
-    )
-    const most = Math.max(0, ...this.#sources.values())
-    const retry = found.get(own.retry)
-    if (retry === undefined || retry.partitions >= most) return found
-    return new Map([...found, [own.retry, await topics.grow(own.retry, most)]])
+    const { all, sources } = await lookUp(this.#cluster, this.#queue.name)
+    this.#sources = sources
+    return all
   }
 
   async #revoked(topics: ReadonlyMap<string, TopicShape>): Promise<void> {
@@ -207,12 +217,12 @@ export class Group {
   async #takeOver(wanted: readonly GroupAssignment[], assignment: number): Promise<readonly Lane[]> {
     for (let wait = 100; ; wait = Math.min(2 * wait, 2_000)) {
       try {
-        return await takeOver(this.#cluster, this.#membership, this.#queue, wanted)
+        return await takeOver(this.#cluster, this.#membership, this.#queue.name, wanted)
       } catch (error) {
         if (assignment !== this.#assignment || this.#closing.signal.aborted) return []
         const coded = failure(error, `The place where '${this.#queue.name}' goes on could not be found`)
         if (isGone(coded)) {
-          this.error = coded
+          this.#end(coded)
           return []
         }
         this.#events.failed(coded.message, error)
@@ -229,9 +239,19 @@ export class Group {
       if (this.#closing.signal.aborted) return
       const coded = failure(error, 'Places could not be looked up')
       if (!isGone(coded)) return this.#events.failed('Places could not be looked up; trying on', error)
-      this.error = coded
-      this.#events.fetched()
+      this.#end(coded)
     }
+  }
+
+  /** Nothing is handed out any more. */
+  #end(why: MillraceError): void {
+    this.error = why
+    if (this.removed) {
+      this.#lose(() => true)
+      // Its name may be given to another queue, of which this process must keep no lanes. Whoever closes hears of an error.
+      this.close().catch(() => {})
+    }
+    this.#events.fetched()
   }
 
   /** Topics come and go, and other processes subscribe this queue to more. */
@@ -260,8 +280,10 @@ export class Group {
         this.#events.failed(`Somebody has deleted ${gone.join(', ')}`, undefined, 'TOPIC_GONE')
       this.#membership.change(topics)
     } catch (error) {
-      if (!this.#closing.signal.aborted)
-        this.#events.failed('Topics could not be looked up; trying on', error)
+      if (this.#closing.signal.aborted) return
+      const coded = failure(error, 'Topics could not be looked up')
+      if (isGone(coded)) this.#end(coded)
+      else this.#events.failed('Topics could not be looked up; trying on', error)
     }
   }
 
@@ -272,5 +294,5 @@ export class Group {
 }
 
 function isGone({ code }: MillraceError): boolean {
-  return code === 'EVENTS_EXPIRED' || code === 'LOG_TRUNCATED'
+  return code === 'EVENTS_EXPIRED' || code === 'LOG_TRUNCATED' || code === 'UNKNOWN_QUEUE'
 }

@@ -16,7 +16,8 @@ const firstAttempts = 5
 const firstWait = 100
 const longestWait = 3_000
 
-/** How long a farewell may take, in milliseconds. */
+/** How long a join under way may take at a farewell, and the farewell itself, in milliseconds. */
+const patienceWithJoin = 1_000
 const patienceAtLeave = 400
 
 export interface MembershipEvents {
@@ -111,6 +112,12 @@ export class Membership {
   async leave(): Promise<void> {
     this.#closing.abort()
     try {
+      // Before it has ended nobody knows under which name to leave. Its failure is told to whoever asked for it.
+      if (this.#joining !== undefined)
+        await within(
+          this.#joining.catch(() => {}),
+          patienceWithJoin,
+        )
       // It gives a promise, which its types do not say.
       await within(Promise.resolve(this.#consumer.leaveGroup(true)), patienceAtLeave)
     } finally {

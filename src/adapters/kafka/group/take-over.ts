@@ -38,17 +38,19 @@ export function standingOf(
 
 /**
  * Lanes that this process was given, each at the place where its last holder left it.
- * @throws MillraceError EVENTS_EXPIRED, LOG_TRUNCATED if that place is gone
+ * @throws MillraceError EVENTS_EXPIRED, LOG_TRUNCATED if that place is gone; UNKNOWN_QUEUE if the queue is
  */
 export async function takeOver(
   cluster: Cluster,
   membership: Membership,
-  queue: StoredQueue,
+  name: string,
   wanted: readonly GroupAssignment[],
 ): Promise<readonly Lane[]> {
   if (wanted.length === 0) return []
   const { reader, registry } = cluster
-  const queueTopics = topicsOf(queue.name)
+  // First: it may have been removed while this process was away, and what is stored with it.
+  const queue = await registry.get(name)
+  const queueTopics = topicsOf(name)
   const own = new Set(namesOf(queueTopics))
   const topics = wanted.map(({ topic }) => topic)
   const [committed, stored, begins, ends] = await Promise.all([
@@ -59,7 +61,6 @@ export async function takeOver(
     // Who divided the partitions may have seen it grown, and what is moved there must go where its number is.
     cluster.topics.look([queueTopics.retry]),
   ])
-  const declared = registry.find(queue.name) ?? queue
   return wanted.flatMap(({ topic, partitions }) =>
     partitions.map((partition) => {
       const { id: topicId = '', offsets } = begins.get(topic) ?? {}
@@ -67,12 +68,12 @@ export async function takeOver(
       const begin = offsets?.[partition] ?? 0
       const end = ends.get(topic)?.offsets[partition] ?? begin
       const { mark, progress } = standingOf(
-        declared,
+        queue,
         at,
         committed.get(topic)?.[partition],
         stored.get(nameOf(topic, partition)),
       )
-      if (mark !== undefined) checkPlace(queue.name, at, mark, begin, end)
+      if (mark !== undefined) checkPlace(name, at, mark, begin, end)
       return new Lane(at, own.has(topic), mark ?? begin, progress)
     }),
   )

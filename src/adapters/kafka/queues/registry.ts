@@ -56,13 +56,14 @@ export class Registry {
     return [...this.#queues.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
 
-  find(name: string): StoredQueue | undefined {
-    return this.#queues.get(name)
-  }
-
   /** @throws MillraceError UNKNOWN_QUEUE */
   async get(name: string): Promise<StoredQueue> {
     await this.refresh()
+    return this.known(name)
+  }
+
+  /** As of the last look. @throws MillraceError UNKNOWN_QUEUE */
+  known(name: string): StoredQueue {
     const queue = this.#queues.get(name)
     if (queue === undefined) throw new MillraceError('UNKNOWN_QUEUE', `There is no queue '${name}'`)
     return queue
