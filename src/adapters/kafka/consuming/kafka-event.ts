@@ -4,6 +4,7 @@ import type { FailureTrail } from '../../../contract/dead-letter.ts'
 import type { Received } from '../../../contract/transport.ts'
 import type { EventHead } from '../../../event/event.ts'
 import { isJson, mediaType, type Raw } from '../../../event/payload.ts'
+import { ownBytes } from '../records/own-bytes.ts'
 import { carriedHeaders, dateOf, find, headFrom, partitionIn, type MoveNote } from '../records/headers.ts'
 import type { Lane } from './lane.ts'
 import type { PlacedRecord } from '../records/reader.ts'
@@ -30,7 +31,7 @@ export class KafkaEvent implements Received {
   readonly offset: number
   readonly timestamp: number
   readonly setback: Setback | undefined
-  readonly record: KafkaRecord
+  record: KafkaRecord
   /** Its place among all that this process has read for the queue. */
   sequence = 0
   /** waiting: for its turn or its time. held: handed out. moving: on its way into another topic. over: settled, or no longer ours. */
@@ -59,6 +60,11 @@ export class KafkaEvent implements Received {
     const again = new KafkaEvent(this.from, this, setback)
     again.sequence = this.sequence
     return again
+  }
+
+  /** To be called if it is to wait: else all that was read with it would stay in memory, too. */
+  detach(): void {
+    this.record = ownBytes(this.record)
   }
 
   get head(): EventHead {

@@ -10,6 +10,13 @@ import type { Partition } from '../queues/registry.ts'
 /** What waits in memory before more is fetched, in bytes. */
 const enoughBuffered = 1024 * 1024
 
+/** What is left of an event that is settled, while one before it is not. */
+interface Over {
+  readonly state: 'over'
+  readonly offset: number
+  readonly size: number
+}
+
 /** How many events of a lane are where, above its watermark. */
 export interface LaneStanding {
   readonly watermark: number
@@ -52,7 +59,7 @@ export class Lane implements Partition {
   /** The offset behind the last record that was taken. */
   #taken: number
   /** What was taken and is at or above the watermark, by offset. */
-  #line: KafkaEvent[] = []
+  #line: (KafkaEvent | Over)[] = []
   #head = 0
   #aheadBytes = 0
   /** Whether it was told that it is full. */
@@ -99,7 +106,7 @@ export class Lane implements Partition {
   /** The first event that is not settled. */
   get first(): KafkaEvent | undefined {
     this.watermark()
-    return this.#line[this.#head]
+    return this.#line[this.#head] as KafkaEvent | undefined
   }
 
   get #ahead(): number {
@@ -159,6 +166,14 @@ export class Lane implements Partition {
     return again
   }
 
+  /** The event is settled. Those before it may not be for long, and what it holds is not to stay in memory until then. */
+  settle(event: KafkaEvent): void {
+    event.state = 'over'
+    const { offset, size } = event
+    const place = this.#indexOf(offset)
+    if (this.#line[place] === event) this.#line[place] = { state: 'over', offset, size }
+  }
+
   /** The offset of the first record that is not settled. */
   watermark(): number {
     for (let first = this.#line[this.#head]; first?.state === 'over'; first = this.#line[this.#head]) {
@@ -194,8 +209,10 @@ export class Lane implements Partition {
 
   /** All that is taken and not settled. */
   *unsettled(): Generator<KafkaEvent> {
-    for (let i = this.#head; i < this.#line.length; i++)
-      if (this.#line[i]!.state !== 'over') yield this.#line[i]!
+    for (let i = this.#head; i < this.#line.length; i++) {
+      const event = this.#line[i]!
+      if (event.state !== 'over') yield event
+    }
   }
 
   /** What is under way here. */

@@ -167,6 +167,7 @@ export class QueueConsumer {
       const event = this.#pending.shift() ?? this.#turns.next((lane) => this.#freshOf(lane))
       if (event === undefined) break
       if (this.#pending.admit(event, session)) taken.push(event)
+      else event.detach()
     }
     this.#group.look()
     return taken
@@ -209,6 +210,7 @@ export class QueueConsumer {
     const parks = event.setback?.parks === true
     if (due <= now) return this.#pending.giveBack(event)
     if (due - now > shortWait && !parks) return this.#move(event, now)
+    event.detach()
     if (parks) this.#pending.park(event)
     this.#waiting.add(event, due)
   }
@@ -233,7 +235,7 @@ export class QueueConsumer {
   }
 
   #over(event: KafkaEvent): void {
-    event.state = 'over'
+    event.from.settle(event)
     this.#group.committer.touch(event.from)
     // A key may be free now, a lane have room.
     this.changes.happened()
