@@ -11,16 +11,18 @@ export interface Pace {
   readonly cpu: number | undefined
 }
 
-/** Runs that are compared: all do the same number of events, so many that no window is shorter than `least` milliseconds. */
+/** Runs that are compared: each does so many events that no window is shorter than `least` milliseconds. */
 export class Contest {
   readonly #runs: readonly Run[]
   readonly #least: number
-  #count = 1_000
+  /** Events in a window of each run. The fastest would otherwise make the others' windows as many times longer as it is faster. */
+  readonly #counts: number[]
   #rounds = 0
 
   constructor(runs: readonly Run[], least: number) {
     this.#runs = runs
     this.#least = least
+    this.#counts = runs.map(() => 1_000)
   }
 
   /**
@@ -33,16 +35,20 @@ export class Contest {
     for (;;) {
       const windows: Spent[] = []
       for (const n of order) windows[n] = await this.#window(n)
-      const shortest = Math.min(...windows.map(({ wall }) => wall))
-      if (shortest >= this.#least) return windows.map((spent) => paceOf(spent, this.#count))
-      this.#count = Math.ceil(this.#count * Math.min((this.#least * margin) / shortest, steepest))
+      if (windows.every(({ wall }) => wall >= this.#least)) {
+        return windows.map((spent, n) => paceOf(spent, this.#counts[n]!))
+      }
+      windows.forEach(({ wall }, n) => {
+        if (wall >= this.#least) return
+        this.#counts[n] = Math.ceil(this.#counts[n]! * Math.min((this.#least * margin) / wall, steepest))
+      })
     }
   }
 
   /** The garbage of one must not be paid by the next. */
   async #window(n: number): Promise<Spent> {
     globalThis.gc?.()
-    return (this.#runs[n] as Run)(this.#count)
+    return this.#runs[n]!(this.#counts[n]!)
   }
 }
 

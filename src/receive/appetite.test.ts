@@ -21,15 +21,15 @@ function gives(of: Appetite, n: number, bytes: number): void {
 describe('small events', () => {
   test('the first exchange asks for what can run; from then on for twice that', () => {
     const one = appetite()
-    expect(one.wanted(claim)).toBe(16)
+    expect(one.wanted(claim, 0)).toBe(16)
     takes(one, 16, 100)
-    expect(one.wanted(claim)).toBe(16)
+    expect(one.wanted(claim, 0)).toBe(16)
     takes(one, 16, 100)
-    expect(one.wanted(claim)).toBe(0)
+    expect(one.wanted(claim, 0)).toBe(0)
   })
 
   test('a batch needs its events at the first exchange, too', () => {
-    expect(appetite(undefined, 1, 100).wanted(claim)).toBe(100)
+    expect(appetite(undefined, 1, 100).wanted(claim, 0)).toBe(100)
   })
 
   test('quick handlers have more ready, up to the claim', () => {
@@ -37,28 +37,28 @@ describe('small events', () => {
     takes(one, 16, 100)
     gives(one, 16, 100)
     one.measure(1)
-    expect(one.wanted(claim)).toBe(128)
+    expect(one.wanted(claim, 0)).toBe(128)
   })
 })
 
 describe('large events', () => {
   test('no more are taken ahead than 32 MiB, whatever the prefetch', () => {
     const one = appetite(128, 2)
-    expect(one.wanted(claim)).toBe(2)
+    expect(one.wanted(claim, 0)).toBe(2)
     takes(one, 2, 4 * MiB)
-    expect(one.wanted(claim)).toBe(6)
+    expect(one.wanted(claim, 0)).toBe(6)
     takes(one, 6, 4 * MiB)
-    expect(one.wanted(claim)).toBe(0)
+    expect(one.wanted(claim, 0)).toBe(0)
     gives(one, 1, 4 * MiB)
-    expect(one.wanted(claim)).toBe(1)
+    expect(one.wanted(claim, 0)).toBe(1)
   })
 
   test('what may run at once is taken all the same', () => {
     const one = appetite(undefined, 16)
     takes(one, 10, 10 * MiB)
-    expect(one.wanted(claim)).toBe(6)
+    expect(one.wanted(claim, 0)).toBe(6)
     takes(one, 6, 10 * MiB)
-    expect(one.wanted(claim)).toBe(0)
+    expect(one.wanted(claim, 0)).toBe(0)
   })
 
   test('when small ones come again, more are asked for again', () => {
@@ -66,15 +66,15 @@ describe('large events', () => {
     takes(one, 2, 100)
     takes(one, 1, 10 * MiB)
     gives(one, 1, 10 * MiB)
-    const soon = one.wanted(claim)
+    const soon = one.wanted(claim, 0)
     expect(soon).toBeLessThan(10)
     takes(one, 400, 100)
-    expect(one.wanted(claim)).toBe(128)
+    expect(one.wanted(claim, 0)).toBe(128)
   })
 
   test('events without data take no memory', () => {
     const one = appetite(50)
     takes(one, 16, 0)
-    expect(one.wanted(claim)).toBe(34)
+    expect(one.wanted(claim, 0)).toBe(34)
   })
 })

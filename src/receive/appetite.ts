@@ -58,10 +58,13 @@ export class Appetite {
     return this.#fixed ?? Math.max(this.#least, Math.min(claim, Math.ceil(this.#rate * readyWork)))
   }
 
-  /** How many to ask for now; 0 while there is too little room to make it worth an exchange. */
-  wanted(claim: number): number {
+  /**
+   * How many to ask for now; 0 while there is too little room to make it worth an exchange.
+   * @param leaving how many of those held the same exchange settles
+   */
+  wanted(claim: number, leaving: number): number {
     const target = this.target(claim)
-    const room = target - this.#held
+    const room = target - this.#held + leaving
     return room >= Math.min(target / 2, claim) ? Math.min(room, claim, this.#fitting()) : 0
   }
 

@@ -12,8 +12,8 @@ export interface ExchangesParts {
   readonly lone: LoneClaims
   readonly settlements: SettlerEvents
   notice(notice: Notice, level?: 'info' | 'warn'): void
-  /** How many events to take now; `claim` is the batch that pays for the system. */
-  wanted(claim: number): number
+  /** How many events to take now; `claim` is the batch that pays for the system, `leaving` is what the exchange settles. */
+  wanted(claim: number, leaving: number): number
   /** @param leaseEnd monotonic time until which it is surely ours */
   take(received: Received, leaseEnd: number): void
   /** Something was answered: what waited for that may go on. */
@@ -76,7 +76,7 @@ export class Exchanges {
 
   #tick(): void {
     if (this.#closed || this.#outage.on || this.#busy >= this.#session.pulls) return
-    const max = this.#news.awaited ? 0 : this.#parts.wanted(this.#session.claim)
+    const max = this.#news.awaited ? 0 : this.#parts.wanted(this.#session.claim, this.settler.sendable)
     const lapsed = this.#parts.lone.take()
     if (max > 0 || lapsed > 0) return void this.#exchange(max, lapsed)
     const list = this.settler.take()

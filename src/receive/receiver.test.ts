@@ -353,6 +353,34 @@ describe('deliver', () => {
   })
 })
 
+test('one exchange settles what was handled and takes what comes next', async () => {
+  const taken: { readonly settle: number; readonly received: number }[] = []
+  let settledAlone = 0
+  let left = 600
+  const handled = signal()
+  const { receiver, publisher, transport } = receiving(
+    {},
+    {
+      async exchange(call, request) {
+        const result = await call(request)
+        taken.push({ settle: request.settle.length, received: result.received.length })
+        return result
+      },
+      settle: (call, list) => ((settledAlone += list.length), call(list)),
+    },
+  )
+  receiver.queue('a', { prefetch: 100 }).on('x.y', () => (--left === 0 ? handled.give() : undefined))
+  const subscriptions = [{ topic: 'x', pattern: 'x.y' }]
+  await transport.declare([{ name: 'a', subscriptions, from: 'now', order: false }])
+  await publisher.publish(Array.from({ length: 600 }, (_, n) => createEvent('x.y', n)))
+  await receiver.start()
+  await handled.come
+  await receiver.stop()
+  expect(taken.filter(({ settle, received }) => settle > 0 && received > 0).length).toBeGreaterThanOrEqual(4)
+  // The last ones have nobody behind them.
+  expect(settledAlone).toBeLessThanOrEqual(200)
+})
+
 describe('a system that misbehaves', () => {
   test('an exchange that fails is tried again, and what it was to settle is settled', async () => {
     let failures = 3

@@ -35,6 +35,11 @@ export class Settler {
     return this.#waiting.length + this.#sent + (this.#again?.held.length ?? 0)
   }
 
+  /** How many `take` would give. */
+  get sendable(): number {
+    return this.#sent > 0 ? 0 : this.#waiting.length
+  }
+
   add(held: Held, settlement: Settlement): void {
     held.state = 'settling'
     held.settlement = settlement
@@ -44,7 +49,7 @@ export class Settler {
 
   /** Takes what waits, to be answered by `answer` or put back by `failed`. Nothing while others are under way: they must not overtake. */
   take(): readonly Held[] {
-    if (this.#sent > 0 || this.#waiting.length === 0) return []
+    if (this.sendable === 0) return []
     const list = this.#waiting
     this.#waiting = []
     this.#sent = list.length

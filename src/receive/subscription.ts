@@ -88,7 +88,7 @@ export class Subscription implements Holder, SettlerEvents {
       lone: this.#lone,
       settlements: this,
       notice: this.#notice,
-      wanted: (claim) => this.#wanted(claim),
+      wanted: (claim, leaving) => this.#wanted(claim, leaving),
       take: (received, leaseEnd) => this.#take(received, leaseEnd),
       answered: () => {
         this.#progress.happened()
@@ -177,9 +177,9 @@ export class Subscription implements Holder, SettlerEvents {
     await stopStep(() => this.#session.close({ keep }), end + graceForClosing, this.#notice)
   }
 
-  #wanted(claim: number): number {
+  #wanted(claim: number, leaving: number): number {
     if (!this.#claiming || !this.#parts.gate.open) return 0
-    const wanted = this.#appetite.wanted(claim)
+    const wanted = this.#appetite.wanted(claim, leaving)
     if (wanted > 0) this.#appetite.measure(this.#parts.clock.monotonic())
     return Math.min(wanted, this.#breaker?.room ?? wanted)
   }
