@@ -26,24 +26,24 @@ export function fill(queue: RawQueue, count: number, load: Load = {}): void {
 export class OurTables implements RawQueue {
   readonly #sqlite: DatabaseSync
   readonly #insert: StatementSync
-  readonly #constant: Readonly<Record<string, SQLInputValue>>
+  /** In the order of the columns that are written. */
+  readonly #columns: readonly (readonly [name: string, value: SQLInputValue])[]
+  readonly #queue: number
   readonly #claim: StatementSync
   readonly #hold: StatementSync
   readonly #release: StatementSync
   readonly #remove: StatementSync
-  readonly #dataAt: number
   #held: readonly number[] = []
 
   constructor(file: BenchFile) {
     this.#sqlite = connect(file.path, file)
-    const { seq: _seq, ...sample } = file.sample as Record<string, SQLInputValue>
-    const columns = Object.keys(sample)
-    this.#dataAt = Object.keys(file.sample).indexOf('data')
-    this.#constant = sample
+    this.#queue = file.sample['queue'] as number
+    this.#columns = writtenColumns(this.#sqlite, file)
+    const names = this.#columns.map(([name]) => name)
     this.#insert = this.#sqlite.prepare(
-      `INSERT INTO messages (${columns.join(', ')}) VALUES (${columns.map((name) => `:${name}`).join(', ')})`,
+      `INSERT INTO messages (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
     )
-    this.#claim = this.#sqlite.prepare(`SELECT * FROM messages m INDEXED BY ready
+    this.#claim = this.#sqlite.prepare(`SELECT seq, data, id, type, key, head FROM messages m INDEXED BY ready
       WHERE queue = ? AND due IS NULL AND aside = 0 AND NOT EXISTS (SELECT 1 FROM held WHERE held.seq = m.seq) ORDER BY seq LIMIT ?`)
     this.#claim.setReturnArrays(true)
     this.#hold = this.#sqlite.prepare(`INSERT INTO held (seq, queue, owner, claim, lease, lone)
@@ -55,30 +55,54 @@ export class OurTables implements RawQueue {
   put(from: number, count: number, { keyOf = customerOf, dataOf = order, due }: Load = {}): void {
     this.#sqlite.exec('BEGIN IMMEDIATE')
     for (let n = from; n < from + count; n++) {
-      const data = JSON.stringify(dataOf(n))
-      this.#insert.run({ ...this.#constant, id: idOf(n), key: keyOf(n), due: due ?? null, data })
+      const own: Readonly<Record<string, SQLInputValue>> = {
+        id: idOf(n),
+        key: keyOf(n),
+        due: due ?? null,
+        data: JSON.stringify(dataOf(n)),
+      }
+      this.#insert.run(...this.#columns.map(([name, value]) => own[name] ?? value))
     }
     this.#sqlite.exec('COMMIT')
   }
 
   take(limit: number): readonly string[] {
-    const queue = this.#constant['queue'] as number
     this.#sqlite.exec('BEGIN IMMEDIATE')
     if (this.#held.length > 0) {
       const done = JSON.stringify(this.#held)
       this.#release.run(done)
       this.#remove.run(done)
     }
-    const rows = this.#claim.all(queue, limit) as unknown as readonly (readonly [seq: number, ...unknown[]])[]
+    const rows = this.#claim.all(this.#queue, limit) as unknown as readonly (readonly [
+      seq: number,
+      data: string,
+    ])[]
     this.#held = rows.map(([seq]) => seq)
-    if (rows.length > 0) this.#hold.run(queue, JSON.stringify(this.#held))
+    if (rows.length > 0) this.#hold.run(this.#queue, JSON.stringify(this.#held))
     this.#sqlite.exec('COMMIT')
-    return rows.map((row) => row[this.#dataAt] as string)
+    return rows.map(([, data]) => data)
   }
 
   [Symbol.dispose](): void {
     this.#sqlite.close()
   }
+}
+
+const varying = ['id', 'key', 'due', 'data']
+
+/** The columns that a publish has to write, with the values of the sample: the others stand at what the table gives them. */
+function writtenColumns(
+  connection: DatabaseSync,
+  { sample }: BenchFile,
+): readonly (readonly [name: string, value: SQLInputValue])[] {
+  const table = connection.prepare('PRAGMA table_info(messages)').all() as unknown as readonly {
+    readonly name: string
+    readonly dflt_value: string | null
+  }[]
+  return table
+    .filter(({ name, dflt_value }) => varying.includes(name) || String(sample[name]) !== String(dflt_value))
+    .filter(({ name }) => name !== 'seq')
+    .map(({ name }) => [name, sample[name] ?? null])
 }
 
 function connect(path: string, { pragmas }: BenchFile): DatabaseSync {
