@@ -201,8 +201,10 @@ export const errorCodes = {
     remedy: 'End the program that holds a write transaction on the file open.',
   },
   STORE_FULL: {
-    summary: 'The disk, or the limit of the database file, is full. The event was not taken.',
-    remedy: 'Free disk space. What was taken before is safe.',
+    summary:
+      'The disk, the limit of the database file, or the 512 MiB of the memory transport are full. The event was not taken.',
+    remedy:
+      'Free disk space; on the memory transport, handle faster or purge dead letters. What was taken before is safe.',
   },
   STORE_READ_ONLY: {
     summary: 'The file or its folder is not writable.',

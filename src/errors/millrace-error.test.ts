@@ -5,7 +5,9 @@ test('an error has its code, its remedy and its cause', () => {
   const cause = new Error('beneath')
   const error = new MillraceError('STORE_FULL', 'No room for e1', { cause })
   expect(error).toMatchObject({ name: 'MillraceError', code: 'STORE_FULL', message: 'No room for e1', cause })
-  expect(error.remedy).toBe('Free disk space. What was taken before is safe.')
+  expect(error.remedy).toBe(
+    'Free disk space; on the memory transport, handle faster or purge dead letters. What was taken before is safe.',
+  )
 })
 
 test('is recognised across copies of the library, with and without a code', () => {

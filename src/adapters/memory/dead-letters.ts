@@ -1,6 +1,6 @@
 import type { DeadLetterRecord } from '../../contract/dead-letter.ts'
 import type { StoredDeadLetter } from '../../contract/transport.ts'
-import { copy, headOf, type StoredEvent } from './stored-event.ts'
+import { copy, headOf, placeBytes, type StoredEvent } from './stored-event.ts'
 
 /** A dead letter as it is kept: the record as JSON. */
 export interface Letter {
@@ -14,16 +14,24 @@ export class DeadLetters {
   readonly #letters = new Map<number, Letter>()
   readonly #numbers = new Map<string, number>()
   #last = 0
+  #bytes = 0
 
   get size(): number {
     return this.#letters.size
   }
 
+  /** What the letters take, about. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   add(event: StoredEvent, record: DeadLetterRecord): void {
     const number = ++this.#last
     const name = this.#numbers.has(event.id) ? `${event.id}~${number}` : event.id
-    this.#letters.set(number, { name, event, record: JSON.stringify(record) })
+    const letter: Letter = { name, event, record: JSON.stringify(record) }
+    this.#letters.set(number, letter)
     this.#numbers.set(name, number)
+    this.#bytes += sizeOf(letter)
   }
 
   /** Cursors are numbers that ascend, so that a page can begin behind a letter that is there no more. */
@@ -48,12 +56,18 @@ export class DeadLetters {
     for (const name of names ?? [...this.#numbers.keys()]) {
       const number = this.#numbers.get(name)
       if (number === undefined) continue
-      taken.push(this.#letters.get(number) as Letter)
+      const letter = this.#letters.get(number) as Letter
+      taken.push(letter)
+      this.#bytes -= sizeOf(letter)
       this.#letters.delete(number)
       this.#numbers.delete(name)
     }
     return taken
   }
+}
+
+function sizeOf({ event, record }: Letter): number {
+  return placeBytes + event.size + record.length
 }
 
 function shown(number: number, { name, event, record }: Letter): StoredDeadLetter {

@@ -29,6 +29,7 @@ export class MemoryQueue {
   /** Called on every change: consumers that wait for events look again. */
   readonly watchers = new Set<() => void>()
   #size = 0
+  #bytes = 0
   /** Events that are due and belong to no key that order would care for. */
   readonly #common = new Lane(undefined)
   readonly #lanes = new Map<string, Lane>()
@@ -59,9 +60,15 @@ export class MemoryQueue {
     return this.#size
   }
 
+  /** What its events and dead letters take in memory, about. */
+  get bytes(): number {
+    return this.#bytes + this.dead.bytes
+  }
+
   add(event: StoredEvent, trail?: string): void {
     const entry = new Entry(event, trail)
     this.#size++
+    this.#bytes += entry.size
     if (event.deliverAt === undefined) return this.#enter(entry)
     entry.dueAt = event.deliverAt
     this.#dated.push(entry)
@@ -138,6 +145,7 @@ export class MemoryQueue {
     if (as === 'dead' && record === undefined)
       return new MillraceError('INVALID_OPTION', 'A dead letter needs its record')
     const lane = this.#letGo(entry)
+    this.#bytes -= entry.size
     if (as === 'ack') this.#handled.add(instant)
     if (as === 'retry' || as === 'dead') this.#failed.add(instant)
     if (as === 'ack' || as === 'dead') {
@@ -149,6 +157,7 @@ export class MemoryQueue {
         entry.failures++
         if (trail !== undefined) entry.trail = JSON.stringify(trail)
       }
+      this.#bytes += entry.size
       if (delay > 0) this.#delay(entry, lane, instant + delay, as === 'retry', park)
       else lane.waiting.push(entry)
     }

@@ -41,6 +41,9 @@ const features: Features = {
   maxBytes: 64 * 1024 * 1024,
 }
 
+/** Bytes that may be held before publishes are refused. */
+const defaultRoom = 512 * 1024 * 1024
+
 /** Queues in the memory of this process. Complete in the contract and nothing else, so that other transports can be read beside it. */
 export class MemoryTransport implements Transport<never> {
   readonly system = 'memory'
@@ -49,6 +52,7 @@ export class MemoryTransport implements Transport<never> {
   /** Tells the age of events, and what is due, to those who ask without a session. Sessions bring their own. */
   readonly #clock: Clock
   readonly #serialises: boolean
+  readonly #room: number
   readonly #queues = new Queues()
   readonly #unrouted = new Unrouted()
   readonly #sessions = new Set<Session>()
@@ -56,9 +60,15 @@ export class MemoryTransport implements Transport<never> {
   #sequence = 0
   #closed = false
 
-  /** @param options.serialises false: attributes stay objects, so that a benchmark sees the cost of the engine alone */
-  constructor(options: { readonly clock?: Clock; readonly serialises?: boolean } = {}) {
-    const { clock = systemClock, serialises = true } = options
+  /**
+   * @param options.serialises false: attributes stay objects, so that a benchmark sees the cost of the engine alone
+   * @param options.room bytes that may be held before publishes are refused. Default: 512 MiB
+   */
+  constructor(
+    options: { readonly clock?: Clock; readonly serialises?: boolean; readonly room?: number } = {},
+  ) {
+    const { clock = systemClock, serialises = true, room = defaultRoom } = options
+    this.#room = room
     this.#clock = clock
     this.#serialises = serialises
     this.admin = new MemoryAdmin({
@@ -94,6 +104,10 @@ export class MemoryTransport implements Transport<never> {
       throw refusal(events, 'PUBLISH_ABORTED', 'Aborted before anything was sent')
     if (options.transaction !== undefined) {
       throw refusal(events, 'TRANSACTION_UNSUPPORTED', 'The memory transport has no transactions')
+    }
+    if (!this.#makeRoom()) {
+      const message = `The memory transport holds ${Math.round(this.#room / 2 ** 20)} MiB and takes no more until events are handled or purged`
+      throw refusal(events, 'STORE_FULL', message, true)
     }
     const takenAt = this.#clock.now()
     const touched = new Set<MemoryQueue>()
@@ -168,6 +182,17 @@ export class MemoryTransport implements Transport<never> {
     return this.#queues
   }
 
+  /**
+   * Gives up the oldest unrouted events for what is to come. Tells whether there is room then. A call is taken while there is
+   * any, so that the largest event fits; what was taken once has its place without asking.
+   */
+  #makeRoom(): boolean {
+    const room = this.#room - this.#queues.bytes
+    if (room <= 0) return false
+    while (this.#unrouted.bytes >= room) this.#unrouted.drop()
+    return true
+  }
+
   /** Each queue that subscribes gets one copy. Tells whether there is one. */
   #route(event: StoredEvent, touched: Set<MemoryQueue>): boolean {
     const queues = this.#queues.for(event)
@@ -191,6 +216,11 @@ export class MemoryTransport implements Transport<never> {
   }
 }
 
-function refusal(events: readonly Outgoing[], code: MillraceError['code'], message: string): PublishError {
-  return new PublishError(message, { results: events.map(() => 'rejected'), retryable: false, code })
+function refusal(
+  events: readonly Outgoing[],
+  code: MillraceError['code'],
+  message: string,
+  retryable = false,
+): PublishError {
+  return new PublishError(message, { results: events.map(() => 'rejected'), retryable, code })
 }

@@ -15,6 +15,13 @@ export class Queues {
     return [...this.#byName.values()]
   }
 
+  /** What all of them hold takes in memory, about. */
+  get bytes(): number {
+    let sum = 0
+    for (const queue of this.#byName.values()) sum += queue.bytes
+    return sum
+  }
+
   /** @throws MillraceError UNKNOWN_QUEUE */
   get(name: string): MemoryQueue {
     const queue = this.#byName.get(name)

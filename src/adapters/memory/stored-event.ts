@@ -20,10 +20,12 @@ export interface StoredEvent {
   /** As JSON, or as it is where a benchmark leaves serialisation out. */
   readonly head: string | EventHead
   readonly data: Raw
+  /** Bytes it takes, about. */
+  readonly size: number
 }
 
 export function store(event: Outgoing, sequence: number, takenAt: number, serialises = true): StoredEvent {
-  const { id, type, topic, key, deliverAt } = event
+  const { id, type, topic, key, deliverAt, size } = event
   return {
     sequence,
     takenAt,
@@ -34,6 +36,7 @@ export function store(event: Outgoing, sequence: number, takenAt: number, serial
     deliverAt,
     head: serialises ? encodeHead(event.head) : event.head,
     data: copy(event.data),
+    size,
   }
 }
 
@@ -45,6 +48,9 @@ export function headOf({ head }: StoredEvent): EventHead {
 export function copy(data: Raw): Raw {
   return typeof data === 'string' ? data : new Uint8Array(data)
 }
+
+/** Bytes that a queue spends on an event beside the event itself: its entry and, with order by key, the lane. */
+export const placeBytes = 512
 
 /** One queue's copy of an event, and what has happened to it there. */
 export class Entry {
@@ -67,6 +73,10 @@ export class Entry {
     this.event = event
     this.sequence = event.sequence
     this.trail = trail
+  }
+
+  get size(): number {
+    return placeBytes + this.event.size + (this.trail?.length ?? 0)
   }
 }
 
