@@ -3,39 +3,37 @@ import { messageColumns } from './stored-event.ts'
 /** Data above this size, in bytes, is fetched by itself. */
 const largeData = 64 * 1024
 
+/** A claim looks at so many rows more than it wants. */
+export const window = 256
+
 /**
- * Nobody else has an event of the key, none before it has lost its holder, and none before it is parked. Claims are
- * serialised by BEGIN IMMEDIATE, so what they read is the truth until they commit. If this is false for one event of a
- * key, it is for all behind it.
+ * Another of the key keeps the row back: one before it is parked or aside, or one is held. `held` says which of those that
+ * are held count.
  */
-const keyIsFree = (row: 'm' | 'l'): string => `(${row}.key IS NULL OR (
-  NOT EXISTS (
-    SELECT 1 FROM held h WHERE h.queue = :queue AND h.key = ${row}.key
-    AND iif(h.lease > :monotonic, h.owner <> :owner, h.seq < ${row}.seq)
-  )
-  AND NOT EXISTS (
+const isBehind = (row: 'm' | 'l', held: string): string => `(
+  EXISTS (SELECT 1 FROM held h WHERE h.queue = :queue AND h.key = ${row}.key AND ${held})
+  OR EXISTS (
     SELECT 1 FROM messages p WHERE p.parked = 1 AND p.queue = :queue AND p.key = ${row}.key AND p.seq < ${row}.seq
   )
-))`
+  OR EXISTS (
+    SELECT 1 FROM messages a INDEXED BY aside
+    WHERE a.queue = :queue AND a.due IS NULL AND a.aside = 1 AND a.key = ${row}.key AND a.seq < ${row}.seq
+  )
+)`
+/**
+ * Nobody else has an event of the key, none before it has lost its holder, and none before it is parked or aside. Claims
+ * are serialised by BEGIN IMMEDIATE, so what they read is the truth until they commit. If this is false for one event of
+ * a key, it is for all behind it.
+ */
+const keyIsFree = (row: 'm' | 'l'): string =>
+  `(${row}.key IS NULL OR NOT ${isBehind(row, `iif(h.lease > :monotonic, h.owner <> :owner, h.seq < ${row}.seq)`)})`
 
 const nobodyHolds = 'NOT EXISTS (SELECT 1 FROM held WHERE held.seq = m.seq)'
-const inReady = 'm.queue = :queue AND m.due IS NULL AND m.aside = 0'
-const inAside = 'm.queue = :queue AND m.due IS NULL AND m.aside = 1'
-const allReady = `FROM messages m INDEXED BY ready WHERE ${inReady} AND ${nobodyHolds}`
-const allAside = `FROM messages m INDEXED BY aside WHERE ${inAside} AND ${nobodyHolds} AND m.key = k.key`
+const allReady = `FROM messages m INDEXED BY ready WHERE m.queue = :queue AND m.due IS NULL AND m.aside = 0 AND ${nobodyHolds}`
 const allLapsed = 'FROM held l INDEXED BY held_lease WHERE l.queue = :queue AND l.lease <= :monotonic'
 
 /** The first rows of the ready list. A window of -1 is the whole list. */
 const inWindow = `FROM (SELECT m.seq, m.key ${allReady} ORDER BY m.seq LIMIT :window) m`
-const firstBeyond = (from: string): string =>
-  `SELECT min(m.key) FROM messages m INDEXED BY aside WHERE ${inAside}${from}`
-/** Every key that has rows aside: one step in the index for each. */
-const asideKeys = `WITH RECURSIVE k (key) AS (
-  ${firstBeyond('')} UNION ALL SELECT (${firstBeyond(' AND m.key > k.key')}) FROM k WHERE k.key IS NOT NULL
-)`
-const isFreeAside = `EXISTS (
-  SELECT 1 FROM (SELECT m.seq, m.key ${allAside} ORDER BY m.seq LIMIT 1) m WHERE ${keyIsFree('m')}
-)`
 
 const waiting = (steady: 0 | 1, due: string): string =>
   `FROM messages INDEXED BY waiting WHERE queue = :queue AND steady = ${steady} AND due ${due}`
@@ -47,26 +45,27 @@ const view = (ready: string, lapsed: string): string => `SELECT
   (SELECT min(due) ${waiting(1, '> :steady')}) AS wait,
   (SELECT min(lease) FROM held INDEXED BY held_lease WHERE queue = :queue AND lease > :monotonic) AS lease`
 
-/** Of the key, what was given back stands before what lost its holder later in the order. */
-const readyBefore = (index: 'ready' | 'aside', all: string): string =>
-  `SELECT 1 FROM messages m INDEXED BY ${index} WHERE ${all} AND m.key = l.key AND m.seq < l.seq AND ${nobodyHolds}`
-const lapsedByKey = `${allLapsed} AND ${keyIsFree('l')}
-  AND NOT EXISTS (${readyBefore('ready', inReady)}) AND NOT EXISTS (${readyBefore('aside', inAside)})`
+const endOfWindow = `(SELECT iif(count(*) = :window, max(m.seq), ${Number.MAX_SAFE_INTEGER}) ${inWindow})`
+/**
+ * Of the key, what was given back stands before what lost its holder later in the order. What lost it behind the window
+ * waits for all that is ready before, so that no claim reads that.
+ */
+const lapsedByKey = `${allLapsed} AND (l.key IS NULL OR (l.seq < ${endOfWindow} AND ${keyIsFree('l')}
+  AND NOT EXISTS (SELECT 1 ${allReady} AND m.seq < l.seq AND m.key = l.key)))`
 /** A window that is full of events whose keys are taken: a claim looks further, and sets them aside. */
 const readyByKey = `(EXISTS (SELECT 1 ${inWindow} WHERE ${keyIsFree('m')})
-  OR (SELECT count(*) ${inWindow}) = :window
-  OR EXISTS (${asideKeys} SELECT 1 FROM k WHERE k.key IS NOT NULL AND ${isFreeAside}))`
+  OR (SELECT count(*) ${inWindow}) = :window)`
 
 export const unordered = {
   view: view(`EXISTS (SELECT 1 ${allReady})`, allLapsed),
   hasLapsed: `SELECT EXISTS (SELECT 1 ${allLapsed}) AS lapsed`,
-  lapsed: `SELECT l.seq, l.lone ${allLapsed} ORDER BY l.seq LIMIT :limit`,
+  lapsed: `SELECT l.seq, l.key, l.lone ${allLapsed} ORDER BY l.seq LIMIT :limit`,
 }
 
 export const ordered = {
   view: view(readyByKey, lapsedByKey),
   hasLapsed: `SELECT EXISTS (SELECT 1 ${lapsedByKey}) AS lapsed`,
-  lapsed: `SELECT l.seq, l.lone ${lapsedByKey} ORDER BY l.seq LIMIT :limit`,
+  lapsed: `SELECT l.seq, l.key, l.lone ${lapsedByKey} ORDER BY l.seq LIMIT :limit`,
 }
 
 /** What may be claimed, as places in the order. */
@@ -75,19 +74,31 @@ export const choose = {
   byKey: `SELECT m.seq ${inWindow} WHERE ${keyIsFree('m')} ORDER BY m.seq LIMIT :limit`,
 }
 
+/** The place of the first of a key in `from`, or behind all. */
+const firstOfKey = (from: string): string =>
+  `ifnull((SELECT min(seq) FROM ${from} AND queue = :queue AND key = :key), ${Number.MAX_SAFE_INTEGER})`
+
 export const aside = {
-  /** The keys that have rows aside, and whether the first of these may be claimed. */
-  keys: `${asideKeys} SELECT k.key, ${isFreeAside} FROM k WHERE k.key IS NOT NULL`,
-  /** Those of one key that may be claimed. */
-  ofKey: `SELECT m.seq ${allAside.replace('k.key', ':key')} AND ${keyIsFree('m')} ORDER BY m.seq LIMIT :limit`,
   /** Whether the window has as many rows as it may have. */
   isFull: `SELECT (SELECT count(*) ${inWindow}) = :window AS full`,
-  /** Sets aside what may not be claimed in the window, of keys that have at least `heavy` such rows there. */
-  set: `WITH blocked AS MATERIALIZED (
-    SELECT m.seq, m.key ${inWindow} WHERE NOT ${keyIsFree('m')}
-  )
-  UPDATE messages SET aside = 1 WHERE seq IN (
-    SELECT seq FROM blocked WHERE key IN (SELECT key FROM blocked GROUP BY key HAVING count(*) >= :heavy)
+  /** Sets aside what stands in the window behind another of its key, unless the claimant itself holds that. */
+  set: `UPDATE messages SET aside = 1 WHERE seq IN (
+    SELECT m.seq ${inWindow} WHERE m.key IS NOT NULL AND ${isBehind('m', 'h.seq < m.seq AND (h.owner <> :owner OR h.lease <= :monotonic)')}
+  )`,
+  /** Which of these keys have rows aside, and the place of the first. */
+  keys: `SELECT k.value, (
+    SELECT min(m.seq) FROM messages m INDEXED BY aside
+    WHERE m.queue = :queue AND m.due IS NULL AND m.aside = 1 AND m.key = k.value
+  ) AS first FROM json_each(:keys) k WHERE first IS NOT NULL`,
+  /** What is ready already. */
+  beside: `SELECT m.seq, m.key ${inWindow}`,
+  /** Returns the first of a key, up to what still keeps the others back. */
+  bringBack: `UPDATE messages SET aside = 0 WHERE seq IN (
+    SELECT m.seq FROM messages m INDEXED BY aside
+    WHERE m.queue = :queue AND m.due IS NULL AND m.aside = 1 AND m.key = :key AND m.seq <= min(
+      ${firstOfKey('held INDEXED BY held_key WHERE key IS NOT NULL')},
+      ${firstOfKey('messages INDEXED BY parked WHERE parked = 1')}
+    ) ORDER BY m.seq LIMIT :count
   )`,
 }
 

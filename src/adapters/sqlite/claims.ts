@@ -1,7 +1,7 @@
 import type { Times } from './boot.ts'
-import { choose, fetch, hold, ordered, promote, unordered } from './claim-sql.ts'
+import { choose, fetch, hold, ordered, promote, unordered, window } from './claim-sql.ts'
 import type { Database } from './database.ts'
-import { KeyOrder, window, type Choice } from './key-order.ts'
+import { KeyOrder, type Choice } from './key-order.ts'
 import { mostFailures } from './schema.ts'
 import { messageColumns, StoredEvent, type MessageRow } from './stored-event.ts'
 
@@ -39,6 +39,12 @@ interface ViewRow {
   readonly lease: number | null
 }
 
+interface LapsedRow {
+  readonly seq: number
+  readonly key: string | null
+  readonly lone: number
+}
+
 /** Without its data if that is large. */
 type FetchedRow = MessageRow | readonly [seq: number, ...unknown[], data: null]
 
@@ -70,7 +76,7 @@ export class Claims {
   }
 
   hasLapsed(me: Claimant): boolean {
-    return this.#database.get<{ lapsed: number }>(this.#sql.hasLapsed, me)!.lapsed === 1
+    return this.#database.get<{ lapsed: number }>(this.#sql.hasLapsed, { ...me, window })!.lapsed === 1
   }
 
   /** At most `limit` events that are due, in their order. `more`: there may be others that it did not get to. */
@@ -94,15 +100,25 @@ export class Claims {
 
   /** At most `limit` events whose holder let the lease run out. If it had claimed one as lapsed, that was a failure. */
   lapsed(me: Claimant, claim: number, lease: number, limit: number): StoredEvent[] {
-    const rows = this.#database.all<{ seq: number; lone: number }>(this.#sql.lapsed, { ...me, limit })
-    return rows.flatMap(({ seq, lone }) => {
+    const rows = this.#database.all<LapsedRow>(this.#sql.lapsed, { ...me, limit, window })
+    return rows.flatMap(({ seq, key, lone }) => {
       if (lone === 1) this.#database.run(countCrash, seq)
       const row = this.#message(seq)
       // Somebody deleted the message by hand while it was held.
-      if (row === undefined) this.#database.run(forget, seq)
-      else this.#database.run(takeOver, me.owner, claim, lease, seq)
+      if (row === undefined) {
+        this.#database.run(forget, seq)
+        this.settled(me.queue, [key])
+      } else this.#database.run(takeOver, me.owner, claim, lease, seq)
       return row === undefined ? [] : new StoredEvent(row, claim, true)
     })
+  }
+
+  /** To be called in the transaction that settled events of these keys. */
+  settled(queue: number, keys: readonly (string | null | undefined)[]): void {
+    this.#keys?.bringBack(
+      queue,
+      keys.filter((key) => typeof key === 'string'),
+    )
   }
 
   #first(me: Claimant, limit: number): Choice {

@@ -16,6 +16,7 @@ const migrations: readonly string[] = [
   CREATE INDEX aside ON messages (queue, key, seq) WHERE due IS NULL AND aside = 1;
   CREATE INDEX waiting ON messages (queue, steady, due) WHERE due IS NOT NULL;
   `,
+  'UPDATE messages SET aside = 0 WHERE aside = 1;',
 ]
 
 /** The version of the file's tables; 0: it is empty. @throws MillraceError STORE_INCOMPATIBLE */

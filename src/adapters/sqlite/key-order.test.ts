@@ -90,7 +90,7 @@ test('the backlog of a key that is held elsewhere is set aside, and handed out i
   expect((await transport.admin.queues())[0]).toMatchObject({ depth: 0, inFlight: 0 })
 })
 
-test('a claim takes what is aside and what is not in one order', async () => {
+test('what comes back stays before what is published later of its key', async () => {
   await publish(...hot(1_000), 'a')
   const [holder, other] = [await consume(transport), await consume(open())]
   const held = await take(holder, 10)
@@ -98,7 +98,9 @@ test('a claim takes what is aside and what is not in one order', async () => {
   await publish('b', ...hot(2), 'b')
   await holder.settle(held.map((of) => ({ of, as: 'release' })))
   expect(setAside()).toBeGreaterThan(500)
-  expect(await drain(other, 300)).toEqual([...range(0, 1_000), 1_001, 1_002, 1_003, 1_004])
+  const taken = await drain(other, 300)
+  expect(taken.filter((one) => one !== 1_001 && one !== 1_004)).toEqual([...range(0, 1_000), 1_002, 1_003])
+  expect(taken).toHaveLength(1_004)
 })
 
 test('a parked key holds back its events that are aside, too', async () => {
@@ -110,6 +112,56 @@ test('a parked key holds back its events that are aside, too', async () => {
   expect(setAside()).toBeGreaterThan(500)
   hand.exec('UPDATE messages SET due = 1 WHERE due IS NOT NULL')
   expect(await drain(other)).toEqual(range(0, 1_000))
+})
+
+test.each<Pick<Settlement, 'as' | 'delay'>>([
+  { as: 'ack' },
+  { as: 'retry', delay: 600_000 },
+  { as: 'release', delay: 600_000 },
+])('what stood behind an event comes back when that leaves the order: $as', async (settlement) => {
+  await publish(...hot(1_000), 'a')
+  const [holder, other] = [await consume(transport), await consume(open())]
+  const [first] = (await take(holder, 1)) as [Received]
+  expect(await drain(other)).toEqual([1_000])
+  expect(setAside()).toBeGreaterThan(500)
+  await holder.settle([{ of: first, ...settlement }])
+  expect(await drain(other)).toEqual(range(1, 1_000))
+})
+
+test('what stood behind events whose holder ended comes back behind them', async () => {
+  await publish(...hot(1_000), 'a')
+  const [holder, other] = [await consume(transport), await consume(open())]
+  await take(holder, 2)
+  expect(await drain(other)).toEqual([1_000])
+  hand.exec('UPDATE held SET lease = 0')
+  for (const lapsed of [0, 1]) {
+    const { received } = await other.exchange({ settle: [], max: 128, lapsed: 128 })
+    expect(received.map(number)).toEqual([lapsed])
+    await acknowledge(other, received)
+  }
+  expect(await drain(other)).toEqual(range(2, 1_000))
+})
+
+test('the backlogs of many parked keys are set aside, each however short', async () => {
+  const keys = range(0, 400).map((i) => `down ${i}`)
+  const session = await consume(transport)
+  await publish(...keys)
+  for (let heads = await take(session, 128); heads.length > 0; heads = await take(session, 128))
+    await session.settle(heads.map((of) => ({ of, as: 'retry', delay: 600_000, park: true })))
+  await publish(...keys, ...keys, ...keys, ...range(0, 300).map((i) => `free ${i}`))
+  expect(await drain(session)).toEqual(range(1_600, 1_900))
+  expect(setAside()).toBeGreaterThan(800)
+  hand.exec('UPDATE messages SET due = 1 WHERE due IS NOT NULL')
+  const taken = await drain(session)
+  for (const i of range(0, 400))
+    expect(taken.filter((one) => one % 400 === i)).toEqual([i, i + 400, i + 800, i + 1_200])
+})
+
+test('a file of format 2, whose rows may be aside for nobody, is brought forward', async () => {
+  await publish(...hot(10))
+  await transport.close()
+  hand.exec('UPDATE messages SET aside = 1; PRAGMA user_version = 2')
+  expect(await drain(await consume(open()))).toEqual(range(0, 10))
 })
 
 test('events that are aside are counted, and go with their queue', async () => {
@@ -133,12 +185,18 @@ function seeded(seed: number): () => number {
   }
 }
 
-test.each([1, 2, 3, 4])(
-  'whatever sessions do, no event overtakes one of its key (seed %d)',
-  async (seed) => {
+test.each([
+  [1, 20, 0.6],
+  [2, 20, 0.6],
+  [3, 400, 0.1],
+  [4, 400, 0.6],
+  [5, 700, 0],
+])(
+  'whatever sessions do, no event overtakes one of its key (seed %d, %d keys)',
+  async (seed, others, share) => {
     const random = seeded(seed)
     const pick = (n: number): number => Math.floor(random() * n)
-    const anyKey = (): string => (random() < 0.6 ? 'hot' : `key ${pick(20)}`)
+    const anyKey = (): string => (random() < share ? 'hot' : `key ${pick(others)}`)
     const sessions = [await consume(transport), await consume(transport), await consume(open())]
     const held = new Map<Session, Map<string, Received[]>>(sessions.map((session) => [session, new Map()]))
     /** By key, the numbers of the events that are not settled yet, in their order. */
@@ -154,6 +212,12 @@ test.each([1, 2, 3, 4])(
     for (let step = 0; left > 0; step++) {
       expect(step).toBeLessThan(2_000)
       if (step < 10) await publishSome(50)
+      // The ends of waits and of holders come as they like.
+      if (random() < 0.2) hand.exec('UPDATE messages SET due = 1 WHERE due IS NOT NULL')
+      if (random() < 0.02) {
+        hand.exec('UPDATE held SET lease = 0')
+        for (const own of held.values()) own.clear()
+      }
       const session = sessions[pick(3)]!
       const own = held.get(session)!
       const settle: Settlement[] = []
@@ -166,11 +230,14 @@ test.each([1, 2, 3, 4])(
         // What stands behind an event that is given back is given back with it.
         const as: Settlement['as'] = random() < 0.5 ? 'retry' : 'release'
         const rest = events.splice(0)
+        const delay = random() < 0.5 ? 600_000 : 0
         settle.push(
-          ...rest.map((of, i): Settlement => (i === 0 ? { of, as, park: true } : { of, as: 'release' })),
+          ...rest.map((of, i): Settlement =>
+            i === 0 ? { of, as, delay, park: true } : { of, as: 'release' },
+          ),
         )
       }
-      const { received } = await session.exchange({ settle, max: pick(200) })
+      const { received } = await session.exchange({ settle, max: pick(200), lapsed: pick(50) })
       for (const event of received) {
         const key = event.key!
         if (!own.has(key)) own.set(key, [])

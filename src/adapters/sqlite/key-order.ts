@@ -1,17 +1,12 @@
 import type { Claimant } from './claims.ts'
-import { aside, choose } from './claim-sql.ts'
+import { aside, choose, window } from './claim-sql.ts'
 import type { Database } from './database.ts'
 
 /**
- * A claim looks at so many rows more than it wants. If rows of taken keys fill that, those of every key that has at least
- * `heavy` of them are set aside, and the claim looks again, so many times; then the next claim goes on. Setting a row
- * aside costs about 5 us, once; reading past it costs 0.5 us in each claim. Above `mostKeys` the look for those that are
- * free would cost more than it saves.
+ * If rows of taken keys fill the window, they are set aside, and the claim looks again, so many times; then the next
+ * claim goes on. Setting a row aside costs about 5 us, once; reading past it costs 0.5 us in each claim.
  */
-export const window = 256
-const heavy = 16
 const passes = 3
-const mostKeys = 256
 
 export interface Choice {
   /** Places in the order, ascending. */
@@ -20,15 +15,17 @@ export interface Choice {
   readonly more: boolean
 }
 
-type AsideKey = readonly [key: string, isFree: number]
 type Bounds = Claimant & {
   readonly limit: number
   readonly window: number
-  readonly heavy: number
-  readonly key?: string
 }
 
-/** Which events of a queue with order by key may be claimed. Within a write transaction. */
+/**
+ * Which events of a queue with order by key may be claimed. Within a write transaction.
+ *
+ * Before every row that is aside stands one of its key that is not: it is held, parked or ready. So somebody will settle
+ * it, and that brings the next ones back; no time that passes and no lease that ends can make a row free that is aside.
+ */
 export class KeyOrder {
   readonly #database: Database
 
@@ -36,35 +33,39 @@ export class KeyOrder {
     this.#database = database
   }
 
-  /** The first `limit` of all that may be claimed. */
+  /** The first `limit` of all that may be claimed and are not aside. */
   choose(me: Claimant, limit: number): Choice {
-    const bounds = { ...me, limit, window: window + limit, heavy }
-    for (let pass = 0; pass < passes; pass++) {
-      const keys = this.#database.arrays<AsideKey>(aside.keys, me)
-      const ready = this.#seqs(choose.byKey, bounds)
-      if (ready.length === limit || !this.#isFull(bounds)) return this.#withAside(ready, keys, bounds)
-      if (keys.length >= mostKeys || this.#database.run(aside.set, bounds) === 0) {
-        return this.#withAside(this.#seqs(choose.byKey, { ...bounds, window: -1 }), keys, bounds)
-      }
+    const bounds = { ...me, limit, window: window + limit }
+    for (let pass = 1; ; pass++) {
+      const seqs = this.#seqs(bounds)
+      if (seqs.length === limit || !this.#isFull(bounds)) return { seqs, more: false }
+      if (this.#database.run(aside.set, bounds) > 0 && pass < passes) continue
+      if (seqs.length > 0 || pass === passes) return { seqs, more: true }
+      return { seqs: this.#seqs({ ...bounds, window: -1 }), more: false }
     }
-    // What is aside may stand behind rows of its key that were not looked at.
-    return { seqs: [], more: true }
+  }
+
+  /** Once events of these keys are settled: in all a window of rows, at least one of each key. */
+  bringBack(queue: number, settled: Iterable<string>): void {
+    const keys = this.#database.arrays<readonly [key: string, first: number]>(aside.keys, {
+      queue,
+      keys: JSON.stringify([...new Set(settled)]),
+    })
+    if (keys.length === 0) return
+    const ready = this.#database.arrays<readonly [seq: number, key: string]>(aside.beside, { queue, window })
+    const share = Math.max(Math.floor(window / keys.length), 1)
+    for (const [key, first] of keys) {
+      // What came back before and is still ready is enough; more would only be set aside again.
+      const count = share - ready.filter(([seq, of]) => of === key && seq < first).length
+      if (count > 0) this.#database.run(aside.bringBack, { queue, key, count })
+    }
   }
 
   #isFull(bounds: Bounds): boolean {
     return this.#database.get<{ full: number }>(aside.isFull, bounds)!.full === 1
   }
 
-  /** Ready rows and those aside whose key is free, in one order. */
-  #withAside(ready: readonly number[], keys: readonly AsideKey[], bounds: Bounds): Choice {
-    const free = keys.filter(([, isFree]) => isFree === 1)
-    if (free.length === 0) return { seqs: ready, more: false }
-    const beside = free.flatMap(([key]) => this.#seqs(aside.ofKey, { ...bounds, key }))
-    const seqs = [...ready, ...beside].toSorted((a, b) => a - b).slice(0, bounds.limit)
-    return { seqs, more: false }
-  }
-
-  #seqs(sql: string, bounds: Bounds): readonly number[] {
-    return this.#database.arrays<readonly [seq: number]>(sql, bounds).map(([seq]) => seq)
+  #seqs(bounds: Bounds): readonly number[] {
+    return this.#database.arrays<readonly [seq: number]>(choose.byKey, bounds).map(([seq]) => seq)
   }
 }

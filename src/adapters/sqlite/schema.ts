@@ -1,7 +1,7 @@
 /** 'mlrc' in ASCII: tells our files from the databases of others. */
 export const applicationId = 0x6d6c_7263
 /** Rises with every change of the tables. */
-export const version = 2
+export const version = 3
 
 /** The latest time that a Date can hold, in milliseconds since 1970. Later ones, and longer leases, are cut to it. */
 export const latestTime = 8_640_000_000_000_000
@@ -32,8 +32,8 @@ const raw = "data >= ''"
  *   against lease columns in messages: a third more events per second.
  * ready and waiting: claims read `ready` only, which has neither delayed rows nor clock readings in it. `key` is in it
  *   so that passing over a key that is taken does not touch the events.
- * aside: ready rows of keys that are taken or parked and have many of them, so that claims do not read past them again
- *   and again. Those whose key is free are found by their key.
+ * aside: ready rows that stand behind another of their key, so that claims do not read past them again and again. Only
+ *   those that stand behind one that is held, parked or aside are moved here; when that is settled, they come back.
  */
 export const tables = `
   CREATE TABLE meta (

@@ -83,6 +83,10 @@ export class SqliteSession implements Session {
       const me = this.#claimant()
       const lease = this.#leaseUntil(this.#options.lease)
       const settled = settle.length === 0 ? undefined : this.#settlements.settle(settle, me.steady)
+      this.#claims.settled(
+        me.queue,
+        settle.map(({ of }) => of.key),
+      )
       const { events: received, more } = this.#claims.ready(me, claim, lease, wanted)
       if (wantedLapsed > 0) received.push(...this.#claims.lapsed(me, claim, lease, wantedLapsed))
       return { received, settled, lapsed: this.#claims.hasLapsed(me), more }
