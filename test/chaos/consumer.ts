@@ -5,6 +5,7 @@ import { endWithHarness } from './harness-gone.ts'
 import { firstTime, historyOf, type Ending } from './history.ts'
 import { backoff, conductOf } from './plan.ts'
 import { optionsOf, type ChaosQueue } from './queues.ts'
+import { watchStalls } from './stalls.ts'
 
 /*
  * A process that handles events as planned, and writes down each start before it does anything, and each end before it
@@ -27,6 +28,7 @@ endWithHarness()
 const task = JSON.parse(process.argv[2] as string) as ConsumerTask
 const { folder, name, seed, queues, lease } = task
 const write = historyOf(folder, name)
+watchStalls(lease, write)
 let runs = 0
 
 const app = millrace({ transport: task.url, logger: false })

@@ -36,6 +36,8 @@ export type Happening =
       readonly queue?: string
       readonly id?: string
     }
+  /** Its event loop did nothing for the last `ms` milliseconds. */
+  | { readonly what: 'stalled'; readonly ms: number }
   /** It consumes. */
   | { readonly what: 'up' }
   /** It stops in order: what still runs `timeout` milliseconds later is given up. */

@@ -58,7 +58,7 @@ function historyFor({ ids, queue }: Violation, entries: readonly Entry[]): reado
     if (entry.at < first || entry.at > last) return false
     if (entry.what === 'disturbed' || entry.what === 'whole') return true
     if ('of' in entry) return processes.has(entry.of)
-    return processes.has(entry.by) && (entry.what === 'stopping' || entry.what === 'up')
+    return processes.has(entry.by) && ['up', 'stalled', 'stopping', 'stopped'].includes(entry.what)
   })
   return [...concerned, ...around].toSorted((a, b) => a.at - b.at)
 }

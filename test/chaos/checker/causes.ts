@@ -25,7 +25,7 @@ type Rules = Pick<Facts, 'features' | 'lease' | 'settling'>
 export function reasonsOf(run: Run, facts: Rules): readonly Reason[] {
   const { process, end } = run
   const fork: readonly Reason[] = isForked(run, facts) ? [{ cause: 'not committed', from: leftAt(run) }] : []
-  if (run.lost || end?.as === 'aborted') return [{ cause: 'lease lost', from: run.at }, ...fork]
+  if (run.lost) return [{ cause: 'lease lost', from: run.at }, ...fork]
   if (end?.as === 'failed') return [{ cause: 'failed', from: end.at }, ...fork]
   if (end?.as === 'deferred') return [{ cause: 'deferred', from: end.at }]
   if (end?.as === 'stopped') return [{ cause: 'given back', from: end.at }]
@@ -106,7 +106,7 @@ export function isSettled(run: Run, rules: Rules): boolean {
 
 /** When the event was out of the hands of the process, or may have been: it was killed, cut off, late or gave it up. */
 export function leftAt({ at, end, lost, process }: Run): number {
-  if (lost || end?.as === 'aborted') return at
+  if (lost) return at
   const until = Math.min(end?.at ?? Infinity, process.killed, process.gaveUp)
   const cut = process.cutOff.find(([from, to]) => from < until && to > at)
   return cut === undefined ? until : Math.max(cut[0], at)

@@ -140,13 +140,15 @@ describe('starts', () => {
   test('a failure that comes after the lease was lost, and the event started elsewhere', () => {
     const late = story().publish(0, 0.1, ['a']).run('p', 'a', 1, 8, 'failed').run('q', 'a', 5, 6)
     expect(broken(late)).toContain('starts a')
-    expect(broken(late.note(7, 'p', lost('a')))).toEqual([])
+    expect(broken(late.note(7, 'p', lost('a')))).toContain('starts a')
+    expect(broken(late.stall('p', 2, 4.5))).toEqual([])
   })
   test('a failure whose lease was lost may have been written all the same', () => {
     const late = (): Story =>
       story()
         .publish(0, 0.1, ['a'])
         .run('p', 'a', 1, 2, 'failed')
+        .stall('p', 2.1, 2.9)
         .note(3, 'p', lost('a'))
         .run('q', { id: 'a', attempt: 2 }, 5, 6)
         .run('q', 'a', 7, 8)
@@ -158,10 +160,12 @@ describe('starts', () => {
     expect(broken(once().disturb(2.1, 3).kill('p', 9).run('q', 'a', 10, 11))).toEqual(['starts a'])
   })
   test('a lost lease that its process has told of is a cause', () => {
-    const late = once().note(3, 'p', lost('a')).run('q', 'a', 3.5, 4)
+    const late = once().stall('p', 1.9, 2.9).note(3, 'p', lost('a')).run('q', 'a', 3.5, 4)
     expect(broken(late)).toEqual([])
     expect(late.judge().counts.repeats).toEqual({ 'lease lost': 1 })
-    expect(broken(once().note(3, 'p', lost('b')).run('q', 'a', 3.5, 4))).toEqual(['starts a'])
+    expect(broken(once().stall('p', 1.9, 2.9).note(3, 'p', lost('b')).run('q', 'a', 3.5, 4))).toEqual([
+      'starts a',
+    ])
   })
   test('a stop gives back what it aborted, and what would not end; not what was handled in time', () => {
     const stop = (of: Story): Story => of.note(1.5, 'p', { what: 'stopping', timeout: 1_000 })
@@ -259,7 +263,9 @@ describe('order', () => {
     expect(broken(killed.run('q', keyed('a'), 5, 6))).toEqual(['order a b'])
   })
   test('b starts when a was given back at a stop', () => {
-    const stopped = pair('pass').note(1.5, 'p', { what: 'stopping', timeout: 0 })
+    const stopped = pair('pass')
+      .note(1.5, 'p', { what: 'stopping', timeout: 0 })
+      .note(2.1, 'p', { what: 'stopped' })
     stopped.run('p', keyed('a'), 1, 2, 'stopped').run('q', keyed('b'), 3, 4).run('q', keyed('a'), 5, 6)
     expect(broken(stopped)).toEqual(['order a b'])
   })
@@ -363,7 +369,8 @@ describe('overlap', () => {
       broken(of.run('q', keyed('b'), 3, 4)).filter((rule) => rule.startsWith('overlap'))
     const a = (): Story => two('park').run('p', keyed('a'), 1, 5)
     expect(beside(a())).toEqual(['overlap a b'])
-    expect(beside(a().note(5, 'p', lost('a')))).toEqual([])
+    expect(beside(a().note(5, 'p', lost('a')))).toEqual(['overlap a b'])
+    expect(beside(a().stall('p', 2, 2.9).note(5, 'p', lost('a')))).toEqual([])
     expect(beside(a().freeze('p', 1.5, 4.5))).toEqual([])
     expect(beside(a().freeze('q', 1.5, 2.5))).toEqual(['overlap a b'])
     expect(beside(a().disturb(1.5, 2.5))).toEqual([])

@@ -8,6 +8,7 @@ import { overlap } from './overlap.ts'
 import { processes } from './processes.ts'
 import { published, takenInOrder } from './published.ts'
 import { starts } from './starts.ts'
+import { stopsInTime } from './stops.ts'
 import type { Violation } from './violation.ts'
 
 export interface Judgement {
@@ -44,6 +45,7 @@ export function check(evidence: Evidence): Judgement {
     ...attemptsCount(facts),
     ...deadForAReason(facts),
     ...processes(facts),
+    ...stopsInTime(facts),
   ]
   return { violations, counts: { ...countsOf(facts), repeats: Object.fromEntries(repeats) } }
 }

@@ -1,13 +1,13 @@
 import type { Features, PublishOutcome } from '../../../src/index.ts'
 import type { Entry, PublishedEvent, StartHappening } from '../history.ts'
 import type { ChaosQueue } from '../queues.ts'
-import { livesOf, type Process } from './lives.ts'
+import { livesOf, mayLose, type Process } from './lives.ts'
 
 /** What the checker judges: all histories together, and what the system and its queues promise. */
 export interface Evidence {
   readonly entries: readonly Entry[]
   readonly queues: readonly ChaosQueue[]
-  readonly features: Pick<Features, 'settlement' | 'attempts'>
+  readonly features: Pick<Features, 'settlement' | 'attempts' | 'leases'>
   /** Milliseconds. */
   readonly lease: number
   /** How long a settlement may take to reach the system, where it is only recorded to be committed, in milliseconds. */
@@ -24,7 +24,7 @@ export interface Run extends StartHappening {
   readonly process: Process
   readonly at: number
   end: Extract<Entry, { what: 'end' }> | undefined
-  /** Its process said that the lease was lost. */
+  /** Its process said that the lease was lost, by a notice or an abort, and there is a reason for that. */
   lost: boolean
 }
 
@@ -64,7 +64,15 @@ export function factsOf(evidence: Evidence): Facts {
     }
   }
   const dead = entries.filter((entry) => entry.what === 'letter')
-  return { ...evidence, entries, dead, calls, events, processes, runs: runsOf(entries, processes) }
+  return {
+    ...evidence,
+    entries,
+    dead,
+    calls,
+    events,
+    processes,
+    runs: runsOf({ ...evidence, entries }, processes),
+  }
 }
 
 function callsOf(entries: readonly Entry[]): readonly Call[] {
@@ -84,11 +92,13 @@ function callsOf(entries: readonly Entry[]): readonly Call[] {
 }
 
 function runsOf(
-  entries: readonly Entry[],
+  { entries, features, lease }: Evidence,
   processes: ReadonlyMap<string, Process>,
 ): Map<string, Map<string, Run[]>> {
   const runs = new Map<string, Map<string, Run[]>>()
   const byNumber = new Map<string, Run>()
+  const loses = (run: Run, at: number): boolean =>
+    features.leases !== 'timed' || mayLose(run.process, [run.at - lease, at], processes.values(), lease)
   for (const entry of entries) {
     if (entry.what === 'start') {
       const run: Run = { ...entry, process: processes.get(entry.by)!, end: undefined, lost: false }
@@ -102,13 +112,14 @@ function runsOf(
       const run = byNumber.get(`${entry.by} ${entry.run}`)
       if (run === undefined) throw new Error(`${entry.by} ended run ${entry.run}, which it had not started`)
       run.end = entry
+      if (entry.as === 'aborted' && loses(run, entry.at)) run.lost = true
     } else if (entry.what === 'noticed' && entry.code === 'LEASE_LOST') {
       // The latest that the process has: an earlier one it had settled already.
       const run = runs
         .get(entry.queue ?? '')
         ?.get(entry.id ?? '')
         ?.findLast(({ process }) => process.name === entry.by)
-      if (run !== undefined) run.lost = true
+      if (run !== undefined && loses(run, entry.at)) run.lost = true
     }
   }
   return runs

@@ -11,8 +11,12 @@ export interface Process {
   stopping: number
   /** From when on its stop gives up what still runs. */
   gaveUp: number
+  /** When its stop was done. */
+  stopped: number
   /** When it could not do anything, or not reach the system; ascending. */
   cutOff: readonly Span[]
+  /** When it stood still, frozen or by itself. */
+  stoodStill: readonly Span[]
 }
 
 /** The connection was as bad between two complaints about it. */
@@ -27,7 +31,9 @@ export function livesOf(entries: readonly Entry[]): ReadonlyMap<string, Process>
       killed: Infinity,
       stopping: Infinity,
       gaveUp: Infinity,
+      stopped: Infinity,
       cutOff: [],
+      stoodStill: [],
     }
     processes.set(name, process)
     return process
@@ -42,11 +48,17 @@ export function livesOf(entries: readonly Entry[]): ReadonlyMap<string, Process>
     } else if (entry.what === 'stopping') {
       named(entry.by).stopping = entry.at
       named(entry.by).gaveUp = entry.at + entry.timeout
-    } else named(entry.by)
+    } else if (entry.what === 'stopped') named(entry.by).stopped = entry.at
+    else named(entry.by)
   }
   const disturbances = disturbancesIn(entries)
   for (const process of processes.values()) {
-    process.cutOff = joined([...disturbances, ...troublesOf(process.name, entries)])
+    const frozen = freezesOf(process.name, entries)
+    process.cutOff = joined(
+      [...disturbances, ...frozen, ...complaintsOf(process.name, entries)],
+      complaintsApart,
+    )
+    process.stoodStill = joined([...frozen, ...stallsOf(process.name, entries)], 0)
   }
   return processes
 }
@@ -64,14 +76,40 @@ function disturbancesIn(entries: readonly Entry[]): readonly Span[] {
   return began === Infinity ? spans : [...spans, [began, Infinity]]
 }
 
-/** When it was frozen, and when it said itself that it cannot reach the system. */
-function troublesOf(name: string, entries: readonly Entry[]): readonly Span[] {
+/**
+ * Whether a lease that is renewed as it should be may end in this span: its process was cut off or stood still; or another
+ * stood still for more than half the lease, for who does so in the middle of a write keeps all others from theirs.
+ */
+export function mayLose(
+  { cutOff, stoodStill }: Process,
+  [from, to]: Span,
+  others: Iterable<Process>,
+  lease: number,
+): boolean {
+  const long = [...others]
+    .flatMap((other) => other.stoodStill)
+    .filter(([began, ended]) => ended - began > lease / 2)
+  return [...cutOff, ...stoodStill, ...long].some(([began, ended]) => began <= to && ended >= from)
+}
+
+/** When it said itself that it cannot reach the system. */
+function complaintsOf(name: string, entries: readonly Entry[]): readonly Span[] {
+  return entries
+    .filter((entry) => entry.what === 'noticed' && entry.code === 'CONNECTION_LOST' && entry.by === name)
+    .map(({ at }) => [at, at])
+}
+
+function stallsOf(name: string, entries: readonly Entry[]): readonly Span[] {
+  return entries.flatMap((entry): readonly Span[] =>
+    entry.what === 'stalled' && entry.by === name ? [[entry.at - entry.ms, entry.at]] : [],
+  )
+}
+
+function freezesOf(name: string, entries: readonly Entry[]): readonly Span[] {
   const spans: Span[] = []
   let frozen = Infinity
   for (const entry of entries) {
-    if (entry.what === 'noticed' && entry.code === 'CONNECTION_LOST' && entry.by === name)
-      spans.push([entry.at, entry.at])
-    else if (entry.what === 'frozen' && entry.of === name) frozen = entry.at
+    if (entry.what === 'frozen' && entry.of === name) frozen = entry.at
     else if (entry.what === 'thawed' && entry.of === name) {
       spans.push([frozen, entry.at])
       frozen = Infinity
@@ -80,11 +118,12 @@ function troublesOf(name: string, entries: readonly Entry[]): readonly Span[] {
   return frozen === Infinity ? spans : [...spans, [frozen, Infinity]]
 }
 
-function joined(spans: readonly Span[]): readonly Span[] {
+/** Those that are at most so many milliseconds apart become one. */
+function joined(spans: readonly Span[], apart: number): readonly Span[] {
   const result: [number, number][] = []
   for (const [from, to] of spans.toSorted(([a], [b]) => a - b)) {
     const last = result.at(-1)
-    if (last !== undefined && from - last[1] <= complaintsApart) last[1] = Math.max(last[1], to)
+    if (last !== undefined && from - last[1] <= apart) last[1] = Math.max(last[1], to)
     else result.push([from, to])
   }
   return result

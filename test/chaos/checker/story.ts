@@ -14,7 +14,7 @@ export class Story {
   readonly #entries: Entry[] = []
   #evidence: Pick<Evidence, 'queues' | 'features' | 'attempts' | 'lease' | 'settling'> = {
     queues: [queues[0]!],
-    features: { settlement: 'confirmed', attempts: 'exact' },
+    features: { settlement: 'confirmed', attempts: 'exact', leases: 'timed' },
     attempts: 3,
     lease: 2_000,
     settling: 2_000,
@@ -35,6 +35,7 @@ export class Story {
       features: {
         settlement: change.settlement ?? features.settlement,
         attempts: change.attempts ?? features.attempts,
+        leases: change.settlement === 'recorded' ? 'session' : features.leases,
       },
       ...rest,
     }
@@ -90,6 +91,10 @@ export class Story {
 
   freeze(of: string, at: number, until: number): this {
     return this.note(at, 'harness', { what: 'frozen', of }).note(until, 'harness', { what: 'thawed', of })
+  }
+
+  stall(by: string, at: number, until: number): this {
+    return this.note(until, by, { what: 'stalled', ms: (until - at) * 1_000 })
   }
 
   disturb(at: number, until: number): this {
