@@ -76,7 +76,7 @@ export class Exchanges {
 
   #tick(): void {
     if (this.#closed || this.#outage.on || this.#busy >= this.#session.pulls) return
-    const max = this.#news.awaited ? 0 : this.#parts.wanted(this.#session.claim, this.settler.sendable)
+    const max = this.#news.awaited ? 0 : this.#parts.wanted(this.#session.claim, this.settler.leaving)
     const lapsed = this.#parts.lone.take()
     if (max > 0 || lapsed > 0) return void this.#exchange(max, lapsed)
     const list = this.settler.take()

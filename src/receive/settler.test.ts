@@ -22,6 +22,8 @@ function settling() {
   return { clock, log, settler, add }
 }
 
+const refusal = new MillraceError('STORE_BUSY', 'busy')
+
 const ids = (list: readonly Held[]): string[] => list.map(({ received }) => received.id)
 
 test('what waits is taken in its order, and answered one by one', () => {
@@ -68,7 +70,6 @@ test('after a broken exchange all are sent again, before what came meanwhile', (
 
 test('what was refused is asked again after a while, longer each time, and does not hold up the others', () => {
   const { settler, log, add, clock } = settling()
-  const refusal = new MillraceError('STORE_BUSY', 'busy')
   add('1', '2')
   settler.answer(settler.take(), [refusal, 'done'])
   expect(log.slice(2)).toEqual(['1 refused: busy', '2 done'])
@@ -87,7 +88,27 @@ test('what was refused is asked again after a while, longer each time, and does 
 test('closing leaves no timer', () => {
   const { settler, add, clock } = settling()
   add('1')
-  settler.answer(settler.take(), [new MillraceError('STORE_BUSY', 'busy')])
+  settler.answer(settler.take(), [refusal])
   settler.close()
   expect(clock.nextIn).toBeUndefined()
+})
+
+test('what is to be settled makes room, but not what was refused before', () => {
+  const { clock, settler, add } = settling()
+  add('1', '2', '3')
+  expect(settler.leaving).toBe(3)
+  const list = settler.take()
+  expect(settler.leaving).toBe(0)
+  settler.answer(list, ['done', refusal, refusal])
+  add('4')
+  expect(settler.leaving).toBe(1)
+  clock.advance(100)
+  expect(settler.leaving).toBe(1)
+  const again = settler.take()
+  expect(ids(again)).toEqual(['2', '3', '4'])
+  settler.failed(again)
+  expect(settler.leaving).toBe(1)
+  settler.answer(settler.take(), undefined)
+  add('5')
+  expect(settler.leaving).toBe(1)
 })

@@ -23,6 +23,8 @@ export class Settler {
   #waiting: Held[] = []
   #sent = 0
   #again: { held: Held[]; timer: Timer } | undefined
+  /** Those that the system has refused and not taken since: they are among what waits, what is sent, or `#again`. */
+  readonly #refused = new Set<Held>()
   #refusals = 0
 
   constructor(clock: Clock, events: SettlerEvents) {
@@ -35,9 +37,13 @@ export class Settler {
     return this.#waiting.length + this.#sent + (this.#again?.held.length ?? 0)
   }
 
-  /** How many `take` would give. */
-  get sendable(): number {
-    return this.#sent > 0 ? 0 : this.#waiting.length
+  /**
+   * How many of those that `take` would give will be gone when they are answered. What was refused before may be refused
+   * again: whoever took others in its place would hold more each time.
+   */
+  get leaving(): number {
+    if (this.#sent > 0) return 0
+    return this.#waiting.length - (this.#refused.size - (this.#again?.held.length ?? 0))
   }
 
   add(held: Held, settlement: Settlement): void {
@@ -49,7 +55,7 @@ export class Settler {
 
   /** Takes what waits, to be answered by `answer` or put back by `failed`. Nothing while others are under way: they must not overtake. */
   take(): readonly Held[] {
-    if (this.sendable === 0) return []
+    if (this.#sent > 0 || this.#waiting.length === 0) return []
     const list = this.#waiting
     this.#waiting = []
     this.#sent = list.length
@@ -65,7 +71,11 @@ export class Settler {
     const refused: Held[] = []
     list.forEach((held, i) => {
       const result = results?.[i] ?? 'done'
-      if (typeof result === 'string') return this.#events.settled(held, result)
+      if (typeof result === 'string') {
+        this.#refused.delete(held)
+        return this.#events.settled(held, result)
+      }
+      this.#refused.add(held)
       refused.push(held)
       this.#events.refused(held, result)
     })
