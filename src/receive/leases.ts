@@ -27,6 +27,8 @@ export class Leases {
   #looked = 0
   #busy = false
   #stopped = false
+  /** Renewals fail, and that is told. */
+  #failing = false
 
   constructor(parts: LeasesParts) {
     this.#parts = parts
@@ -118,14 +120,18 @@ export class Leases {
         if (results[i] === 'ok') one.leaseEnd = Math.max(one.leaseEnd, now + lease)
       })
       this.#lose(due.filter((_, i) => results[i] === 'lost'))
+      this.#failing = false
     } catch (cause) {
       wait = Math.min(afterFailure, wait)
       renewedAll = false
-      this.#notice({
-        code: 'CONNECTION_LOST',
-        message: 'The leases could not be renewed; trying again',
-        cause,
-      })
+      if (!this.#failing) {
+        this.#notice({
+          code: 'CONNECTION_LOST',
+          message: 'The leases could not be renewed; trying again',
+          cause,
+        })
+      }
+      this.#failing = true
     } finally {
       this.#busy = false
     }

@@ -11,6 +11,7 @@ import { systemClock } from '../clock/clock.ts'
 import type { Delivery } from '../contract/delivery.ts'
 import type { Transport } from '../contract/transport.ts'
 import { defineEvents, runtimeOf, type CatalogRuntime } from '../event/catalog.ts'
+import { MillraceError } from '../errors/millrace-error.ts'
 import { createEvent, type MillraceEvent } from '../event/event.ts'
 import { EventPublisher } from '../publish/publisher.ts'
 import { Reporter } from '../report/reporter.ts'
@@ -406,6 +407,24 @@ describe('a system that misbehaves', () => {
     expect(log).toEqual([
       'warn millrace a: An exchange with the transport failed; trying again: cut [CONNECTION_LOST]',
       expect.stringMatching(/^warn millrace a: The transport answers again after .* \[CONNECTION_LOST\]$/),
+    ])
+  })
+
+  test('settlements that it refuses again and again are one line, and one when they are taken', async () => {
+    const [full, handled] = [new MillraceError('STORE_FULL', 'full'), signal()]
+    let refusals = 0
+    const { receiver, publisher, log } = receiving(
+      {},
+      { settle: async (call, list) => (refusals++ < 3 ? list.map(() => full) : call(list)) },
+    )
+    receiver.on('a', 'x.y', ({ data }) => void (data === 3 && handled.give()))
+    await receiver.start()
+    await publisher.publish([1, 2, 3].map((n) => createEvent('x.y', n)))
+    await handled.come
+    await receiver.stop()
+    expect(log).toEqual([
+      expect.stringMatching(/^error millrace a x\.y .*: could not be settled; .*: full \[STORE_FULL\]$/),
+      expect.stringMatching(/^warn millrace a: All .* is settled after .* \[STORE_FULL\]$/),
     ])
   })
 

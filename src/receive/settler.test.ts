@@ -11,6 +11,7 @@ function settling() {
   const settler: Settler = new Settler(clock, {
     settled: (of, result) => log.push(`${of.received.id} ${result}`),
     refused: (of, error) => log.push(`${of.received.id} refused: ${error.message}`),
+    recovered: (reasons, after) => log.push(`${reasons.join()} over after ${after}`),
     ready: () => log.push('ready'),
   })
   const add = (...events: string[]): void => {
@@ -82,7 +83,37 @@ test('what was refused is asked again after a while, longer each time, and does 
   add('3')
   settler.answer(settler.take(), undefined)
   clock.advance(200)
-  expect(ids(settler.take())).toEqual(['1'])
+  const first = settler.take()
+  expect(ids(first)).toEqual(['1'])
+  settler.answer(first, [refusal])
+  expect(clock.nextIn).toBe(400)
+  clock.advance(400)
+  settler.answer(settler.take(), undefined)
+  add('4')
+  settler.answer(settler.take(), [refusal])
+  expect(clock.nextIn).toBe(100)
+})
+
+test('each reason for refusals is told once, until all that was refused is answered; then that it is over', () => {
+  const { settler, log, add, clock } = settling()
+  const told = (): string[] => log.splice(0).filter((line) => line !== 'ready')
+  const full = new MillraceError('STORE_FULL', 'full')
+  add('1', '2', '3')
+  settler.answer(settler.take(), [refusal, refusal, full])
+  expect(told()).toEqual(['1 refused: busy', '3 refused: full'])
+  clock.advance(100)
+  add('4')
+  settler.answer(settler.take(), ['done', refusal, full, refusal])
+  expect(told()).toEqual(['1 done'])
+  add('5')
+  settler.answer(settler.take(), undefined)
+  expect(told()).toEqual(['5 done'])
+  clock.advance(200)
+  settler.answer(settler.take(), undefined)
+  expect(told()).toEqual(['2 done', '3 done', '4 done', 'STORE_BUSY,STORE_FULL over after 300'])
+  add('6')
+  settler.answer(settler.take(), [refusal])
+  expect(told()).toEqual(['6 refused: busy'])
 })
 
 test('closing leaves no timer', () => {

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock/clock.ts'
 import type { SettleResult, Session, Settlement } from '../contract/transport.ts'
+import type { ErrorCode } from '../errors/codes.ts'
 import type { MillraceError } from '../errors/millrace-error.ts'
 import type { Held } from './held.ts'
 
@@ -10,8 +11,10 @@ const longestWait = 5_000
 export interface SettlerEvents {
   /** The system has answered: nothing more to do for this event. */
   settled(held: Held, result: 'done' | 'gone' | 'lost'): void
-  /** It refused for now; it will be asked again. */
+  /** It refused this one for now, the first for this reason; it will be asked again. */
   refused(held: Held, error: MillraceError): void
+  /** It has answered for all that it had refused, so many milliseconds after the first. */
+  recovered(reasons: readonly ErrorCode[], after: number): void
   /** There is something to send. */
   ready(): void
 }
@@ -26,6 +29,9 @@ export class Settler {
   /** Those that the system has refused and not taken since: they are among what waits, what is sent, or `#again`. */
   readonly #refused = new Set<Held>()
   #refusals = 0
+  /** Why it refused those, and since when: each reason is told once until it has answered for all, however often it is asked. */
+  readonly #reasons = new Set<ErrorCode>()
+  #refusing = 0
 
   constructor(clock: Clock, events: SettlerEvents) {
     this.#clock = clock
@@ -75,12 +81,11 @@ export class Settler {
         this.#refused.delete(held)
         return this.#events.settled(held, result)
       }
-      this.#refused.add(held)
       refused.push(held)
-      this.#events.refused(held, result)
+      this.#refuse(held, result)
     })
-    if (refused.length === 0) this.#refusals = 0
-    else this.#later(refused)
+    if (refused.length > 0) this.#later(refused)
+    else if (this.#refused.size === 0) this.#recover()
     if (this.#waiting.length > 0) this.#events.ready()
   }
 
@@ -92,6 +97,22 @@ export class Settler {
 
   close(): void {
     this.#again?.timer.cancel()
+  }
+
+  #refuse(held: Held, error: MillraceError): void {
+    if (this.#refused.size === 0) this.#refusing = this.#clock.monotonic()
+    this.#refused.add(held)
+    if (this.#reasons.has(error.code)) return
+    this.#reasons.add(error.code)
+    this.#events.refused(held, error)
+  }
+
+  #recover(): void {
+    if (this.#reasons.size === 0) return
+    const reasons = [...this.#reasons]
+    this.#reasons.clear()
+    this.#refusals = 0
+    this.#events.recovered(reasons, this.#clock.monotonic() - this.#refusing)
   }
 
   #later(refused: Held[]): void {

@@ -1,7 +1,8 @@
 import type { Clock } from '../clock/clock.ts'
-import type { Duration } from '../clock/duration.ts'
+import { readable, type Duration } from '../clock/duration.ts'
 import type { DeadLetterRecord } from '../contract/dead-letter.ts'
 import type { Notice, Received, Session, Transport } from '../contract/transport.ts'
+import type { ErrorCode } from '../errors/codes.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import { Appetite } from './appetite.ts'
 import { Breaker, type BreakerHost } from './breaker.ts'
@@ -233,8 +234,13 @@ export class Subscription implements Holder, SettlerEvents {
   }
 
   refused(held: Held, cause: MillraceError): void {
-    const message = 'could not be settled, trying again'
+    const message = 'could not be settled; trying again, and so with others that are refused for this reason'
     this.#parts.reporter.notice({ ...aboutOf(held), code: cause.code, message, cause }, 'error')
+  }
+
+  recovered(reasons: readonly ErrorCode[], after: number): void {
+    const message = `All that could not be settled is settled after ${readable(after)}`
+    for (const code of reasons) this.#notice({ code, message })
   }
 
   #forget(held: Held): void {
