@@ -11,7 +11,9 @@ type Answer = { readonly found: unknown } | { readonly failed: string }
 /** Answers the questions of this process's children. Returns how to end that. */
 export async function answerRun(find: (name: string) => Promise<unknown>): Promise<() => Promise<void>> {
   const listener = createServer({ allowHalfOpen: true }, async (socket) => {
-    const answer: Answer = await find(await text(socket)).then(
+    // Not read to its end: Node 24.15 destroys a socket then that still has to answer. A name comes in one piece.
+    const [name] = (await once(socket.setEncoding('utf8'), 'data')) as [string]
+    const answer: Answer = await find(name).then(
       (found) => ({ found }),
       (error: unknown) => ({ failed: error instanceof Error ? error.message : String(error) }),
     )
