@@ -48,7 +48,12 @@ export class Contest {
   /** The garbage of one must not be paid by the next. */
   async #window(n: number): Promise<Spent> {
     globalThis.gc?.()
-    return this.#runs[n]!(this.#counts[n]!)
+    const count = this.#counts[n]!
+    const work = await this.#runs[n]!(count)
+    if (work.events !== count) {
+      throw new Error(`Run ${n + 1} of ${this.#runs.length} did ${work.events} events instead of ${count}`)
+    }
+    return work
   }
 }
 

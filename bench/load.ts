@@ -1,4 +1,4 @@
-import type { Spent } from './row.ts'
+import type { Spent, Work } from './row.ts'
 
 /** What is published: about 1 KB of JSON, another object each time. */
 export function order(n: number): { readonly orderId: number; readonly note: string } {
@@ -60,7 +60,7 @@ export async function timed(work: () => Promise<unknown>): Promise<Spent> {
 /** Counts to `count`. */
 export class Tally {
   readonly #count: number
-  readonly #done = Promise.withResolvers<Spent>()
+  readonly #done = Promise.withResolvers<Work>()
   #seen = 0
   #spent: (() => Spent) | undefined
 
@@ -70,11 +70,16 @@ export class Tally {
 
   add(): void {
     this.#spent ??= stopwatch()
-    if (++this.#seen === this.#count) this.#done.resolve(this.#spent())
+    if (++this.#seen === this.#count) this.#done.resolve({ ...this.#spent(), events: this.#seen })
+  }
+
+  /** More than `count` if some came twice. */
+  get seen(): number {
+    return this.#seen
   }
 
   /** Resolves when all have come, with what was spent since the first one. */
-  get all(): Promise<Spent> {
+  get all(): Promise<Work> {
     return this.#done.promise
   }
 }

@@ -11,7 +11,7 @@ const options = { peers: false, quick: false }
 function runAt(microseconds: number, seen: number[] = []): Run {
   return async (count) => {
     seen.push(count)
-    return { wall: (count * microseconds) / 1_000, cpu: (count * microseconds) / 2_000 }
+    return { wall: (count * microseconds) / 1_000, cpu: (count * microseconds) / 2_000, events: count }
   }
 }
 
@@ -57,13 +57,20 @@ test('each side does as many events as it takes, and no window that counts is to
   }
 })
 
+test('a side that does less than it is asked for is not measured', async () => {
+  const lazy: Run = async (count) => ({ ...(await runAt(10)(count)), events: count - 1 })
+  await expect(measure(rowOf(runAt(10), lazy, 0.5), effort, options)).rejects.toThrow(
+    'Run 2 of 2 did 999 events instead of 1000',
+  )
+})
+
 test('who begins changes with every round', async () => {
   const order: string[] = []
   const named =
     (name: string): Run =>
-    async () => {
+    async (events) => {
       order.push(name)
-      return { wall: 1, cpu: 1 }
+      return { wall: 1, cpu: 1, events }
     }
   const contest = new Contest([named('raw'), named('ours')], 1)
   await contest.round()
@@ -88,6 +95,17 @@ test('p99 may be later than raw by a millisecond, or by half', async () => {
     true,
     false,
   ])
+})
+
+test('latencies of different numbers of events are not compared', async () => {
+  const sides = {
+    settings: {},
+    raw: async () => [1, 1],
+    ours: async () => [1],
+    async [Symbol.asyncDispose]() {},
+  }
+  const row = { kind: 'latency', name: 'a.b', about: '', baseline: '', open: async () => sides } as const
+  await expect(measure(row, effort, options)).rejects.toThrow('Ours had 1 events, raw 2')
 })
 
 test('quantiles are values that were measured', () => {

@@ -88,6 +88,9 @@ async function measureLatency(row: LatencyRow, effort: Effort, options: OpenOpti
   for (let n = 0; n < effort.latencyPairs; n++) {
     raw.push(await sides.raw(seconds))
     ours.push(await sides.ours(seconds))
+    if (raw[n]!.length !== ours[n]!.length) {
+      throw new Error(`Ours had ${ours[n]!.length} events, raw ${raw[n]!.length}`)
+    }
   }
   const figure = (name: string, part: number): Figure & { readonly raw: Spread } => ({
     name,

@@ -20,8 +20,13 @@ export interface Spent {
   readonly cpu: number | undefined
 }
 
+export interface Work extends Spent {
+  /** How many events were really handled or published: figures of a side that does less than it is asked for mean nothing. */
+  readonly events: number
+}
+
 /** Handles or publishes so many events. What has to be prepared does not count. */
-export type Run = (count: number) => Promise<Spent>
+export type Run = (count: number) => Promise<Work>
 /** Runs for so many seconds; gives one latency in milliseconds for each event. */
 export type Sample = (seconds: number) => Promise<readonly number[]>
 

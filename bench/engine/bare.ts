@@ -26,6 +26,7 @@ export function bareCalls(serialises: boolean): Run {
         await first(event, () => second(event, async () => handler?.(event)))
       }
     }
-    return timed(() => Promise.all(Array.from({ length: width }, worker)))
+    const spent = await timed(() => Promise.all(Array.from({ length: width }, worker)))
+    return { ...spent, events: handled }
   }
 }

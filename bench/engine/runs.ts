@@ -23,12 +23,14 @@ function inParts(part: Run): Run {
   return async (count) => {
     let wall = 0
     let cpu = 0
+    let events = 0
     for (let left = count; left > 0; left -= live) {
-      const spent = await part(Math.min(left, live))
-      wall += spent.wall
-      cpu += spent.cpu ?? Number.NaN
+      const work = await part(Math.min(left, live))
+      wall += work.wall
+      cpu += work.cpu ?? Number.NaN
+      events += work.events
     }
-    return { wall, cpu }
+    return { wall, cpu, events }
   }
 }
 
@@ -41,7 +43,7 @@ function through(serialises: boolean, feed: Feed): Run {
     const spent = stopwatch()
     await Promise.all([feed(app, count, serialises ? order : () => undefined), tally.all])
     await app.stop()
-    return spent()
+    return { ...spent(), events: tally.seen }
   })
 }
 
@@ -54,7 +56,7 @@ export const backlog: Run = inParts(async (count) => {
   await app.start()
   const spent = await tally.all
   await app.stop()
-  return spent
+  return { ...spent, events: tally.seen }
 })
 
 export const arrays = through(false, inArrays)

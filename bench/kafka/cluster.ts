@@ -1,4 +1,4 @@
-import { Admin, Consumer, Producer, type Message } from '@platformatic/kafka'
+import { Admin, Consumer, ListOffsetTimestamps, Producer, type Message } from '@platformatic/kafka'
 import { kafka } from '../../src/adapters/kafka/index.ts'
 import { headersOf } from '../../src/adapters/kafka/records/headers.ts'
 import { createEvent, type Transport } from '../../src/index.ts'
@@ -57,6 +57,22 @@ export class Cluster implements AsyncDisposable {
     const topic = this.name('topic')
     await this.#admin.createTopics({ topics: [topic], partitions, replicas: 1 })
     return { topic, type: `${topic}.placed` }
+  }
+
+  /** How many records are in it. */
+  async lengthOf({ topic }: NamedTopic): Promise<number> {
+    const offsets = await this.#admin.listOffsets({
+      topics: [
+        {
+          name: topic,
+          partitions: Array.from({ length: partitions }, (_, partitionIndex) => ({
+            partitionIndex,
+            timestamp: ListOffsetTimestamps.LATEST,
+          })),
+        },
+      ],
+    })
+    return offsets.flatMap((one) => one.partitions).reduce((total, { offset }) => total + Number(offset), 0)
   }
 
   async removeTopic({ topic }: NamedTopic): Promise<void> {

@@ -71,7 +71,7 @@ export const kafkajs = {
           }),
         )
         await producer.disconnect()
-        return spent
+        return { ...spent, events: await cluster.lengthOf(topic) }
       },
     }
   },

@@ -34,7 +34,7 @@ const sending =
       ),
     )
     await producer.close()
-    return spent
+    return { ...spent, events: (await cluster.lengthOf(topic)) - 1 }
   }
 
 type Feed = (publish: (numbers: readonly number[]) => Promise<void>, count: number) => Promise<void>
@@ -44,8 +44,9 @@ const inArrays: Feed = (publish, count) => inBatches(count, batch, publish)
 
 const publishing =
   (cluster: Cluster, feed: Feed) =>
-  async ({ type }: NamedTopic, count: number): ReturnType<Run> => {
+  async (topic: NamedTopic, count: number): ReturnType<Run> => {
     const queue = cluster.name('queue')
+    const { type } = topic
     const app = appOn(cluster.transport(), () => {}, {}, { queue, type })
     const publish = (numbers: readonly number[]): Promise<void> =>
       app.publish(numbers.map((n) => createEvent(type, order(n), { key: customerOf(n) })))
@@ -53,7 +54,7 @@ const publishing =
     const spent = await timed(() => feed(publish, count))
     await app.stop()
     await cluster.removeQueue(queue)
-    return spent
+    return { ...spent, events: (await cluster.lengthOf(topic)) - 1 }
   }
 
 const streaming =

@@ -6,7 +6,7 @@ import type { QueueOptions } from '../../src/index.ts'
 import { appOn, queueName, type } from '../app.ts'
 import { customerOf, inFlight, order, Tally } from '../load.ts'
 import { paced, stamped } from '../pace.ts'
-import type { LatencyRow, RateRow, Run, Sample } from '../row.ts'
+import type { LatencyRow, RateRow, Run, Sample, Work } from '../row.ts'
 import { describe, makeFile, type BenchFile } from './file.ts'
 import { fill, OurTables } from './raw.ts'
 import { startWorker } from './worker.ts'
@@ -68,19 +68,19 @@ const consumedBy =
     await using workers = new AsyncDisposableStack()
     const handled: number[] = []
     let began = 0
-    const { promise: all, resolve } = Promise.withResolvers<number>()
+    const { promise: all, resolve } = Promise.withResolvers<Work>()
     for (let n = 0; n < processes; n++) {
       const worker = workers.use(await startWorker('consume', file))
       worker.onMessage((progress) => {
         handled[n] = progress as number
         const sum = handled.reduce((total, one) => total + one, 0)
         if (sum > 0 && began === 0) began = performance.now()
-        if (sum >= count) resolve(performance.now())
+        if (sum >= count) resolve({ wall: performance.now() - began, cpu: undefined, events: sum })
       })
       handled.push(0)
       void worker.ask()
     }
-    return { wall: (await all) - began, cpu: undefined }
+    return await all
   }
 
 const twoProcesses: RateRow = {
@@ -109,10 +109,12 @@ const through =
   (file: BenchFile): Run =>
   async (count) => {
     const tally = new Tally(count)
-    await using app = appOn(sqlite(file.path), () => tally.add())
+    const app = appOn(sqlite(file.path), () => tally.add())
     await app.start()
     await inFlight(count, 256, (n) => app.publish(type, order(n), { key: customerOf(n) }))
-    return await tally.all
+    const spent = await tally.all
+    await app.stop()
+    return { ...spent, events: tally.seen }
   }
 
 const delayed: RateRow = {

@@ -39,7 +39,7 @@ const stall: QuantityRow = {
   baseline: 'nothing',
   async measure({ quick }) {
     await using file = await makeFile()
-    const count = quick ? 20_000 : 300_000
+    const count = quick ? 10_000 : 300_000
     const tally = new Tally(count)
     await using app = appOn(sqlite(file.path), () => tally.add())
     await app.start()
@@ -75,7 +75,7 @@ const million: QuantityRow = {
   baseline: 'its own first tenth',
   async measure({ quick }) {
     await using file = await makeFile(byKey)
-    const count = quick ? 50_000 : 1_000_000
+    const count = quick ? 20_000 : 1_000_000
     const history: Tenth[] = []
     let handled = 0
     let since = performance.now()

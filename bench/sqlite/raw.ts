@@ -15,6 +15,8 @@ export interface RawQueue extends Disposable {
   put(from: number, count: number, load?: Load): void
   /** Gives the data of what was taken. */
   take(limit: number): readonly string[]
+  /** How many events are in it, taken or not. */
+  size(): number
 }
 
 /** Many in one transaction, before anything is measured. */
@@ -83,6 +85,10 @@ export class OurTables implements RawQueue {
     return rows.map(([, data]) => data)
   }
 
+  size(): number {
+    return countOf(this.#sqlite, 'messages')
+  }
+
   [Symbol.dispose](): void {
     this.#sqlite.close()
   }
@@ -110,6 +116,10 @@ function connect(path: string, { pragmas }: BenchFile): DatabaseSync {
   connection.exec('PRAGMA journal_mode = WAL')
   for (const [name, value] of Object.entries(pragmas)) connection.exec(`PRAGMA ${name} = ${value}`)
   return connection
+}
+
+function countOf(connection: DatabaseSync, table: string): number {
+  return connection.prepare(`SELECT count(*) AS count FROM ${table}`).get()!['count'] as number
 }
 
 export const minimalTables = `CREATE TABLE m (id INTEGER PRIMARY KEY, due INTEGER NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
@@ -146,6 +156,10 @@ export class MinimalTable implements RawQueue {
     this.#held = rows.map(([id]) => id)
     this.#sqlite.exec('COMMIT')
     return rows.map(([, body]) => body)
+  }
+
+  size(): number {
+    return countOf(this.#sqlite, 'm')
   }
 
   [Symbol.dispose](): void {

@@ -1,8 +1,8 @@
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
-import { createEvent, type QueueOptions } from '../../src/index.ts'
+import { createEvent, type App, type QueueOptions } from '../../src/index.ts'
 import { appOn, type } from '../app.ts'
 import { customerOf, inBatches, inFlight, order, Tally, timed } from '../load.ts'
-import type { RateRow, Run, Settings, Spent } from '../row.ts'
+import type { RateRow, Run, Settings, Work } from '../row.ts'
 import { describe, makeFile, type BenchFile } from './file.ts'
 import { fill, MinimalTable, minimalTables, OurTables, type RawQueue } from './raw.ts'
 
@@ -11,34 +11,50 @@ const batch = 100
 const claim = 128
 
 /** What is done with the events of one window. */
-type RawWork = (queue: RawQueue, count: number) => Promise<Spent>
-type OurWork = (file: BenchFile, count: number) => Promise<Spent>
+type RawWork = (queue: RawQueue, count: number) => Promise<Work>
+type OurWork = (file: BenchFile, count: number) => Promise<Work>
 
 const putting =
   (size: number): RawWork =>
-  (queue, count) =>
-    timed(() => inBatches(count, size, async (numbers) => queue.put(numbers[0] ?? 0, numbers.length)))
+  async (queue, count) => {
+    const spent = await timed(() =>
+      inBatches(count, size, async (numbers) => queue.put(numbers[0] ?? 0, numbers.length)),
+    )
+    return { ...spent, events: queue.size() }
+  }
 
 const taking: RawWork = async (queue, count) => {
   fill(queue, count)
-  return timed(async () => {
-    while (queue.take(claim).length > 0);
+  let events = 0
+  const spent = await timed(async () => {
+    for (let taken = 1; taken > 0; events += taken) taken = queue.take(claim).length
   })
+  mustBeEmpty(queue)
+  return { ...spent, events }
 }
 
-const publishing: OurWork = async ({ path }, count) => {
-  await using app = appOn(sqlite(path), () => {})
-  return await timed(() => inFlight(count, width, (n) => app.publish(type, order(n), { key: customerOf(n) })))
+/** What was handled must have been removed, too. */
+function mustBeEmpty(queue: RawQueue): void {
+  const left = queue.size()
+  if (left > 0) throw new Error(`${left} events were left behind`)
 }
 
-const publishingBatches: OurWork = async ({ path }, count) => {
-  await using app = appOn(sqlite(path), () => {})
-  return await timed(() =>
-    inBatches(count, batch, (numbers) =>
-      app.publish(numbers.map((n) => createEvent(type, order(n), { key: customerOf(n) }))),
-    ),
+const publishing =
+  (feed: (app: App, count: number) => Promise<void>): OurWork =>
+  async (file, count) => {
+    await using app = appOn(sqlite(file.path), () => {})
+    const spent = await timed(() => feed(app, count))
+    using tables = new OurTables(file)
+    return { ...spent, events: tables.size() }
+  }
+
+const oneByOne = (app: App, count: number): Promise<void> =>
+  inFlight(count, width, (n) => app.publish(type, order(n), { key: customerOf(n) }))
+
+const inArrays = (app: App, count: number): Promise<void> =>
+  inBatches(count, batch, (numbers) =>
+    app.publish(numbers.map((n) => createEvent(type, order(n), { key: customerOf(n) }))),
   )
-}
 
 const consuming =
   (options: QueueOptions): OurWork =>
@@ -46,9 +62,12 @@ const consuming =
     using tables = new OurTables(file)
     fill(tables, count)
     const tally = new Tally(count)
-    await using app = appOn(sqlite(file.path), () => tally.add(), options)
+    const app = appOn(sqlite(file.path), () => tally.add(), options)
     await app.start()
-    return await tally.all
+    const spent = await tally.all
+    await app.stop()
+    mustBeEmpty(tables)
+    return { ...spent, events: tally.seen }
   }
 
 interface Plan {
@@ -64,7 +83,7 @@ interface Plan {
 /** Each window has a file of its own, made by our adapter whoever fills it. */
 function row({ name, about, bar, raw, ours, options = {}, settings }: Plan): RateRow {
   const onFile =
-    (work: (file: BenchFile, count: number) => Promise<Spent>): Run =>
+    (work: (file: BenchFile, count: number) => Promise<Work>): Run =>
     async (count) => {
       await using file = await makeFile(options)
       return await work(file, count)
@@ -104,7 +123,7 @@ export const throughputRows: readonly RateRow[] = [
     about: `publish, ${width} in flight`,
     bar: 0.95,
     raw: putting(width),
-    ours: publishing,
+    ours: publishing(oneByOne),
     settings: { 'in flight': width, 'raw: events per commit': width },
   }),
   row({
@@ -112,7 +131,7 @@ export const throughputRows: readonly RateRow[] = [
     about: `publish arrays of ${batch}, one after the other`,
     bar: 0.95,
     raw: putting(batch),
-    ours: publishingBatches,
+    ours: publishing(inArrays),
     settings: { 'events per commit': batch },
   }),
   row({
