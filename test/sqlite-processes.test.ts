@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcessByStdio, type SpawnOptions } from 'node:child_process'
+import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, renameSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
@@ -33,17 +33,17 @@ interface Worker {
   readonly ended: Promise<readonly string[]>
 }
 
-function start(command: readonly string[], options: SpawnOptions = {}): Worker {
+function start(command: readonly string[]): Worker {
   const [program = '', ...args] = command
-  const child = spawn(program, args, { ...options, stdio: ['pipe', 'pipe', 'inherit'] }) as Worker['process']
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] }) as Worker['process']
   onTestFinished(() => void child.kill('SIGKILL'))
   const said: string[] = []
   const lines = createInterface({ input: child.stdout }).on('line', (line) => said.push(line))
   return { process: child, lines, ended: once(child, 'close').then(() => said) }
 }
 
-const startWorker = (role: string, path: string, argument = ''): Worker =>
-  start([process.execPath, worker, role, path, argument])
+const startWorker = (role: string, path: string, ...more: readonly string[]): Worker =>
+  start([process.execPath, worker, role, path, ...more])
 
 async function nextLine(from: Worker): Promise<string> {
   const [text] = (await once(from.lines, 'line')) as [string]
@@ -151,7 +151,7 @@ test.skipIf(process.platform === 'win32')(
   async () => {
     const isRoot = process.getuid?.() === 0
     // Permissions do not hold root back, so another user stands in for one without them.
-    const options: SpawnOptions = isRoot ? { uid: 65_534, gid: 65_534 } : {}
+    const user = isRoot ? ['65534'] : []
     const source = newPath()
     await (await open(source, 1)).transport.close()
     chmodSync(folder, 0o755)
@@ -161,15 +161,11 @@ test.skipIf(process.platform === 'win32')(
     cpSync(source, file)
     if (isRoot) chownSync(join(folder, 'read-only'), 65_534, 65_534)
     chmodSync(file, 0o444)
-    expect(await start([process.execPath, worker, 'publish-fsync', file, '1'], options).ended).toEqual([
-      'STORE_READ_ONLY',
-    ])
+    expect(await startWorker('publish-fsync', file, '1', ...user).ended).toEqual(['STORE_READ_ONLY'])
 
     chmodSync(join(folder, 'read-only'), 0o555)
     const fresh = join(folder, 'read-only', 'new.db')
-    expect(await start([process.execPath, worker, 'declare', fresh], options).ended).toEqual([
-      'STORE_READ_ONLY',
-    ])
+    expect(await startWorker('declare', fresh, '', ...user).ended).toEqual(['STORE_READ_ONLY'])
     chmodSync(join(folder, 'read-only'), 0o755)
   },
 )

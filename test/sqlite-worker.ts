@@ -4,8 +4,15 @@ import { encodeEvent } from '../src/event/outgoing.ts'
 import { sqlite } from '../src/adapters/sqlite/index.ts'
 import { isMillraceError } from '../src/errors/millrace-error.ts'
 
-/** Another process on a sqlite file: `sqlite-worker.ts ROLE PATH [ARGUMENT]`. Says what it has done, a line each. */
-const [role = '', path = '', argument = ''] = process.argv.slice(2)
+/**
+ * Another process on a sqlite file: `sqlite-worker.ts ROLE PATH [ARGUMENT [USER]]`. Says what it has done, a line each.
+ * It becomes that user by itself, once it is loaded: Node and this file may lie where only root may look.
+ */
+const [role = '', path = '', argument = '', user] = process.argv.slice(2)
+if (user !== undefined) {
+  process.setgid?.(Number(user))
+  process.setuid?.(Number(user))
+}
 const durability = role === 'publish-process' ? 'process' : 'fsync'
 const transport = sqlite({ path, durability })
 const queue = {
