@@ -1,8 +1,11 @@
 // npm run test:matrix -- [name]...: the tests on every runtime that is promised, one after the other.
 import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { npmPackage } from '../test/npm-package.ts'
+import { summaryOf, type Results, type RuntimeRun } from './test-matrix-summary.ts'
 
 /** Everything but what needs Node: adapters with clients or files, the command line, and what drives other processes. */
 const core = [
@@ -61,18 +64,30 @@ const runtimes: readonly Runtime[] = [
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const vitest = join(root, 'node_modules', 'vitest', 'vitest.mjs')
+/** A runtime on which the tests hang must not keep the others from theirs. */
+const limit = 60 * 60_000
 
-/** Gives the exit code of the tests. */
-async function run({ package: name, version, launch, options }: Runtime): Promise<number> {
-  const bin = join(await npmPackage(name, version), 'node_modules', '.bin')
+async function run({ name, package: npmName, version, launch, options }: Runtime): Promise<RuntimeRun> {
+  const bin = join(await npmPackage(npmName, version), 'node_modules', '.bin')
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-test-matrix-'))
+  const report = join(folder, 'results.json')
   const [program, ...first] = launch
-  const { status } = spawnSync(join(bin, program), [...first, vitest, 'run', ...options], {
-    cwd: root,
-    stdio: 'inherit',
-    // Also for what tests start by name.
-    env: { ...process.env, PATH: [bin, process.env['PATH']].join(delimiter) },
-  })
-  return status ?? 1
+  const reporters = ['default', join(root, 'test', 'reporter.ts'), 'json'].map((one) => `--reporter=${one}`)
+  const began = performance.now()
+  const { status } = spawnSync(
+    join(bin, program),
+    [...first, vitest, 'run', ...reporters, `--outputFile.json=${report}`, ...options],
+    {
+      cwd: root,
+      stdio: 'inherit',
+      timeout: limit,
+      // Also for what tests start by name.
+      env: { ...process.env, PATH: [bin, process.env['PATH']].join(delimiter) },
+    },
+  )
+  const results = existsSync(report) ? (JSON.parse(readFileSync(report, 'utf8')) as Results) : undefined
+  rmSync(folder, { recursive: true })
+  return { name: `${name} ${version}`, status, minutes: (performance.now() - began) / 60_000, results }
 }
 
 const asked = process.argv.slice(2)
@@ -80,12 +95,11 @@ const unknown = asked.filter((name) => !runtimes.some((runtime) => runtime.name 
 if (unknown.length > 0)
   throw new Error(`Expected ${runtimes.map(({ name }) => name).join(', ')}, got ${unknown.join(', ')}`)
 
-const outcomes = new Map<string, number>()
+const runs: RuntimeRun[] = []
 for (const runtime of runtimes) {
   if (asked.length > 0 && !asked.includes(runtime.name)) continue
   console.log(`\n# ${runtime.name} ${runtime.version}`)
-  outcomes.set(runtime.name, await run(runtime))
+  runs.push(await run(runtime))
 }
-console.log()
-for (const [name, code] of outcomes) console.log(`${name}: ${code === 0 ? 'passed' : `failed (${code})`}`)
-process.exitCode = Math.max(...outcomes.values())
+console.log(`\n${summaryOf(runs)}`)
+process.exitCode = runs.every(({ status }) => status === 0) ? 0 : 1
