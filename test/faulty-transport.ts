@@ -26,8 +26,8 @@ export function faultyTransport(
   )
 }
 
-/** The object with faults before its methods. Its own private fields stay within reach of its own methods. */
-function beside<T extends object>(real: T, faults: object): T {
+/** The object with functions before its methods, as `Faults` has them. Its own private fields stay within reach of its own methods. */
+export function beside<T extends object>(real: T, faults: object): T {
   return new Proxy(real, {
     get(target, name) {
       const own: unknown = Reflect.get(target, name, target)

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { millrace, type App } from '../../src/index.ts'
 import { check, type Judgement } from './checker/check.ts'
 import type { ConsumerTask } from './consumer.ts'
-import { historyOf, monotonic, readHistories, type Entry, type Happening } from './history.ts'
+import { historyOf, readHistories, type Entry, type Happening } from './history.ts'
 import { intervene } from './interventions.ts'
 import { attempts } from './plan.ts'
 import type { PublisherTask } from './publisher.ts'
@@ -107,11 +107,10 @@ async function untilEmpty(app: App, queues: readonly ChaosQueue[]): Promise<stri
 }
 
 async function* lettersOf(app: App, queues: readonly ChaosQueue[]): AsyncGenerator<Happening> {
-  const sinceBoot = monotonic() - Date.now()
   for (const { name: queue } of queues) {
-    for await (const { event, deadAt } of app.deadLetters(queue).list()) {
+    for await (const { event } of app.deadLetters(queue).list()) {
       if (event === undefined) throw new Error(`A dead letter of ${queue} cannot be decoded`)
-      yield { what: 'letter', queue, id: event.id, died: deadAt.getTime() + sinceBoot }
+      yield { what: 'letter', queue, id: event.id }
     }
   }
 }

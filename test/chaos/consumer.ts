@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { defer, fatal, isMillraceError, millrace, retryIn, type Context } from '../../src/index.ts'
+import { transportFromUrl } from '../../src/url.ts'
 import { couldNotStart } from './exit-codes.ts'
 import { endWithHarness } from './harness-gone.ts'
 import { firstTime, historyOf, type Ending } from './history.ts'
 import { backoff, conductOf } from './plan.ts'
 import { optionsOf, type ChaosQueue } from './queues.ts'
+import { recorded } from './recorded.ts'
 import { watchStalls } from './stalls.ts'
 
 /*
@@ -29,9 +31,9 @@ const task = JSON.parse(process.argv[2] as string) as ConsumerTask
 const { folder, name, seed, queues, lease } = task
 const write = historyOf(folder, name)
 watchStalls(lease, write)
-let runs = 0
 
-const app = millrace({ transport: task.url, logger: false })
+const { transport, runOf } = recorded(await transportFromUrl(task.url), write)
+const app = millrace({ transport, logger: false })
 app.onNotice(({ code, message, queue, id, cause }) => {
   const why = cause === undefined ? '' : `: ${String(cause)}`
   write({
@@ -45,9 +47,10 @@ app.onNotice(({ code, message, queue, id, cause }) => {
 
 async function handle(
   { id, type, key }: { readonly id: string; readonly type: string; readonly key?: string },
-  { queue, attempt, signal }: Pick<Context, 'queue' | 'attempt' | 'signal'>,
+  ctx: Context,
 ): Promise<void> {
-  const run = ++runs
+  const { queue, attempt, signal } = ctx
+  const run = runOf(ctx)
   write({ what: 'start', run, queue, id, type, ...(key !== undefined && { key }), attempt, now: Date.now() })
   const end = (as: Ending, wait?: number): void =>
     write({ what: 'end', run, as, ...(wait !== undefined && { wait }), now: Date.now() })

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Settlement } from '../../src/contract/transport.ts'
 import type { PublishOutcome } from '../../src/index.ts'
 
 /*
@@ -7,8 +8,10 @@ import type { PublishOutcome } from '../../src/index.ts'
  * it tells of can have any effect. So a kill loses at most the entry of something that had none yet:
  *   publishing  written before the call. Missing: the call was never made.
  *   published   written after the call. Missing: the outcome is unknown, as for anybody whose process dies at this moment.
+ *   claimed     written before the engine sees the events. Missing: nobody has seen them.
  *   start       written before the handler does anything. Missing: it did nothing.
  *   end         written before the handler returns or throws. Missing: it did neither, so the event cannot be settled.
+ *   settled     written after the answer. Missing: the system may or may not have done it.
  * A line that is cut off is one that is missing.
  */
 
@@ -18,7 +21,10 @@ export type Happening =
   // publishers
   | { readonly what: 'publishing'; readonly call: string; readonly events: readonly PublishedEvent[] }
   | { readonly what: 'published'; readonly call: string; readonly results: readonly PublishOutcome[] }
-  // consumers. `run` is unique within its process; `now` is the time by the wall clock
+  // consumers. `run` is unique within its process, and names one hand-out of an event; `now` is the time by the wall clock
+  /** It asks for an event whose holder died, and may die itself before it can tell that it was given one. */
+  | { readonly what: 'asked'; readonly queue: string }
+  | { readonly what: 'claimed'; readonly queue: string; readonly events: readonly ClaimedEvent[] }
   | StartHappening
   | {
       readonly what: 'end'
@@ -28,6 +34,10 @@ export type Happening =
       readonly wait?: number
       readonly now: number
     }
+  /** What the system answered to what it was told of these runs. */
+  | { readonly what: 'settled'; readonly answers: readonly Answer[] }
+  /** What it still has of the queue goes back, but for these: their handlers go on. */
+  | { readonly what: 'parting'; readonly queue: string; readonly keep: readonly number[] }
   /** What the app told by `onNotice`; of publishers and of the harness' own, why something failed. */
   | {
       readonly what: 'noticed'
@@ -56,8 +66,23 @@ export type Happening =
   /** The system cannot be used, or not for everybody, until it is whole. */
   | { readonly what: 'disturbed'; readonly how: string }
   | { readonly what: 'whole' }
-  /** A dead letter that is there in the end; when it died, by the clock of `at`. */
-  | { readonly what: 'letter'; readonly queue: string; readonly id: string; readonly died: number }
+  /** A dead letter that is there in the end. */
+  | { readonly what: 'letter'; readonly queue: string; readonly id: string }
+
+export interface ClaimedEvent {
+  readonly run: number
+  readonly id: string
+  readonly attempt: number
+  /** Whether its last holder let the lease run out. */
+  readonly lapsed: boolean
+}
+
+export interface Answer {
+  readonly run: number
+  readonly as: Settlement['as']
+  /** done, gone or lost, or the code of a refusal. */
+  readonly result: string
+}
 
 export interface StartHappening {
   readonly what: 'start'

@@ -38,19 +38,19 @@ function shortestHistory(violations: readonly Violation[], entries: readonly Ent
 function historyFor({ ids, queue }: Violation, entries: readonly Entry[]): readonly Entry[] {
   const calls = new Set<string>()
   const runs = new Set<string>()
-  const concerned = entries.filter((entry) => {
-    if (entry.what === 'publishing' && entry.events.some(({ id }) => ids.includes(id))) calls.add(entry.call)
-    if (entry.what === 'publishing' || entry.what === 'published') return calls.has(entry.call)
-    if (
-      entry.what === 'start' ||
-      entry.what === 'letter' ||
-      (entry.what === 'noticed' && entry.id !== undefined)
-    ) {
-      if (!ids.includes(entry.id ?? '') || (queue !== undefined && entry.queue !== queue)) return false
-      if (entry.what === 'start') runs.add(`${entry.by} ${entry.run}`)
-      return true
+  const concerned = entries.flatMap((entry): readonly Entry[] => {
+    if (entry.what === 'claimed') {
+      if (queue !== undefined && entry.queue !== queue) return []
+      const events = entry.events.filter(({ id }) => ids.includes(id))
+      for (const { run } of events) runs.add(`${entry.by} ${run}`)
+      return events.length > 0 ? [{ ...entry, events }] : []
     }
-    return entry.what === 'end' && runs.has(`${entry.by} ${entry.run}`)
+    if (entry.what === 'settled') {
+      const answers = entry.answers.filter(({ run }) => runs.has(`${entry.by} ${run}`))
+      return answers.length > 0 ? [{ ...entry, answers }] : []
+    }
+    if (entry.what === 'publishing' && entry.events.some(({ id }) => ids.includes(id))) calls.add(entry.call)
+    return isConcerned(entry, ids, queue, calls, runs) ? [entry] : []
   })
   const [first, last] = [concerned[0]?.at ?? 0, concerned.at(-1)?.at ?? 0]
   const processes = new Set(concerned.map(({ by }) => by))
@@ -61,4 +61,17 @@ function historyFor({ ids, queue }: Violation, entries: readonly Entry[]): reado
     return processes.has(entry.by) && ['up', 'stalled', 'stopping', 'stopped'].includes(entry.what)
   })
   return [...concerned, ...around].toSorted((a, b) => a.at - b.at)
+}
+
+function isConcerned(
+  entry: Entry,
+  ids: readonly string[],
+  queue: string | undefined,
+  calls: ReadonlySet<string>,
+  runs: ReadonlySet<string>,
+): boolean {
+  if (entry.what === 'publishing' || entry.what === 'published') return calls.has(entry.call)
+  if (entry.what === 'start' || entry.what === 'end') return runs.has(`${entry.by} ${entry.run}`)
+  if (entry.what !== 'letter' && entry.what !== 'noticed') return false
+  return ids.includes(entry.id ?? '') && (queue === undefined || entry.queue === queue)
 }

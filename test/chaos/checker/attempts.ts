@@ -1,22 +1,27 @@
 import { isSettled, isSingle } from './causes.ts'
-import { outcomeOf, type Facts, type Letter, type Run } from './facts.ts'
+import { outcomeOf, type Facts, type Hold, type Letter } from './facts.ts'
+import { isRefusal } from './hand-outs.ts'
 import type { Violation } from './violation.ts'
 
 /**
  * `attempt` is 1 more than the failures so far: every failure that the system knows of counts, and nothing else but, where
- * `features.attempts` says so, crashes and lost leases.
+ * `features.attempts` says so, the end of a lease under which the event ran alone. None has more than it may.
  */
 export function attemptsCount(facts: Facts): Violation[] {
   const violations: Violation[] = []
-  for (const [queue, handled] of facts.runs) {
-    for (const [id, ofEvent] of handled) {
-      if (!isSingle(ofEvent, facts)) continue
-      for (const run of ofEvent) {
-        const before = ofEvent.filter(({ at }) => at < run.at)
-        const [least, most] = failuresIn(before, facts)
-        if (run.attempt > least && run.attempt <= most + 1) continue
-        const text = `${id} started in ${queue} as attempt ${run.attempt} after ${least} to ${most} failures`
-        violations.push({ rule: 'attempts', text, ids: [id], queue })
+  for (const [queue, handedOut] of facts.holds) {
+    for (const [id, holds] of handedOut) {
+      const wrong = (text: string): void =>
+        void violations.push({ rule: 'attempts', text: `${id} ${text}`, ids: [id], queue })
+      for (const { started } of holds) {
+        if (started !== undefined && started.attempt > facts.attempts)
+          wrong(`started in ${queue} as attempt ${started.attempt} of ${facts.attempts}`)
+      }
+      if (!isSingle(queue, id, facts)) continue
+      for (const [i, { attempt }] of holds.entries()) {
+        const [least, most] = failuresBefore(holds, i, facts)
+        if (attempt > least && attempt <= most + 1) continue
+        wrong(`was handed out in ${queue} as attempt ${attempt} after ${least} to ${most} failures`)
       }
     }
   }
@@ -24,28 +29,66 @@ export function attemptsCount(facts: Facts): Violation[] {
 }
 
 /** Failures that surely count, and that may. */
-function failuresIn(runs: readonly Run[], facts: Facts): readonly [least: number, most: number] {
-  let [least, most] = [0, 0]
-  for (const run of runs) {
-    if (run.end?.as === 'failed') {
-      most++
-      if (isSettled(run, facts)) least++
-    } else if (facts.features.attempts !== 'failures' && !isSettled(run, facts)) most++
+function failuresBefore(
+  holds: readonly Hold[],
+  index: number,
+  facts: Facts,
+): readonly [least: number, most: number] {
+  const [first, last] = [holds[0] as Hold, holds[index] as Hold]
+  let least = 0
+  let most = countsCrashes(facts) ? unseenClaims(facts, first, last) : 0
+  for (const hold of holds.slice(0, index)) {
+    const [surely, perhaps] = failuresOf(hold, facts)
+    least += surely
+    most += perhaps
   }
   return [least, most]
+}
+
+function countsCrashes({ features }: Pick<Facts, 'features'>): boolean {
+  return features.attempts !== 'failures'
+}
+
+/** For how many failures this counts, if the event was handed out once more behind it. */
+function failuresOf(
+  { started, answer, parted, lapsed }: Hold,
+  facts: Facts,
+): readonly [surely: number, perhaps: number] {
+  const failed = started?.end?.as === 'failed' && answer?.as !== 'release'
+  const perhaps = Number(failed)
+  if (started !== undefined && isSettled(started, facts)) return [perhaps, perhaps]
+  if (!countsCrashes(facts)) return [0, perhaps]
+  if (answer?.result === 'done') return [0, 0]
+  // The lease of an event that was alone ran out; of others that counts for nothing.
+  const crash = Number(lapsed)
+  if (answer !== undefined && isRefusal(answer)) return [crash, crash]
+  if (parted === 'released') return [0, Math.max(crash, perhaps)]
+  return [crash, Math.max(crash, perhaps)]
+}
+
+/** Who died between asking for an event that was to be alone and telling that he got one may have had this one. */
+function unseenClaims({ asks }: Facts, first: Hold, { queue, claimed }: Hold): number {
+  return asks.filter(
+    (ask) => ask.queue === queue && ask.at > first.claimed && ask.process.killed < claimed && !ask.answered,
+  ).length
 }
 
 /** An event becomes a dead letter because its handler said so, or after as many failures as it may have; once for each copy. */
 export function deadForAReason(facts: Facts): Violation[] {
   const violations = deadTooOften(facts)
-  for (const letter of facts.dead) {
-    const { queue, id } = letter
-    const ofEvent = facts.runs.get(queue)?.get(id) ?? []
-    if (ofEvent.some(({ end }) => end?.as === 'fatal') || usedUp(facts, letter, ofEvent)) continue
+  for (const { queue, id } of facts.dead) {
+    const holds = facts.holds.get(queue)?.get(id) ?? []
+    if (holds.some((hold) => mayDie(hold, facts))) continue
     const text = `${id} is a dead letter of ${queue}, but neither was it fatal nor did it fail ${facts.attempts} times`
     violations.push({ rule: 'dead', text, ids: [id], queue })
   }
   return violations
+}
+
+/** A crash that uses up the attempts is seen only at the next claim. */
+function mayDie({ attempt, started }: Hold, { attempts }: Facts): boolean {
+  const as = started?.end?.as
+  return attempt > attempts || as === 'fatal' || (as === 'failed' && attempt >= attempts)
 }
 
 /** Where settling is only recorded, the letter may be written, and written again after a crash. */
@@ -58,17 +101,4 @@ function deadTooOften({ dead, events, features }: Facts): Violation[] {
     const text = `${id} is ${letters.length} dead letters of ${queue}, and was published ${copies} times`
     return [{ rule: 'dead', text, ids: [id], queue }]
   })
-}
-
-/** A crash counts also if the process died between taking the event and starting its handler: that leaves no line. */
-function usedUp({ features, attempts, processes }: Facts, { died }: Letter, runs: readonly Run[]): boolean {
-  const failures = runs.filter(({ end }) => end?.as === 'failed').length
-  if (features.attempts === 'failures') return failures >= attempts
-  const first = runs[0]?.at ?? 0
-  let crashes = 0
-  for (const { killed, cutOff } of processes.values()) {
-    if (killed > first && killed < died) crashes++
-    crashes += cutOff.filter(([from]) => from > first && from < died).length
-  }
-  return failures + crashes >= attempts
 }

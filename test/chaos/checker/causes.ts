@@ -1,5 +1,6 @@
 import type { PublishedEvent } from '../history.ts'
-import type { Facts, Run } from './facts.ts'
+import { outcomeOf, type Facts, type Run } from './facts.ts'
+import { isRefusal } from './hand-outs.ts'
 import type { Process } from './lives.ts'
 
 /** Why an event may start once more than its runs were settled. */
@@ -22,9 +23,34 @@ export interface Reason {
 type Rules = Pick<Facts, 'features' | 'lease' | 'settling'>
 
 /** Why the event of this run may start again; none: the run has settled it. */
-export function reasonsOf(run: Run, facts: Rules): readonly Reason[] {
+export function reasonsOf(run: Run, rules: Rules): readonly Reason[] {
+  return rules.features.settlement === 'recorded' ? whereRecorded(run, rules) : whereConfirmed(run)
+}
+
+/** The system has said what it did: one answer, one reason at most. */
+function whereConfirmed(run: Run): readonly Reason[] {
+  const { end, hold } = run
+  if (!run.confirmed) return reasonOfLoss(run)
+  const from = end?.at ?? Infinity
+  if (hold.answer?.as === 'retry') return [{ cause: 'failed', from }]
+  if (hold.answer?.as === 'release')
+    return [{ cause: end?.as === 'deferred' ? 'deferred' : 'given back', from }]
+  return []
+}
+
+/** It has not, or has refused. */
+function reasonOfLoss(run: Run): readonly Reason[] {
+  const { process, hold, lost } = run
+  if (lost) return [{ cause: 'lease lost', from: run.at }]
+  if (hold.answer !== undefined && isRefusal(hold.answer)) return []
+  if (process.killed < Infinity) return [{ cause: 'killed', from: leftAt(run) }]
+  return hold.parted === undefined ? [] : [{ cause: 'given back', from: leftAt(run) }]
+}
+
+/** What the system has said is no more than written down until it is committed. */
+function whereRecorded(run: Run, rules: Rules): readonly Reason[] {
   const { process, end } = run
-  const fork: readonly Reason[] = isForked(run, facts) ? [{ cause: 'not committed', from: leftAt(run) }] : []
+  const fork: readonly Reason[] = isForked(run, rules) ? [{ cause: 'not committed', from: leftAt(run) }] : []
   if (run.lost) return [{ cause: 'lease lost', from: run.at }, ...fork]
   if (end?.as === 'failed') return [{ cause: 'failed', from: end.at }, ...fork]
   if (end?.as === 'deferred') return [{ cause: 'deferred', from: end.at }]
@@ -33,14 +59,7 @@ export function reasonsOf(run: Run, facts: Rules): readonly Reason[] {
     if (process.killed < Infinity) return [{ cause: 'killed', from: leftAt(run) }]
     return process.gaveUp < Infinity ? [{ cause: 'given back', from: process.gaveUp }] : []
   }
-  if (!mayBeUnsettled(run, facts)) return []
-  return [{ cause: causeOfLoss(run, facts), from: leftAt(run) }]
-}
-
-function causeOfLoss(run: Run, rules: Rules): Cause {
-  if (rules.features.settlement === 'recorded') return 'not committed'
-  if (run.process.killed <= settledBy(run, rules)) return 'killed'
-  return isGivenUp(run) ? 'given back' : 'lease lost'
+  return mayBeUnsettled(run, rules) ? [{ cause: 'not committed', from: leftAt(run) }] : []
 }
 
 /**
@@ -64,34 +83,34 @@ export function* carriedTwice({ processes, features }: Facts, event: PublishedEv
 }
 
 /** Whether this is one event all the time, of which one failure, wait and attempt follows the other. */
-export function isSingle(runs: readonly Run[], facts: Facts): boolean {
-  const [run] = runs
-  const { event, calls } = facts.events.get(run?.id ?? '') ?? {}
-  if (calls?.length !== 1 || (event?.deliverAt !== undefined && facts.features.settlement === 'recorded'))
-    return false
-  return !runs.some((one) => isForked(one, facts))
+export function isSingle(queue: string, id: string, facts: Facts): boolean {
+  const { event, calls = [] } = facts.events.get(id) ?? {}
+  if (calls.filter((call) => outcomeOf(call, id) !== 'rejected').length !== 1) return false
+  if (event?.deliverAt !== undefined && facts.features.settlement === 'recorded') return false
+  return (
+    facts.runs
+      .get(queue)
+      ?.get(id)
+      ?.some((run) => isForked(run, facts)) !== true
+  )
 }
 
 /** Whether the system may not know how the run ended, be it that its process has no idea of that. */
 export function mayBeUnsettled(run: Run, rules: Rules): boolean {
-  const { features, lease, settling } = rules
+  const { features, settling } = rules
   const { process, end, lost } = run
+  if (features.settlement !== 'recorded')
+    return !run.confirmed && (end === undefined || reasonOfLoss(run).length > 0)
   if (end === undefined || lost) return true
-  if (process.killed <= settledBy(run, rules) || isGivenUp(run)) return true
   // Who cannot commit for long loses his lanes, and what he had settled in them since.
-  if (features.settlement === 'recorded') return cutOffNear(process, end.at, settling)
-  // Whoever had the lease next may even have settled it before this process came back: then there is nothing to notice.
-  return process.cutOff.some(([from, to]) => from < end.at + settling && to > run.at && to - from > lease / 2)
-}
-
-function isGivenUp({ end, process }: Run): boolean {
-  return (end?.at ?? Infinity) > process.gaveUp
+  if (end.at > process.gaveUp || cutOffNear(process, end.at, settling)) return true
+  return process.killed < Infinity && process.killed <= settledBy(run, rules)
 }
 
 /** From when on the system surely knows how the run ended; Infinity if it has not. What it is cut off for does not count. */
-function settledBy({ end, process }: Run, { settling }: Rules): number {
-  if (end === undefined) return Infinity
-  let by = end.at + settling
+function settledBy({ end, process, hold }: Run, { settling }: Rules): number {
+  if (end === undefined || hold.answer?.result !== 'done') return Infinity
+  let by = hold.answer.at + settling
   for (const [from, to] of process.cutOff) if (from <= by && to > end.at) by += to - Math.max(from, end.at)
   return by
 }
@@ -99,13 +118,15 @@ function settledBy({ end, process }: Run, { settling }: Rules): number {
 /** Whether the system surely knows how the run ended, and in time. */
 export function isSettled(run: Run, rules: Rules): boolean {
   const { end, process, lost } = run
+  if (rules.features.settlement !== 'recorded') return run.confirmed
   if (end === undefined || lost) return false
   const by = settledBy(run, rules)
   return by < process.killed && by < process.stopping && !cutOffNear(process, end.at, rules.settling)
 }
 
 /** When the event was out of the hands of the process, or may have been: it was killed, cut off, late or gave it up. */
-export function leftAt({ at, end, lost, process }: Run): number {
+export function leftAt({ at, end, lost, confirmed, process }: Run): number {
+  if (confirmed && end !== undefined) return end.at
   if (lost) return at
   const until = Math.min(end?.at ?? Infinity, process.killed, process.gaveUp)
   const cut = process.cutOff.find(([from, to]) => from < until && to > at)

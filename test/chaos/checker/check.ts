@@ -1,9 +1,11 @@
+import { alone } from './alone.ts'
 import { attemptsCount, deadForAReason } from './attempts.ts'
 import type { Cause } from './causes.ts'
 import { delays } from './delays.ts'
 import { factsOf, outcomeOf, type Evidence, type Facts } from './facts.ts'
 import { handled } from './handled.ts'
 import { order } from './order.ts'
+import { outcomes } from './outcomes.ts'
 import { overlap } from './overlap.ts'
 import { processes } from './processes.ts'
 import { published, takenInOrder } from './published.ts'
@@ -43,6 +45,8 @@ export function check(evidence: Evidence): Judgement {
     ...overlap(facts),
     ...delays(facts),
     ...attemptsCount(facts),
+    ...outcomes(facts),
+    ...alone(facts),
     ...deadForAReason(facts),
     ...processes(facts),
     ...stopsInTime(facts),

@@ -18,7 +18,7 @@ export function delays(facts: Facts): Violation[] {
       }
       ofEvent.forEach(tooEarly(event?.deliverAt ?? 0, 'delayed'))
       // A second copy waits for nothing that befell the first.
-      if (isSingle(ofEvent, facts))
+      if (isSingle(queue, id, facts))
         for (const { due, next, what } of waitsIn(ofEvent, facts)) tooEarly(due, what)(next)
     }
   }

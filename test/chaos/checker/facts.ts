@@ -1,7 +1,8 @@
 import type { Features, PublishOutcome } from '../../../src/index.ts'
-import type { Entry, PublishedEvent, StartHappening } from '../history.ts'
+import type { Answer, ClaimedEvent, Entry, PublishedEvent, StartHappening } from '../history.ts'
 import type { ChaosQueue } from '../queues.ts'
-import { livesOf, mayLose, type Process } from './lives.ts'
+import { handOutsIn } from './hand-outs.ts'
+import { livesOf, type Process } from './lives.ts'
 
 /** What the checker judges: all histories together, and what the system and its queues promise. */
 export interface Evidence {
@@ -19,13 +20,38 @@ export interface Evidence {
 /** A dead letter. */
 export type Letter = Extract<Entry, { what: 'letter' }>
 
+/** One hand-out of an event to a process. */
+export interface Hold extends ClaimedEvent {
+  readonly queue: string
+  readonly process: Process
+  readonly claimed: number
+  /** undefined: the handler never started. */
+  started: Run | undefined
+  /** What the system said last of its settlement, and when. */
+  answer: (Answer & { readonly at: number }) | undefined
+  /** What its process did with it when it left: gave it back, or kept it, for its handler went on. */
+  parted: 'released' | 'kept' | undefined
+}
+
 /** One start of a handler. */
 export interface Run extends StartHappening {
   readonly process: Process
   readonly at: number
+  readonly hold: Hold
   end: Extract<Entry, { what: 'end' }> | undefined
-  /** Its process said that the lease was lost, by a notice or an abort, and there is a reason for that. */
+  /** Its process said that the lease was lost, by a notice or an abort, or the system did, and there is a reason for that. */
   lost: boolean
+  /** The system has done what it was told of the run, for good. */
+  confirmed: boolean
+}
+
+/** A look for an event whose holder died. */
+export interface Ask {
+  readonly queue: string
+  readonly process: Process
+  readonly at: number
+  /** Whether its process told what came of it. */
+  answered: boolean
 }
 
 export interface Call {
@@ -44,6 +70,9 @@ export interface Facts extends Evidence {
   readonly events: ReadonlyMap<string, { readonly event: PublishedEvent; readonly calls: readonly Call[] }>
   /** In the order of their starts, by queue and id. */
   readonly runs: ReadonlyMap<string, ReadonlyMap<string, readonly Run[]>>
+  /** All that was handed out, in that order, by queue and id. */
+  readonly holds: ReadonlyMap<string, ReadonlyMap<string, readonly Hold[]>>
+  readonly asks: readonly Ask[]
   readonly processes: ReadonlyMap<string, Process>
 }
 
@@ -64,15 +93,8 @@ export function factsOf(evidence: Evidence): Facts {
     }
   }
   const dead = entries.filter((entry) => entry.what === 'letter')
-  return {
-    ...evidence,
-    entries,
-    dead,
-    calls,
-    events,
-    processes,
-    runs: runsOf({ ...evidence, entries }, processes),
-  }
+  const handed = handOutsIn({ ...evidence, entries }, processes)
+  return { ...evidence, entries, dead, calls, events, processes, ...handed }
 }
 
 function callsOf(entries: readonly Entry[]): readonly Call[] {
@@ -89,38 +111,4 @@ function callsOf(entries: readonly Entry[]): readonly Call[] {
     }
   }
   return [...calls.values()]
-}
-
-function runsOf(
-  { entries, features, lease }: Evidence,
-  processes: ReadonlyMap<string, Process>,
-): Map<string, Map<string, Run[]>> {
-  const runs = new Map<string, Map<string, Run[]>>()
-  const byNumber = new Map<string, Run>()
-  const loses = (run: Run, at: number): boolean =>
-    features.leases !== 'timed' || mayLose(run.process, [run.at - lease, at], processes.values(), lease)
-  for (const entry of entries) {
-    if (entry.what === 'start') {
-      const run: Run = { ...entry, process: processes.get(entry.by)!, end: undefined, lost: false }
-      byNumber.set(`${entry.by} ${entry.run}`, run)
-      const ofQueue = runs.get(entry.queue) ?? new Map<string, Run[]>()
-      runs.set(entry.queue, ofQueue)
-      const ofEvent = ofQueue.get(entry.id)
-      if (ofEvent === undefined) ofQueue.set(entry.id, [run])
-      else ofEvent.push(run)
-    } else if (entry.what === 'end') {
-      const run = byNumber.get(`${entry.by} ${entry.run}`)
-      if (run === undefined) throw new Error(`${entry.by} ended run ${entry.run}, which it had not started`)
-      run.end = entry
-      if (entry.as === 'aborted' && loses(run, entry.at)) run.lost = true
-    } else if (entry.what === 'noticed' && entry.code === 'LEASE_LOST') {
-      // The latest that the process has: an earlier one it had settled already.
-      const run = runs
-        .get(entry.queue ?? '')
-        ?.get(entry.id ?? '')
-        ?.findLast(({ process }) => process.name === entry.by)
-      if (run !== undefined && loses(run, entry.at)) run.lost = true
-    }
-  }
-  return runs
 }

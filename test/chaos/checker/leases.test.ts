@@ -8,8 +8,8 @@ function three(): Story {
   return new Story()
     .on({ order: 'park' })
     .publish(0, 0.1, [keyed('a')])
-    .run('p', keyed('a'), 4, 5)
-    .run('q', keyed('a'), 4.1, 5.1)
+    .run('p', keyed('a', { answer: 'lost' }), 4, 5)
+    .run('q', keyed('a', { answer: 'lost' }), 4.1, 5.1)
     .run('r', keyed('a'), 4.2, 5.2)
     .note(5.05, 'p', lost)
     .note(5.15, 'q', lost)
@@ -45,7 +45,10 @@ test('where leases end with their session there is nothing to renew', () => {
 
 test('an abort without a notice is a lost lease too, for the same reasons', () => {
   const aborted = (): Story =>
-    new Story().publish(0, 0.1, ['a']).run('p', 'a', 4, 5, 'aborted').run('q', 'a', 4.5, 6)
+    new Story()
+      .publish(0, 0.1, ['a'])
+      .run('p', { id: 'a', answer: 'none' }, 4, 5, 'aborted')
+      .run('q', 'a', 4.5, 6)
   expect(aborted().broken).toEqual(['starts a', 'overlap a'])
   expect(aborted().stall('p', 3, 4.4).broken).toEqual([])
 })

@@ -1,4 +1,4 @@
-import { outcomeOf, type Call, type Facts, type Letter, type Run } from './facts.ts'
+import { outcomeOf, type Call, type Facts, type Hold } from './facts.ts'
 import type { Violation } from './violation.ts'
 
 /** What the order of one event's key says about it in one queue. */
@@ -30,10 +30,6 @@ export function order(facts: Facts): Violation[] {
 }
 
 function placesIn(facts: Facts, queue: string, mayPass: boolean): readonly Place[] {
-  const letters = Map.groupBy(
-    facts.dead.filter((letter) => letter.queue === queue),
-    ({ id }) => id,
-  )
   const subscribed = facts.queues.find(({ name }) => name === queue)?.types ?? []
   return [...facts.events].flatMap(([id, { event, calls }]) => {
     const call = calls.find((one) => outcomeOf(one, id) !== 'rejected')
@@ -48,24 +44,22 @@ function placesIn(facts: Facts, queue: string, mayPass: boolean): readonly Place
       index: call.events.findIndex((one) => one.id === id),
       taken: taken?.answered ?? Infinity,
       started: runs[0]?.at ?? Infinity,
-      gone: goneAt(runs, letters.get(id) ?? [], facts.attempts, mayPass),
+      gone: goneAt(facts.holds.get(queue)?.get(id) ?? [], facts.attempts, mayPass),
     }
   })
 }
 
-function goneAt(
-  runs: readonly Run[],
-  letters: readonly Letter[],
-  attempts: number,
-  mayPass: boolean,
-): number {
-  const endings = runs.flatMap(({ end, attempt }) => {
+function goneAt(holds: readonly Hold[], attempts: number, mayPass: boolean): number {
+  const endings = holds.flatMap(({ attempt, claimed, started }) => {
+    // Crashes have used them up, which is seen when it is handed out.
+    if (attempt > attempts) return claimed
+    const end = started?.end
     if (end === undefined) return []
     const decided = end.as === 'ok' || end.as === 'fatal' || (end.as === 'failed' && attempt >= attempts)
     const waits = end.as === 'failed' || end.as === 'deferred'
     return decided || (mayPass && waits) ? end.at : []
   })
-  return Math.min(...endings, ...letters.map(({ died }) => died), Infinity)
+  return Math.min(...endings, Infinity)
 }
 
 /** Of one key. Looks for each event at the one before it that stood in the way for longest. */

@@ -6,11 +6,15 @@ import type { Violation } from './violation.ts'
 export function overlap(facts: Facts): Violation[] {
   const violations: Violation[] = []
   for (const { name, order } of facts.queues) {
-    const ofEvents = [...(facts.runs.get(name)?.values() ?? [])]
-    const byKey = Map.groupBy(ofEvents.flat(), ({ key }) => (order === 'none' ? undefined : key))
+    const ofEvents = [...(facts.runs.get(name) ?? [])]
+    const byKey = Map.groupBy(
+      ofEvents.flatMap(([, runs]) => runs),
+      ({ key }) => (order === 'none' ? undefined : key),
+    )
     byKey.delete(undefined)
-    const single = ofEvents.filter((runs) => !byKey.has(runs[0]?.key) && isSingle(runs, facts))
-    for (const group of [...byKey.values(), ...single]) violations.push(...overlapsIn(group, name, facts))
+    const single = ofEvents.filter(([id, runs]) => !byKey.has(runs[0]?.key) && isSingle(name, id, facts))
+    for (const group of [...byKey.values(), ...single.map(([, runs]) => runs)])
+      violations.push(...overlapsIn(group, name, facts))
   }
   return violations
 }

@@ -1,5 +1,5 @@
 import type { PublishOutcome } from '../../../src/index.ts'
-import type { Ending, Entry, Happening, PublishedEvent } from '../history.ts'
+import type { Answer, Ending, Entry, Happening, PublishedEvent } from '../history.ts'
 import type { ChaosQueue } from '../queues.ts'
 import { check } from './check.ts'
 import type { Evidence } from './facts.ts'
@@ -8,6 +8,30 @@ const queues: readonly ChaosQueue[] = [
   { name: 'any', types: ['t.a', 't.b'], order: 'none' },
   { name: 'only-b', types: ['t.b'], order: 'none' },
 ]
+
+interface ClaimOf {
+  readonly id: string
+  readonly queue?: string
+  readonly attempt?: number
+  readonly lapsed?: boolean
+}
+
+interface RunOf extends ClaimOf {
+  readonly key?: string
+  readonly type?: string
+  /** none: its process died before it heard of one, or was told nothing. */
+  readonly answer?: 'done' | 'gone' | 'lost' | 'none'
+  readonly settledAs?: Answer['as']
+}
+
+const settlementFor = {
+  ok: 'ack',
+  failed: 'retry',
+  fatal: 'dead',
+  deferred: 'release',
+  stopped: 'release',
+  aborted: 'retry',
+} as const
 
 /** A made-up history, told from one moment to the next. Times are seconds from its beginning; the wall clock runs with them. */
 export class Story {
@@ -60,28 +84,51 @@ export class Story {
     return results === 'none' ? this : this.note(until, 'publisher', { what: 'published', call, results })
   }
 
-  /** A run by the process, from `at`, ended `until` as said; without an end if not. */
-  run(
-    by: string,
-    event: string | { id: string; key?: string; type?: string; queue?: string; attempt?: number },
-    at: number,
-    until?: number,
-    as: Ending = 'ok',
-    wait?: number,
-  ): this {
+  /**
+   * A run by the process, claimed and begun at `at`, ended `until` as said; without an end if not. The system has done at once
+   * what it was told of it, if it gives no other answer.
+   */
+  run(by: string, event: string | RunOf, at: number, until?: number, as: Ending = 'ok', wait?: number): this {
     const {
       id,
       key,
       type = 't.a',
       queue = 'any',
       attempt = 1,
-    } = typeof event === 'string' ? { id: event } : event
-    const run = ++this.#runs
+      answer = 'done',
+      settledAs,
+      ...claimed
+    }: RunOf = typeof event === 'string' ? { id: event } : event
+    const run = this.#claim(by, at, { id, attempt, queue, ...claimed })
     const named = { run, queue, id, type, ...(key !== undefined && { key }) }
     this.note(at, by, { what: 'start', ...named, attempt, now: at * 1_000 })
     if (until === undefined) return this
     const waits = wait === undefined ? {} : { wait: wait * 1_000 }
-    return this.note(until, by, { what: 'end', run, as, ...waits, now: until * 1_000 })
+    this.note(until, by, { what: 'end', run, as, ...waits, now: until * 1_000 })
+    if (answer === 'none') return this
+    const dies = as === 'failed' && attempt >= this.#evidence.attempts
+    const answers = [{ run, as: settledAs ?? (dies ? 'dead' : settlementFor[as]), result: answer }]
+    return this.note(until, by, { what: 'settled', answers })
+  }
+
+  /** Handed out to the process, and not started. */
+  claim(by: string, at: number, event: ClaimOf): this {
+    this.#claim(by, at, event)
+    return this
+  }
+
+  #claim(by: string, at: number, { id, queue = 'any', attempt = 1, lapsed = false }: ClaimOf): number {
+    const run = ++this.#runs
+    this.note(at, by, { what: 'claimed', queue, events: [{ run, id, attempt, lapsed }] })
+    return run
+  }
+
+  /** An orderly stop: handlers have `timeout` seconds, then what they have goes back; `keep` says what is kept, by the number of its run. */
+  stop(by: string, at: number, timeout: number, keep: readonly number[] = []): this {
+    const parted = at + timeout + 0.5
+    return this.note(at, by, { what: 'stopping', timeout: timeout * 1_000 })
+      .note(parted, by, { what: 'parting', queue: 'any', keep })
+      .note(parted, by, { what: 'stopped' })
   }
 
   kill(of: string, at: number): this {
@@ -104,7 +151,7 @@ export class Story {
   }
 
   dead(id: string, at: number, queue = 'any'): this {
-    return this.note(at, 'harness', { what: 'letter', queue, id, died: at * 1_000 })
+    return this.note(at, 'harness', { what: 'letter', queue, id })
   }
 
   judge(): ReturnType<typeof check> {
@@ -118,7 +165,7 @@ export class Story {
 }
 
 /** An event of a key, for `publish` and, with more, for `run`. */
-export function keyed<T extends object = {}>(
+export function keyed<const T extends object = {}>(
   id: string,
   more?: T,
 ): { id: string; type: 't.a'; key: 'k' } & T {

@@ -5,7 +5,7 @@ import type { ChaosSystem } from './system.ts'
 export const sqlite: ChaosSystem = {
   name: 'sqlite',
   lease: 2_000,
-  settling: 2_000,
+  settling: 0,
   pace: 2_000,
   start: async (folder) => ({
     url: `sqlite:${join(folder, 'chaos.db')}`,

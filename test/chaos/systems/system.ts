@@ -3,7 +3,7 @@ export interface ChaosSystem {
   readonly name: string
   /** The lease of its queues, in milliseconds: the time until what a killed process had is handed out again. */
   readonly lease: number
-  /** How long a settlement may take on a busy machine, until it is committed where that is what counts, in milliseconds. */
+  /** How long it may take on a busy machine until a settlement is committed that is recorded only, in milliseconds; 0: none is. */
   readonly settling: number
   /** The mean time between two interventions, in milliseconds: enough for the system to come round now and then. */
   readonly pace: number
