@@ -45,8 +45,10 @@ export class Lane implements Partition {
   readonly records: ProgressRecords
   /** What was committed last. */
   committed: number
-  /** Whether somebody else has it now. */
-  lost = false
+  /** Why it is in our hands no more: somebody else may have it, or its topic or queue is gone. */
+  lost: 'taken' | 'gone' | undefined
+  /** Events that were settled, and not written down since. */
+  unsaved = 0
   /** The offset to fetch from. */
   position: number
   #batches: {
@@ -169,6 +171,7 @@ export class Lane implements Partition {
   /** The event is settled. Those before it may not be for long, and what it holds is not to stay in memory until then. */
   settle(event: KafkaEvent): void {
     event.state = 'over'
+    this.unsaved++
     const { offset, size } = event
     const place = this.#indexOf(offset)
     if (this.#line[place] === event) this.#line[place] = { state: 'over', offset, size }

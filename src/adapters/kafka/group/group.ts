@@ -84,6 +84,7 @@ export class Group {
       maxBytes: cluster.settings.maxBytes,
       clock: cluster.clock,
       failed: (error) => this.#commitFailed(error),
+      dropped: (message) => events.failed(message, undefined, 'LEASE_LOST'),
     })
     this.#fetcher = new Fetcher(cluster.client, {
       // Whoever lacks events stands still, so that nothing is passed over.
@@ -182,7 +183,7 @@ export class Group {
     const wanted = new Set(
       assignments.flatMap(({ topic, partitions }) => partitions.map((one) => nameOf(topic, one))),
     )
-    this.#lose(({ name }) => expelled || !wanted.has(name))
+    this.#lose('taken', ({ name }) => expelled || !wanted.has(name))
     const fresh = assignments
       .map(({ topic, partitions }) => ({
         topic,
@@ -201,13 +202,13 @@ export class Group {
 
   /** What is committed for a topic would count for the one that takes its place. */
   #loseReplaced(topics: ReadonlyMap<string, TopicShape>): void {
-    this.#lose(({ topic, topicId }) => topics.get(topic)?.id !== topicId)
+    this.#lose('gone', ({ topic, topicId }) => topics.get(topic)?.id !== topicId)
   }
 
-  #lose(which: (lane: Lane) => boolean): void {
+  #lose(how: 'taken' | 'gone', which: (lane: Lane) => boolean): void {
     const lost = [...this.lanes.values()].filter(which)
     for (const lane of lost) {
-      lane.lost = true
+      lane.lost = how
       this.lanes.delete(lane.name)
     }
     if (lost.length > 0) this.#events.lost(lost)
@@ -247,7 +248,7 @@ export class Group {
   #end(why: MillraceError): void {
     this.error = why
     if (this.removed) {
-      this.#lose(() => true)
+      this.#lose('gone', () => true)
       // Its name may be given to another queue, of which this process must keep no lanes. Whoever closes hears of an error.
       this.close().catch(() => {})
     }

@@ -19,6 +19,15 @@ export interface CommitterParts {
   readonly maxBytes: number
   readonly clock: Clock
   failed(error: unknown): void
+  /** What was settled in a lane is lost with it. */
+  dropped(message: string): void
+}
+
+/** What is to be written down of a lane; of events that were settled, so many for the first time. */
+interface Change {
+  readonly lane: Lane
+  readonly progress: LaneProgress
+  readonly settled: number
 }
 
 /** Writes down how far the queue has come: the watermarks as the group's offsets, the rest into the progress topic. */
@@ -64,10 +73,10 @@ export class Committer {
   }
 
   async #commit(): Promise<void> {
-    const lanes = [...this.#changed].filter(({ lost }) => !lost)
+    const lanes = [...this.#changed].filter((lane) => !this.#isLost(lane))
     this.#changed.clear()
     if (lanes.length === 0) return
-    const changes = lanes.map((lane) => ({ lane, progress: lane.progress() }))
+    const changes = lanes.map((lane): Change => ({ lane, progress: lane.progress(), settled: lane.unsaved }))
     try {
       // Also of lanes whose watermark is where it was: who may not commit must not write progress either.
       await this.#parts.membership.commit(
@@ -84,17 +93,28 @@ export class Committer {
     for (const { lane, progress } of changes) lane.committed = progress.watermark
     // Each for itself: what fails of one lane, or takes long, keeps no other from being written.
     const written = await Promise.allSettled([
-      ...changes.map(({ lane, progress }) => this.#writeLane(lane, progress)),
+      ...changes.map((change) => this.#writeLane(change)),
       this.#writeRates(),
     ])
     for (const one of written) if (one.status === 'rejected') throw one.reason
   }
 
-  async #writeLane(lane: Lane, progress: LaneProgress): Promise<void> {
+  /** Whoever has the lane now goes on where it was written down last, and hands out again what was settled since. */
+  #isLost({ name, lost, unsaved }: Lane): boolean {
+    if (lost === 'taken' && unsaved > 0) {
+      const events =
+        unsaved === 1 ? '1 event that was settled comes' : `${unsaved} events that were settled come`
+      this.#parts.dropped(`the lane ${name} was lost before that could be committed: ${events} again`)
+    }
+    return lost !== undefined
+  }
+
+  async #writeLane({ lane, progress, settled }: Change): Promise<void> {
     const { records, written } = lane.records.update(progress, this.#parts.maxBytes)
     try {
       await this.#write(records)
       written()
+      lane.unsaved -= settled
     } catch (error) {
       this.touch(lane)
       throw error
