@@ -6,10 +6,11 @@ import { engineRows } from './engine/rows.ts'
 import { rows } from './rows.ts'
 import { comparisonRows } from './sqlite/comparisons.ts'
 import { enduranceRows } from './sqlite/endurance.ts'
+import { keyRows } from './sqlite/keys.ts'
 import { throughputRows } from './sqlite/throughput.ts'
 import { tryRow } from './try-row.ts'
 
-const withoutServers = [...engineRows, ...throughputRows, ...comparisonRows, ...enduranceRows]
+const withoutServers = [...engineRows, ...throughputRows, ...keyRows, ...comparisonRows, ...enduranceRows]
 
 describe('can be measured', () => {
   test.for(withoutServers.map((row) => [row.name, row] as const))('%s', { timeout: 60_000 }, ([, row]) =>

@@ -3,12 +3,14 @@ import { kafkaRows } from './kafka/rows.ts'
 import type { Row } from './row.ts'
 import { comparisonRows } from './sqlite/comparisons.ts'
 import { enduranceRows } from './sqlite/endurance.ts'
+import { keyRows } from './sqlite/keys.ts'
 import { throughputRows } from './sqlite/throughput.ts'
 
 /** All that can be measured. */
 export const rows: readonly Row[] = [
   ...engineRows,
   ...throughputRows,
+  ...keyRows,
   ...comparisonRows,
   ...enduranceRows,
   ...kafkaRows,

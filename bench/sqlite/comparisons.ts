@@ -1,9 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { utimes } from 'node:fs/promises'
-import { systemClock } from '../../src/clock/clock.ts'
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
-import type { QueueOptions } from '../../src/index.ts'
-import { appOn, queueName, type } from '../app.ts'
+import { appOn, type } from '../app.ts'
 import { customerOf, inFlight, order, Tally } from '../load.ts'
 import { paced, stamped } from '../pace.ts'
 import type { LatencyRow, RateRow, Run, Sample, Work } from '../row.ts'
@@ -12,53 +10,10 @@ import { fill, OurTables } from './raw.ts'
 import { startWorker } from './worker.ts'
 
 /*
- * Rows whose baseline is ours in an easier place: without order, in one process, with an empty file.
+ * Rows whose baseline is ours in an easier place: in one process, with an empty file.
  */
 
 const nothing = { async [Symbol.asyncDispose]() {} }
-const byKey: QueueOptions = { order: { by: 'key' } }
-const lease = 10 * 60_000
-
-/** Every second waiting event is of one key, whose first event somebody else holds. The others are consumed. */
-const besideHotKey =
-  (options: QueueOptions): Run =>
-  async (count) => {
-    await using file = await makeFile(options)
-    using tables = new OurTables(file)
-    fill(tables, 2 * count, { keyOf: (n) => (n % 2 === 0 ? 'hot' : customerOf(n)) })
-    await using other = sqlite(file.path)
-    const session = await other.open(queueName, {
-      lease,
-      order: options.order !== undefined,
-      clock: systemClock,
-      notice() {},
-      onRevoke() {},
-      onLost() {},
-    })
-    await session.exchange({ settle: [], max: 1 })
-    const tally = new Tally(count)
-    await using app = appOn(sqlite(file.path), () => tally.add(), options)
-    await app.start()
-    return await tally.all
-  }
-
-const hotKey: RateRow = {
-  kind: 'rate',
-  name: 'sqlite.hot-key',
-  about: 'consume by key while half of the backlog is of one key that another session holds',
-  baseline: 'the same backlog without order',
-  bar: 0.5,
-  async open() {
-    await using file = await makeFile(byKey)
-    return {
-      settings: { ...describe(file), concurrency: 16, keys: 10_000 },
-      raw: besideHotKey({}),
-      ours: besideHotKey(byKey),
-      ...nothing,
-    }
-  },
-}
-
 const consumedBy =
   (processes: number): Run =>
   async (count) => {
@@ -195,4 +150,4 @@ const wakeUp: LatencyRow = {
   },
 }
 
-export const comparisonRows = [hotKey, twoProcesses, delayed, wakeUp] as const
+export const comparisonRows = [twoProcesses, delayed, wakeUp] as const

@@ -1,11 +1,11 @@
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
-import { systemClock } from '../../src/clock/clock.ts'
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
-import { appOn, queueName, type } from '../app.ts'
+import { appOn, type } from '../app.ts'
 import { customerOf, order } from '../load.ts'
 import { makeFile, type BenchFile } from './file.ts'
 import { OurTables } from './raw.ts'
+import { openSession } from './session.ts'
 
 /** The raw loop repeats what our adapter does to its tables. If it did less, it would be faster for nothing. */
 
@@ -56,14 +56,7 @@ test('raw claims as a session claims, and removes what a session removes', async
   tables.put(0, 1)
   await publishWithOurs(ofOurs)
   await using transport = sqlite(ofOurs.path)
-  const session = await transport.open(queueName, {
-    lease: 60_000,
-    order: false,
-    clock: systemClock,
-    notice() {},
-    onRevoke() {},
-    onLost() {},
-  })
+  const session = await openSession(transport)
 
   tables.take(1)
   const { received } = await session.exchange({ settle: [], max: 1 })
