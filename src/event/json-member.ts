@@ -37,9 +37,12 @@ function skipSpace(text: string, at: number): number {
 
 /** The index behind the closing quote of the string that begins at `at`. */
 function stringEnd(text: string, at: number): number {
-  for (let i = at + 1; ; i++) {
-    if (text[i] === '\\') i++
-    else if (text[i] === '"') return i + 1
+  // From quote to quote: most strings have no other, and large ones are passed over a hundred times as fast.
+  for (let i = text.indexOf('"', at + 1); ; i = text.indexOf('"', i + 1)) {
+    let escapes = 0
+    while (text[i - 1 - escapes] === '\\') escapes++
+    // Two in a row are a backslash of the text.
+    if (escapes % 2 === 0) return i + 1
   }
 }
 
