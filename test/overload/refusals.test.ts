@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { memory } from '../src/adapters/memory/index.ts'
-import { sqlite } from '../src/adapters/sqlite/index.ts'
-import { createEvent, millrace } from '../src/index.ts'
-import { signal, turns } from './signals.ts'
+import { memory } from '../../src/adapters/memory/index.ts'
+import { sqlite } from '../../src/adapters/sqlite/index.ts'
+import { createEvent, millrace } from '../../src/index.ts'
+import { signal, turns } from '../signals.ts'
 
 /* A producer that never waits, on the real transports. */
 

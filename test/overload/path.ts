@@ -1,0 +1,35 @@
+import type { App, QueueOptions } from '../../src/index.ts'
+import type { Ledger } from './ledger.ts'
+
+/** What events carry: their number, and something to be of a size. */
+export interface Load {
+  readonly n: number
+  readonly note: string
+}
+
+/** A path that is overloaded, as those see it who do so. */
+export interface Overload {
+  readonly app: App
+  readonly ledger: Ledger
+  /** Aborted when the producer is to end. From then on handlers are quick, so that what waits can be counted. */
+  readonly over: AbortSignal
+}
+
+/** One way for a producer to be faster than its consumers. */
+export interface Path {
+  /** `system.what`, as it is asked for on the command line. */
+  readonly name: string
+  readonly system: 'memory' | 'sqlite' | 'kafka'
+  readonly about: string
+  /** What the process may take, in MiB. */
+  readonly ceiling: number
+  /** Codes of refusals and notices that must show in three minutes. */
+  readonly told: readonly string[]
+  readonly queue: QueueOptions
+  /** Set: events come in batches of so many. */
+  readonly batch?: number
+  /** What the handler does with the event of this number. It tells the ledger of what it puts off; what it returns for is handled. */
+  handle(n: number, overload: Overload): unknown
+  /** Publishes until it is over, and resolves when the outcome of each publish is known. */
+  load(overload: Overload): Promise<void>
+}
