@@ -53,9 +53,12 @@ export class Appetite {
     this.#settled = 0
   }
 
-  /** @param claim the batch that pays for the system */
+  /**
+   * Of quick work, two batches: one is handled while the other is on its way.
+   * @param claim the batch that pays for the system
+   */
   target(claim: number): number {
-    return this.#fixed ?? Math.max(this.#least, Math.min(claim, Math.ceil(this.#rate * readyWork)))
+    return this.#fixed ?? Math.max(this.#least, Math.min(2 * claim, Math.ceil(this.#rate * readyWork)))
   }
 
   /**

@@ -66,7 +66,10 @@ export class Exchanges {
   }
 
   tickSoon(): void {
-    if (this.#scheduled || this.#closed) return
+    if (this.#closed) return
+    // With a batch complete, the end of the turn is too late: the system can work while the handlers of the next one run.
+    if (this.settler.leaving >= this.#session.claim) return this.#tick()
+    if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
@@ -76,11 +79,15 @@ export class Exchanges {
 
   #tick(): void {
     if (this.#closed || this.#outage.on || this.#busy >= this.#session.pulls) return
-    const max = this.#news.awaited ? 0 : this.#parts.wanted(this.#session.claim, this.settler.leaving)
+    const max = this.#news.awaited ? 0 : this.#wanted()
     const lapsed = this.#parts.lone.take()
     if (max > 0 || lapsed > 0) return void this.#exchange(max, lapsed)
     const list = this.settler.take()
     if (list.length > 0) void this.#settle(list)
+  }
+
+  #wanted(): number {
+    return this.#parts.wanted(this.#session.claim, this.settler.leaving)
   }
 
   async #exchange(max: number, lapsed: number): Promise<void> {
@@ -112,7 +119,9 @@ export class Exchanges {
     if (lapsed > 0) lone.answered()
     // Asked for one and got none: more of the same question would be a hot loop.
     if (result.lapsed === true && (lapsed === 0 || ordinary < result.received.length)) lone.seen()
-    if (max > 0 && ordinary < max) void this.#news.wait(this.#session)
+    if (ordinary < max) void this.#news.wait(this.#session)
+    // There are more: the next batch can be on its way while this one is handled.
+    else if (this.#wanted() > 0) this.#tick()
     answered()
   }
 

@@ -1,3 +1,4 @@
+import { Fifo } from './fifo.ts'
 import type { Held } from './held.ts'
 
 interface Lane {
@@ -16,8 +17,7 @@ interface Lane {
 export class Lanes {
   readonly #byKey: boolean
   readonly #lanes = new Map<string, Lane>()
-  #ready: Held[] = []
-  #head = 0
+  readonly #ready = new Fifo<Held>()
 
   constructor(byKey: boolean) {
     this.#byKey = byKey
@@ -41,18 +41,11 @@ export class Lanes {
 
   /** The next event that may start; it stays until `shift`. */
   peek(): Held | undefined {
-    return this.#ready[this.#head]
+    return this.#ready.peek()
   }
 
   shift(): Held | undefined {
-    const held = this.#ready[this.#head]
-    if (held === undefined) return undefined
-    this.#head++
-    if (this.#head > 1_024 && this.#head * 2 > this.#ready.length) {
-      this.#ready = this.#ready.slice(this.#head)
-      this.#head = 0
-    }
-    return held
+    return this.#ready.shift()
   }
 
   /** The event is done with, or given up: the next of its key may start. */
@@ -96,9 +89,7 @@ export class Lanes {
 
   /** Takes out everything that has not started. Keys whose event is running stay taken. */
   drain(): readonly Held[] {
-    const all = this.#ready.slice(this.#head)
-    this.#ready = []
-    this.#head = 0
+    const all = this.#ready.drain()
     const idle = new Set(all.map((held) => held.received.key))
     for (const [key, lane] of this.#lanes) {
       all.push(...lane.waiting.splice(0))

@@ -64,15 +64,13 @@ export const unordered = {
 
 export const ordered = {
   view: view(readyByKey, lapsedByKey),
-  hasLapsed: `SELECT EXISTS (SELECT 1 ${lapsedByKey}) AS lapsed`,
+  // Almost always there is none, and then nothing else is to be read.
+  hasLapsed: `SELECT iif(EXISTS (SELECT 1 ${allLapsed}), EXISTS (SELECT 1 ${lapsedByKey}), 0) AS lapsed`,
   lapsed: `SELECT l.seq, l.key, l.lone ${lapsedByKey} ORDER BY l.seq LIMIT :limit`,
 }
 
-/** What may be claimed, as places in the order. */
-export const choose = {
-  all: `SELECT m.seq ${allReady} ORDER BY m.seq LIMIT :limit`,
-  byKey: `SELECT m.seq ${inWindow} WHERE ${keyIsFree('m')} ORDER BY m.seq LIMIT :limit`,
-}
+/** Places in the order that may be claimed where a key holds others back. */
+export const chooseByKey = `SELECT m.seq ${inWindow} WHERE ${keyIsFree('m')} ORDER BY m.seq LIMIT :limit`
 
 /** The place of the first of a key in `from`, or behind all. */
 const firstOfKey = (from: string): string =>
@@ -110,10 +108,15 @@ export const promote = `UPDATE messages SET due = NULL WHERE seq IN (
   ${isDue(0, ':now')} UNION ALL ${isDue(1, ':steady')}
 )`
 
-/** Events by their seqs, each without its data if that is large. */
-export const fetch = `SELECT ${messageColumns}, iif(octet_length(m.data) <= ${largeData}, m.data, NULL) AS data
-  FROM json_each(:seqs) s CROSS JOIN messages m ON m.seq = s.value`
-/** The key is kept only where it is looked for. */
-export const hold = (byKey: boolean): string => `INSERT INTO held
-  SELECT m.seq, m.queue, ${byKey ? 'm.key' : 'NULL'}, :owner, :claim, :lease, 0
-  FROM json_each(:seqs) s CROSS JOIN messages m ON m.seq = s.value`
+const columns = `${messageColumns}, iif(octet_length(m.data) <= ${largeData}, m.data, NULL) AS data`
+/** Events, each without its data if that is large. */
+export const fetch = {
+  first: `SELECT ${columns} ${allReady} ORDER BY m.seq LIMIT :limit`,
+  bySeq: `SELECT ${columns} FROM json_each(:seqs) s CROSS JOIN messages m ON m.seq = s.value`,
+}
+export const hold = {
+  all: 'INSERT INTO held SELECT value, :queue, NULL, :owner, :claim, :lease, 0 FROM json_each(:seqs)',
+  /** The key is kept only where it is looked for. */
+  byKey: `INSERT INTO held SELECT m.seq, m.queue, m.key, :owner, :claim, :lease, 0
+    FROM json_each(:seqs) s CROSS JOIN messages m ON m.seq = s.value`,
+}

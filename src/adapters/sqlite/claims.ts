@@ -1,7 +1,7 @@
 import type { Times } from './boot.ts'
-import { choose, fetch, hold, ordered, promote, unordered, window } from './claim-sql.ts'
+import { fetch, hold, ordered, promote, unordered, window } from './claim-sql.ts'
 import type { Database } from './database.ts'
-import { KeyOrder, type Choice } from './key-order.ts'
+import { KeyOrder } from './key-order.ts'
 import { mostFailures } from './schema.ts'
 import { messageColumns, StoredEvent, type MessageRow } from './stored-event.ts'
 
@@ -48,6 +48,12 @@ interface LapsedRow {
 /** Without its data if that is large. */
 type FetchedRow = MessageRow | readonly [seq: number, ...unknown[], data: null]
 
+/** What may be claimed; `more`: there may be others. */
+interface Chosen {
+  readonly rows: readonly FetchedRow[]
+  readonly more: boolean
+}
+
 /** Takes events of one queue. All methods that change something belong in a write transaction. */
 export class Claims {
   readonly #database: Database
@@ -58,7 +64,7 @@ export class Claims {
   constructor(database: Database, byKey: boolean) {
     this.#database = database
     this.#sql = byKey ? ordered : unordered
-    this.#hold = hold(byKey)
+    this.#hold = byKey ? hold.byKey : hold.all
     this.#keys = byKey ? new KeyOrder(database) : undefined
   }
 
@@ -83,18 +89,19 @@ export class Claims {
   ready(me: Claimant, claim: number, lease: number, limit: number): { events: StoredEvent[]; more: boolean } {
     if (limit === 0) return { events: [], more: false }
     this.#database.run(promote, me)
-    const { seqs, more } = this.#keys?.choose(me, limit) ?? this.#first(me, limit)
+    const { rows, more } =
+      this.#keys === undefined ? this.#first(me, limit) : this.#firstByKey(this.#keys, me, limit)
     const events: StoredEvent[] = []
-    if (seqs.length === 0) return { events, more }
     let size = 0
-    for (const row of this.#database.arrays<FetchedRow>(fetch, { seqs: JSON.stringify(seqs) })) {
+    for (const row of rows) {
       if (size >= enoughData) break
       const event = new StoredEvent(isWhole(row) ? row : this.#message(row[0])!, claim, false)
       events.push(event)
       size += event.data.length
     }
+    if (events.length === 0) return { events, more }
     const taken = JSON.stringify(events.map((event) => event.seq))
-    this.#database.run(this.#hold, { owner: me.owner, claim, lease, seqs: taken })
+    this.#database.run(this.#hold, { queue: me.queue, owner: me.owner, claim, lease, seqs: taken })
     return { events, more }
   }
 
@@ -121,9 +128,13 @@ export class Claims {
     )
   }
 
-  #first(me: Claimant, limit: number): Choice {
-    const rows = this.#database.arrays<readonly [seq: number]>(choose.all, { ...me, limit })
-    return { seqs: rows.map(([seq]) => seq), more: false }
+  #first(me: Claimant, limit: number): Chosen {
+    return { rows: this.#database.arrays(fetch.first, { ...me, limit }), more: false }
+  }
+
+  #firstByKey(keys: KeyOrder, me: Claimant, limit: number): Chosen {
+    const { seqs, more } = keys.choose(me, limit)
+    return { rows: this.#database.arrays(fetch.bySeq, { seqs: JSON.stringify(seqs) }), more }
   }
 
   #message(seq: number): MessageRow | undefined {

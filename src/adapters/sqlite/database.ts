@@ -2,11 +2,12 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { isBusy, isDiskError, storeError } from './failures.ts'
+import type { LogSync } from './log-sync.ts'
 
 /** By place, or by name; names that a statement does not use are passed over. */
 export type Values = readonly SQLInputValue[] | readonly [Readonly<Record<string, SQLInputValue>>]
 
-/** A transaction whose commit the disk refused: it may or may not be there after a restart. */
+/** A transaction that the disk refused to keep: it may or may not be there after a restart. */
 export class CommitUnknown extends MillraceError {}
 
 /**
@@ -17,13 +18,18 @@ export class Database {
   readonly path: string
   readonly #sqlite: DatabaseSync
   readonly #busyLimit: number
+  readonly #log: LogSync | undefined
   readonly #statements = new Map<string, StatementSync>()
+  /** The disk did not take a part of the log. What is behind that part is lost with it in a power cut. */
+  #torn = false
   #closed = false
 
-  constructor(sqlite: DatabaseSync, path: string, busyLimit: number) {
+  /** @param log none: what is committed survives the process, but not a power cut */
+  constructor(sqlite: DatabaseSync, path: string, busyLimit: number, log: LogSync | undefined) {
     this.#sqlite = sqlite
     this.path = path
     this.#busyLimit = busyLimit
+    this.#log = log
   }
 
   /** Runs work that reads. @throws MillraceError a STORE_ code, STOPPED */
@@ -32,11 +38,29 @@ export class Database {
   }
 
   /**
-   * Runs work in one write transaction; it is committed as safely as `durability` says when the promise resolves. The
-   * work may be run again if the file was busy, so it changes nothing but the database.
+   * Runs work in one write transaction; it is committed as safely as `durability` says when the promise resolves. Others see
+   * it before. The work may be run again if the file was busy, so it changes nothing but the database.
    */
-  write<T>(work: () => T, signal?: AbortSignal): Promise<T> {
+  async write<T>(work: () => T, signal?: AbortSignal): Promise<T> {
+    const result = await this.commit(work, signal)
+    await this.keep()
+    return result
+  }
+
+  /** As `write`, for what may be lost in a power cut: it resolves when others see it. */
+  commit<T>(work: () => T, signal?: AbortSignal): Promise<T> {
     return this.#untilFree(() => this.#transaction(work), signal)
+  }
+
+  /** Makes all that was committed as safe as `durability` says. @throws CommitUnknown */
+  async keep(): Promise<void> {
+    try {
+      await this.#log?.flush()
+    } catch (error) {
+      this.#torn = true
+      const { code, message } = storeError(error, this.path)
+      throw new CommitUnknown(code, message, { cause: error })
+    }
   }
 
   /** Prepared once. For loops; `all`, `get` and `run` are for everything else. */
@@ -81,9 +105,10 @@ export class Database {
   }
 
   /** The last connection of all processes writes the log back into the file and removes it, so that one file is left. */
-  close(): void {
+  async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    await this.#log?.close()
     this.#statements.clear()
     this.#sqlite.close()
   }
@@ -105,6 +130,7 @@ export class Database {
   }
 
   #transaction<T>(work: () => T): T {
+    if (this.#torn) this.#mend()
     this.run('BEGIN IMMEDIATE')
     let committing = false
     try {
@@ -119,5 +145,13 @@ export class Database {
       const { code, message } = storeError(error, this.path)
       throw new CommitUnknown(code, message, { cause: error })
     }
+  }
+
+  /** Writes the log back into the file and begins a new one, so that nothing is kept behind what the disk did not take. */
+  #mend(): void {
+    const { busy } = this.get<{ busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)')!
+    if (busy === 1)
+      throw new MillraceError('STORE_BUSY', `${this.path}: a reader holds up the mending of its log`)
+    this.#torn = false
   }
 }

@@ -17,7 +17,8 @@ const cannotOpen = 14
 const protocol = 15
 const notADatabase = 26
 
-const codes: ReadonlyMap<number, ErrorCode> = new Map([
+/** By SQLite's codes, and by the system's where a file is used without it. */
+const codes: ReadonlyMap<number | string | undefined, ErrorCode> = new Map<number | string, ErrorCode>([
   [perm, 'STORE_READ_ONLY'],
   [busy, 'STORE_BUSY'],
   [protocol, 'STORE_BUSY'],
@@ -26,6 +27,11 @@ const codes: ReadonlyMap<number, ErrorCode> = new Map([
   [full, 'STORE_FULL'],
   [cannotOpen, 'TRANSPORT_UNREACHABLE'],
   [notADatabase, 'STORE_CORRUPT'],
+  ['ENOSPC', 'STORE_FULL'],
+  ['EDQUOT', 'STORE_FULL'],
+  ['EACCES', 'STORE_READ_ONLY'],
+  ['EPERM', 'STORE_READ_ONLY'],
+  ['EROFS', 'STORE_READ_ONLY'],
 ])
 
 /** What may be over when the same call is made again. */
@@ -38,6 +44,10 @@ const passing: ReadonlySet<ErrorCode> = new Set([
 
 function primaryCode(error: unknown): number | undefined {
   return error instanceof Error && 'errcode' in error ? (error as SqliteError).errcode & 0xff : undefined
+}
+
+function systemCode(error: unknown): string | undefined {
+  return (error as Partial<NodeJS.ErrnoException> | null)?.code
 }
 
 /** Whether another connection has the file just now, so that trying again helps. */
@@ -58,7 +68,7 @@ export function isDiskError(error: unknown): boolean {
 /** The coded error for what was thrown while using the file at `path`. */
 export function storeError(error: unknown, path: string): MillraceError {
   if (error instanceof MillraceError) return error
-  const code = codes.get(primaryCode(error) ?? -1) ?? 'STORE_FAILED'
+  const code = codes.get(primaryCode(error) ?? systemCode(error)) ?? 'STORE_FAILED'
   return new MillraceError(code, `${path}: ${messageOf(error)}`, { cause: error })
 }
 

@@ -1,5 +1,5 @@
 import type { Claimant } from './claims.ts'
-import { aside, choose, window } from './claim-sql.ts'
+import { aside, chooseByKey, window } from './claim-sql.ts'
 import type { Database } from './database.ts'
 
 /**
@@ -66,6 +66,6 @@ export class KeyOrder {
   }
 
   #seqs(bounds: Bounds): readonly number[] {
-    return this.#database.arrays<readonly [seq: number]>(choose.byKey, bounds).map(([seq]) => seq)
+    return this.#database.arrays<readonly [seq: number]>(chooseByKey, bounds).map(([seq]) => seq)
   }
 }

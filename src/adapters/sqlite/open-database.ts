@@ -5,6 +5,7 @@ import { Database } from './database.ts'
 import { cannotBeOpened, storeError } from './failures.ts'
 import { checkFileSystem, isReadOnly } from './file-system.ts'
 import { bringForward, checkFormat } from './format.ts'
+import { LogSync } from './log-sync.ts'
 
 /** What survives a power cut: everything resolved (fsync), or everything but the last commits (process). */
 export type Durability = 'fsync' | 'process'
@@ -31,11 +32,12 @@ export async function openDatabase({ path, durability, busyLimit, clock }: OpenO
   await checkFileSystem(path)
   let database: Database | undefined
   try {
-    database = new Database(new sqlite.DatabaseSync(path, { timeout: 0 }), path, busyLimit)
-    await prepare(database, durability, clock)
+    const log = durability === 'fsync' ? new LogSync(path) : undefined
+    database = new Database(new sqlite.DatabaseSync(path, { timeout: 0 }), path, busyLimit, log)
+    await prepare(database, clock)
     return database
   } catch (error) {
-    database?.close()
+    await database?.close()
     if (cannotBeOpened(error instanceof MillraceError ? error.cause : error) && (await isReadOnly(path))) {
       throw new MillraceError('STORE_READ_ONLY', `The folder of ${path} is not writable`, { cause: error })
     }
@@ -43,7 +45,7 @@ export async function openDatabase({ path, durability, busyLimit, clock }: OpenO
   }
 }
 
-async function prepare(database: Database, durability: Durability, clock: Clock): Promise<void> {
+async function prepare(database: Database, clock: Clock): Promise<void> {
   await database.read(() => {
     checkSqlite(database.get<{ version: string }>('SELECT sqlite_version() AS version')!.version)
     // Before anything is written: a database of something else stays as it is.
@@ -54,19 +56,19 @@ async function prepare(database: Database, durability: Durability, clock: Clock)
     if (mode !== 'wal')
       throw new MillraceError('STORE_FAILED', `${database.path} stays in journal mode ${mode}; WAL is needed`)
   })
-  // Set explicitly: builds differ in their defaults. The sizes are measured: 4000 pages of log before they are written
-  // back make bulk publishing a third faster. fullfsync concerns macOS, whose fsync leaves data in the disk's cache.
-  const safe = durability === 'fsync'
+  // Set explicitly: builds differ in their defaults. `LogSync` sees to it that commits reach the disk; only what SQLite
+  // itself needs is left to it. The sizes are measured: 4000 pages of log before they are written back make bulk publishing
+  // a third faster. fullfsync concerns macOS, whose fsync leaves data in the disk's cache.
   database.script(`
-    PRAGMA synchronous = ${safe ? 'FULL' : 'NORMAL'};
-    PRAGMA fullfsync = ${safe ? 1 : 0};
+    PRAGMA synchronous = NORMAL;
+    PRAGMA fullfsync = 1;
     PRAGMA checkpoint_fullfsync = 1;
     PRAGMA temp_store = MEMORY;
     PRAGMA wal_autocheckpoint = 4000;
     PRAGMA cache_size = -16000;
   `)
   const boot = bootId()
-  await database.write(() => {
+  await database.commit(() => {
     bringForward(database)
     rememberBoot(database, boot, clock)
   })

@@ -46,7 +46,7 @@ export class Rates {
     this.#timer = undefined
     if (this.#pending.size === 0) return
     const at = Math.floor(this.#clock.now() / 1_000 / bucket) * bucket
-    await this.#database.write(() => {
+    await this.#database.commit(() => {
       for (const [queue, { handled, failed }] of this.#pending)
         this.#database.run(add, queue, at, handled, failed)
       this.#database.run('DELETE FROM rates WHERE at < ?', at - kept)

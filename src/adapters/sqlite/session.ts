@@ -13,6 +13,7 @@ import { MillraceError } from '../../errors/millrace-error.ts'
 import { timesOf } from './boot.ts'
 import { Claims, type Claimant, type View } from './claims.ts'
 import type { EventFile } from './event-file.ts'
+import { storeError } from './failures.ts'
 import { latestTime } from './schema.ts'
 import { Settlements } from './settlements.ts'
 import type { StoredEvent } from './stored-event.ts'
@@ -79,7 +80,8 @@ export class SqliteSession implements Session {
       }
     }
     const claim = ++this.#lastClaim
-    const result = await database.write(() => {
+    // A claim that a power cut takes back is claimed anew: it need not wait for the disk.
+    const result = await database.commit(() => {
       const me = this.#claimant()
       const lease = this.#leaseUntil(this.#options.lease)
       const settled = settle.length === 0 ? undefined : this.#settlements.settle(settle, me.steady)
@@ -91,7 +93,8 @@ export class SqliteSession implements Session {
       if (wantedLapsed > 0) received.push(...this.#claims.lapsed(me, claim, lease, wantedLapsed))
       return { received, settled, lapsed: this.#claims.hasLapsed(me), more }
     })
-    const { received, settled, more } = result
+    const { received, more } = result
+    const settled = settle.length === 0 ? undefined : await this.#kept(settle, result.settled)
     const tookAll = received.length < wanted && !more
     if (settle.length > 0) this.#afterSettling(settle, settled, tookAll)
     if (tookAll || wanted === 0) await this.#rememberRest(wanted > 0)
@@ -105,7 +108,7 @@ export class SqliteSession implements Session {
 
   async extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]> {
     this.#checkOpen()
-    return this.#file.database.write(() => {
+    return this.#file.database.commit(() => {
       return this.#settlements.extend(list as readonly StoredEvent[], this.#leaseUntil(ms))
     })
   }
@@ -131,7 +134,7 @@ export class SqliteSession implements Session {
     const { database, wakeUp } = this.#file
     const kept = JSON.stringify((keep as readonly StoredEvent[]).map((event) => event.seq))
     const giveBack = 'DELETE FROM held WHERE owner = ? AND seq NOT IN (SELECT value FROM json_each(?))'
-    await database.write(() => database.run(giveBack, this.#owner, kept))
+    await database.commit(() => database.run(giveBack, this.#owner, kept))
     wakeUp.announce()
   }
 
@@ -158,6 +161,19 @@ export class SqliteSession implements Session {
   async #rememberRest(thorough: boolean): Promise<void> {
     const rest = await this.#look(thorough).catch(() => undefined)
     this.#rest = rest?.ready === true ? undefined : rest
+  }
+
+  /** The results, once they are safe. If the disk refuses, nobody can say what became of them: to ask again does no harm. */
+  async #kept(
+    list: readonly Settlement[],
+    results: readonly SettleResult[] | undefined,
+  ): Promise<readonly SettleResult[] | undefined> {
+    try {
+      await this.#file.database.keep()
+      return results
+    } catch (error) {
+      return list.map(() => storeError(error, this.#file.database.path))
+    }
   }
 
   #afterSettling(

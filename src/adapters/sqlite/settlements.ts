@@ -5,9 +5,9 @@ import type { StoredEvent } from './stored-event.ts'
 
 const ownOf =
   'FROM json_each(:seqs) s CROSS JOIN held h ON h.seq = s.value WHERE h.owner = :owner AND h.claim = :claim'
-const countOwn = `SELECT count(*) AS own ${ownOf}`
+const releaseOwn =
+  'DELETE FROM held WHERE seq IN (SELECT value FROM json_each(:seqs)) AND owner = :owner AND claim = :claim RETURNING seq'
 const deleteMessages = 'DELETE FROM messages WHERE seq IN (SELECT value FROM json_each(?))'
-const deleteHeld = 'DELETE FROM held WHERE seq IN (SELECT value FROM json_each(?))'
 const extendOwn = `UPDATE held SET lease = :lease WHERE seq IN (SELECT s.value ${ownOf})`
 
 const isOwn = 'SELECT 1 FROM held WHERE seq = ? AND owner = ? AND claim = ?'
@@ -39,15 +39,12 @@ export class Settlements {
    * @param now by the steady clock
    */
   settle(list: readonly Settlement[], now: number): readonly SettleResult[] | undefined {
-    const slow = new Set<StoredEvent>()
     const acks = list.filter((one) => one.as === 'ack').map((one) => one.of as StoredEvent)
-    for (const [claim, events] of byClaim(acks)) {
-      if (!this.#ackAll(claim, events)) for (const event of events) slow.add(event)
-    }
-    if (acks.length === list.length && slow.size === 0) return undefined
+    const missed = new Set(byClaim(acks).flatMap(([claim, events]) => this.#ackAll(claim, events)))
+    if (acks.length === list.length && missed.size === 0) return undefined
     const results = list.map((settlement): SettleResult => {
       const event = settlement.of as StoredEvent
-      return settlement.as === 'ack' && !slow.has(event) ? 'done' : this.#settleOne(settlement, event, now)
+      return settlement.as === 'ack' && !missed.has(event) ? 'done' : this.#settleOne(settlement, event, now)
     })
     return results.every((result) => result === 'done') ? undefined : results
   }
@@ -66,14 +63,21 @@ export class Settlements {
     return list.map((event) => (!slow.has(event) || this.#owns(event) ? 'ok' : 'lost'))
   }
 
-  /** Acks of one claim at once, which is what almost all settlements are. False, and nothing done, if one is not ours. */
-  #ackAll(claim: number, events: readonly StoredEvent[]): boolean {
+  /** Acks of one claim at once, which is what almost all settlements are. Gives those that were not ours. */
+  #ackAll(claim: number, events: readonly StoredEvent[]): readonly StoredEvent[] {
     const seqs = seqsOf(events)
-    const { own } = this.#database.get<{ own: number }>(countOwn, { seqs, owner: this.#owner, claim })!
-    if (own < events.length) return false
-    this.#database.run(deleteHeld, seqs)
-    this.#database.run(deleteMessages, seqs)
-    return true
+    const rows = this.#database.arrays<readonly [seq: number]>(releaseOwn, {
+      seqs,
+      owner: this.#owner,
+      claim,
+    })
+    if (rows.length === events.length) {
+      this.#database.run(deleteMessages, seqs)
+      return []
+    }
+    const own = new Set(rows.map(([seq]) => seq))
+    this.#database.run(deleteMessages, JSON.stringify([...own]))
+    return events.filter(({ seq }) => !own.has(seq))
   }
 
   #settleOne(
@@ -105,12 +109,14 @@ export class Settlements {
 }
 
 /** Most lists are of one claim. */
-function byClaim(events: readonly StoredEvent[]): Iterable<readonly [number, readonly StoredEvent[]]> {
+function byClaim(
+  events: readonly StoredEvent[],
+): readonly (readonly [claim: number, events: readonly StoredEvent[]])[] {
   const claim = events[0]?.claim
   if (claim === undefined) return []
   return events.every((event) => event.claim === claim)
     ? [[claim, events]]
-    : Map.groupBy(events, (event) => event.claim)
+    : [...Map.groupBy(events, (event) => event.claim)]
 }
 
 function seqsOf(events: readonly StoredEvent[]): string {

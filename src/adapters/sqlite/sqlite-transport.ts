@@ -104,7 +104,7 @@ export class SqliteTransport implements Transport<never> {
       await opened.rates.flush()
       await opened.wakeUp.close()
     } finally {
-      opened.database.close()
+      await opened.database.close()
     }
   }
 

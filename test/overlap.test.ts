@@ -1,0 +1,31 @@
+import { expect, test } from 'vitest'
+import { createEvent, millrace } from '../src/index.ts'
+import { faultyTransport } from './faulty-transport.ts'
+
+test('while one batch is settled and the next is fetched, another is handled', async () => {
+  const disk = Promise.withResolvers<void>()
+  let waiting = 0
+  const transport = faultyTransport(
+    {},
+    {
+      exchange: async (call, request) => {
+        const result = await call(request)
+        if (request.settle.length === 0) return result
+        waiting++
+        await disk.promise
+        return result
+      },
+    },
+  )
+  const app = millrace({ transport, logger: false })
+  let handled = 0
+  app.queue('q', { prefetch: 512 }).on('a.b', () => void handled++)
+  await app.publish(Array.from({ length: 2_000 }, (_, n) => createEvent('a.b', n)))
+  await app.start()
+  // The first 16 show how large events are, and are on their way to be settled; a batch of the memory transport is 256.
+  await expect.poll(() => handled, { interval: 1 }).toBe(16 + 256)
+  expect(waiting).toBe(1)
+  disk.resolve()
+  await expect.poll(() => handled).toBe(2_000)
+  await app.stop()
+})
