@@ -30,5 +30,4 @@ export interface EventSender {
   readonly publish: UntypedPublish
   /** An event with the app's source and topics. */
   make(type: string, data: unknown, options: EventOptions): MillraceEvent
-  send(events: readonly MillraceEvent[], options: SendOptions): Promise<void>
 }

@@ -1,6 +1,14 @@
 import type { StandardSchemaV1 } from '@standard-schema/spec'
 import { MillraceError } from '../errors/millrace-error.ts'
-import { makeEvent, payloadOf, type EventOptions, type EventRecord, type MillraceEvent } from './event.ts'
+import {
+  defaultSource,
+  makeEvent,
+  payloadOf,
+  type EventOptions,
+  type EventRecord,
+  type MillraceEvent,
+  type Origin,
+} from './event.ts'
 import { checkName, checkType, defaultTopic } from './names.ts'
 
 /** What each type carries: `in` is what publish takes and what travels, `out` is what the schema makes of it for handlers. */
@@ -55,6 +63,7 @@ export interface Catalog<M extends EventMap = EventMap> {
 /** What the parts of millrace use of a catalog; users see `Catalog`. */
 export interface CatalogRuntime {
   readonly types: readonly string[]
+  /** @throws MillraceError INVALID_EVENT, INVALID_NAME, TOPIC_AMBIGUOUS */
   topicOf(type: string): string
   /** The schema's output. @throws MillraceError UNKNOWN_TYPE, DATA_INVALID */
   parse(type: string, data: unknown): unknown
@@ -97,6 +106,11 @@ class SchemaCatalog implements CatalogRuntime {
   readonly #schemas: ReadonlyMap<string, StandardSchemaV1>
   readonly #topics = new Map<string, string>()
   readonly #topic: (type: string) => string
+  readonly #origin: Origin = {
+    source: defaultSource,
+    topicOf: (type) => this.topicOf(type),
+    now: () => Date.now(),
+  }
 
   constructor(schemas: Schemas, topic: (type: string) => string) {
     this.#schemas = new Map(Object.entries(schemas))
@@ -110,12 +124,12 @@ class SchemaCatalog implements CatalogRuntime {
   }
 
   topicOf(type: string): string {
-    return this.#topics.get(type) ?? checkName(this.#topic(type), 'topic')
+    return this.#topics.get(type) ?? checkName(this.#topic(checkType(type)), 'topic')
   }
 
   create(type: string, data: unknown, options: EventOptions = {}): EventRecord {
     this.#schema(type)
-    return makeEvent(type, data, options, { topicOf: (t) => this.topicOf(t) })
+    return makeEvent(type, data, options, this.#origin)
   }
 
   parse(type: string, data: unknown): unknown {

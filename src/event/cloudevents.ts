@@ -1,13 +1,6 @@
 import { MillraceError, messageOf } from '../errors/millrace-error.ts'
-import {
-  checkDate,
-  checkExtensions,
-  checkText,
-  EventRecord,
-  type EventHead,
-  type ExtensionValue,
-  type MillraceEvent,
-} from './event.ts'
+import { checkDate, checkExtensions, checkText, type ExtensionValue } from './attributes.ts'
+import { EventRecord, type EventHead, type MillraceEvent } from './event.ts'
 import { rawElements, rawMember } from './json-member.ts'
 import { attributeNames, checkName, checkType, defaultTopic, wireNames } from './names.ts'
 import { encodeEvent, type Outgoing } from './outgoing.ts'

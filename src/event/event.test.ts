@@ -46,7 +46,7 @@ describe('createEvent', () => {
   })
 
   test('a delay is a date from now', () => {
-    const event = makeEvent('a.b', 1, { delay: '5s' }, { now: 1_000 })
+    const event = makeEvent('a.b', 1, { delay: '5s' }, { source: '/s', topicOf: () => 'a', now: () => 1_000 })
     expect([event.time.getTime(), event.deliverAt?.getTime()]).toEqual([1_000, 6_000])
   })
 

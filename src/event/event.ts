@@ -1,13 +1,11 @@
 import { milliseconds, type Duration } from '../clock/duration.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
+import { checkDate, checkExtensions, checkText, type ExtensionValue } from './attributes.ts'
 import { newId } from './ids.ts'
-import { attributeNames, checkName, checkType, defaultTopic } from './names.ts'
+import { checkName, checkType, defaultTopic } from './names.ts'
 import { bytesOf, Payload } from './payload.ts'
 // oxlint-disable-next-line import/no-unassigned-import -- it declares global names, and this file is part of every subpath
 import './platform.ts'
-
-/** The value of a CloudEvents extension attribute. */
-export type ExtensionValue = string | number | boolean
 
 /**
  * What travels: the attributes of CloudEvents 1.0, and `topic`, `key` and `deliverAt`.
@@ -140,7 +138,7 @@ export class EventRecord implements MillraceEvent {
       options.topic ??
       (type !== this.type && this.topic === defaultTopicOrNone(this.type) ? defaultTopic(type) : this.topic)
     const changed = 'data' in changes ? Payload.inPlaceOf(this.contentType, data) : this[payloadOf]
-    const head: EventHead = { ...headOf(this), ...headFromOptions(type, { ...options, topic }, headOf(this)) }
+    const head = headFromOptions(type, options, { ...headOf(this), topic })
     return new EventRecord(
       checkText(options.id ?? this.id, 'id'),
       checkType(type),
@@ -204,30 +202,51 @@ export function createEvent<T extends string, D>(
   return makeEvent(type, data, options) as MillraceEvent as MillraceEvent<T, D>
 }
 
-/** `createEvent` with what an app knows: its source, its catalog's topics, its clock. */
+/** What an app gives to the events it makes. */
+export interface Origin {
+  readonly source: string
+  /** The topic of a type. @throws MillraceError INVALID_EVENT if it is none */
+  topicOf(type: string): string
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+const noApp: Origin = { source: defaultSource, topicOf: defaultTopic, now: () => Date.now() }
+
+/** `createEvent` for an app. */
 export function makeEvent(
   type: string,
   data: unknown,
   options: EventOptions,
-  app: { source?: string; topicOf?: (type: string) => string; now?: number } = {},
+  origin: Origin = noApp,
 ): EventRecord {
-  checkType(type)
-  const now = app.now ?? Date.now()
-  const topic = options.topic ?? (app.topicOf ?? defaultTopic)(type)
-  const head = headFromOptions(
-    type,
-    { ...options, topic },
-    { source: app.source ?? defaultSource, topic, time: now },
-    now,
-  )
-  const id = options.id === undefined ? newId() : checkText(options.id, 'id')
-  const key = options.key === undefined ? undefined : checkText(options.key, 'key')
-  return new EventRecord(id, type, key, head, Payload.of(data))
+  const payload = Payload.of(data)
+  const { id, key, head } = attributesOf(type, options, origin, payload.contentType)
+  return new EventRecord(id, type, key, head, payload)
 }
 
+/** The attributes of a new event. */
+export function attributesOf(
+  type: string,
+  options: EventOptions,
+  origin: Origin,
+  contentType: string | undefined,
+): { readonly id: string; readonly key: string | undefined; readonly head: EventHead } {
+  const { source } = origin
+  const time = origin.now()
+  const topic = options.topic ?? origin.topicOf(type)
+  if (options.topic !== undefined) checkType(type)
+  return {
+    head: headFromOptions(type, options, { source, topic, time, contentType }, time),
+    id: options.id === undefined ? newId() : checkText(options.id, 'id'),
+    key: options.key === undefined ? undefined : checkText(options.key, 'key'),
+  }
+}
+
+/** `base` with what the options say. */
 function headFromOptions(
   type: string,
-  options: EventOptions & { topic: string },
+  options: EventOptions,
   base: EventHead,
   now: number = Date.now(),
 ): EventHead {
@@ -238,7 +257,7 @@ function headFromOptions(
     options.delay === undefined ? options.deliverAt : new Date(now + milliseconds(options.delay, 'delay'))
   return {
     source: options.source === undefined ? base.source : checkText(options.source, 'source'),
-    topic: checkName(options.topic, 'topic'),
+    topic: options.topic === undefined ? base.topic : checkName(options.topic, 'topic'),
     time: options.time === undefined ? base.time : checkDate(options.time, 'time'),
     subject: options.subject === undefined ? base.subject : checkText(options.subject, 'subject'),
     deliverAt: deliverAt === undefined ? base.deliverAt : checkDate(deliverAt, 'deliverAt'),
@@ -248,52 +267,7 @@ function headFromOptions(
         : checkText(options.correlationId, 'correlationId'),
     causationId:
       options.causationId === undefined ? base.causationId : checkText(options.causationId, 'causationId'),
+    contentType: base.contentType,
     extensions: options.extensions === undefined ? base.extensions : checkExtensions(options.extensions),
   }
-}
-
-/** Attributes travel in headers, so they are bounded, not empty and well-formed. */
-export function checkText(value: unknown, name: string): string {
-  if (
-    typeof value === 'string' &&
-    value.length > 0 &&
-    value.length <= 1024 &&
-    value.isWellFormed() &&
-    !value.includes('\u0000')
-  )
-    return value
-  throw new MillraceError(
-    'INVALID_EVENT',
-    `Expected \`${name}\` to be a text of 1 to 1024 characters, got ${describe(value)}`,
-  )
-}
-
-export function checkDate(value: unknown, name: string): number {
-  const ms = value instanceof Date ? value.getTime() : Number.NaN
-  if (!Number.isNaN(ms)) return ms
-  throw new MillraceError('INVALID_EVENT', `Expected \`${name}\` to be a valid Date, got ${describe(value)}`)
-}
-
-/** CloudEvents 1.0, "Naming Conventions": lower-case letters and digits. */
-const extensionName = /^[a-z0-9]{1,64}$/
-
-export function checkExtensions(
-  extensions: Readonly<Record<string, unknown>>,
-): Readonly<Record<string, ExtensionValue>> {
-  for (const [name, value] of Object.entries(extensions ?? {})) {
-    const fits =
-      typeof value === 'string' ? value.isWellFormed() : typeof value === 'boolean' || Number.isFinite(value)
-    if (extensionName.test(name) && !attributeNames.has(name) && fits) continue
-    throw new MillraceError(
-      'INVALID_EVENT',
-      `The extension ${JSON.stringify(name)} must be lower-case letters and digits and no attribute, its value text, number or boolean`,
-    )
-  }
-  return Object.freeze({ ...extensions }) as Readonly<Record<string, ExtensionValue>>
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'string')
-    return value.length > 80 ? `a text of ${value.length} characters` : JSON.stringify(value)
-  return value instanceof Date ? 'an invalid Date' : value === null ? 'null' : typeof value
 }

@@ -1,33 +1,36 @@
 import { createHash, getRandomValues } from 'node:crypto'
 
-/**
- * UUID version 7 (RFC 9562, section 5.7) with its method 1: the 12 bits after the millisecond are a counter, so that the
- * ids of one process ascend. A store that keeps an index on them then appends instead of inserting in the middle, which
- * random bits there cost about 15 % of throughput.
- */
-const randomBytes = 8 * 256
-/** Random bytes in hexadecimal, 16 digits for each id. */
+/** What is random in the next ids, for each 16 hexadecimal digits that begin with the variant. */
 let pool = ''
+const poolOf = 256
 let used = 0
 let lastMs = 0
 /** `lastMs` as an id begins with it. */
 let prefix = ''
 let counter = 0
 
+/**
+ * UUID version 7 (RFC 9562, section 5.7) with its method 1: the 12 bits after the millisecond are a counter, so that the
+ * ids of one process ascend. A store that keeps an index on them then appends instead of inserting in the middle, which
+ * random bits there cost about 15 % of throughput.
+ */
 export function newId(): string {
   const now = Date.now()
   // More than 4,096 in one millisecond, or the clock went back: run ahead of it rather than repeat or descend.
   if (now > lastMs) begin(now)
   else if (++counter > 0xfff) begin(lastMs + 1)
-  if (used === pool.length) {
-    pool = Buffer.from(getRandomValues(new Uint8Array(randomBytes))).toString('hex')
-    used = 0
-  }
+  if (used === pool.length) refill()
   const at = used
   used += 16
   const version = (0x7000 | counter).toString(16)
-  const variant = (0x8 | (Number.parseInt(pool.charAt(at), 16) & 0x3)).toString(16)
-  return `${prefix}-${version}-${variant}${pool.slice(at + 1, at + 4)}-${pool.slice(at + 4, at + 16)}`
+  return `${prefix}-${version}-${pool.slice(at, at + 4)}-${pool.slice(at + 4, at + 16)}`
+}
+
+function refill(): void {
+  const bytes = getRandomValues(Buffer.allocUnsafe(8 * poolOf))
+  for (let i = 0; i < bytes.length; i += 8) bytes[i] = 0x80 | (bytes[i]! & 0x3f)
+  pool = bytes.toString('hex')
+  used = 0
 }
 
 function begin(ms: number): void {

@@ -45,11 +45,25 @@ export function checkType(type: string): string {
 /** Top-level domains that begin reverse-DNS types. Country codes are left out: `de.invoice.sent` may well mean a topic `de`. */
 const domains = new Set(['com', 'org', 'net', 'io', 'dev', 'app', 'edu', 'gov'])
 
+/** Types are few, but nothing keeps a publisher from making up new ones: beyond so many what is remembered begins anew. */
+const rememberedTypes = 1_000
+const topics = new Map<string, string>()
+
 /**
  * The topic of a type where nothing else was said: its first segment.
- * @throws MillraceError TOPIC_AMBIGUOUS for a reverse-DNS type: everything of one vendor would land in one topic `com`.
+ * @throws MillraceError INVALID_EVENT; TOPIC_AMBIGUOUS for a reverse-DNS type: everything of one vendor would land in one topic `com`.
  */
 export function defaultTopic(type: string): string {
+  let topic = topics.get(type)
+  if (topic === undefined) {
+    topic = firstSegment(checkType(type))
+    if (topics.size >= rememberedTypes) topics.clear()
+    topics.set(type, topic)
+  }
+  return topic
+}
+
+function firstSegment(type: string): string {
   const dot = type.indexOf('.')
   if (dot === -1) return checkName(type, 'topic')
   const first = type.slice(0, dot)

@@ -1,13 +1,14 @@
 import { MillraceError } from '../errors/millrace-error.ts'
+import { checkDate, checkExtensions, checkText } from './attributes.ts'
 import {
-  checkDate,
-  checkExtensions,
-  checkText,
+  attributesOf,
   EventRecord,
   headOf,
   payloadOf,
   type EventHead,
+  type EventOptions,
   type MillraceEvent,
+  type Origin,
 } from './event.ts'
 import { checkName, checkType } from './names.ts'
 import { Payload, sizeOf, type Raw } from './payload.ts'
@@ -34,18 +35,24 @@ export interface Outgoing {
  */
 export function encodeEvent(event: MillraceEvent): Outgoing {
   const record = recordOf(event)
-  const head = headOf(record)
-  const data = record[payloadOf].encode()
-  return {
-    id: record.id,
-    type: record.type,
-    topic: record.topic,
-    key: record.key,
-    deliverAt: head.deliverAt,
-    head,
-    data,
-    size: sizeOf(data) + headSize(record, head),
-  }
+  return outgoing(record, record.type, headOf(record), record[payloadOf].encode())
+}
+
+/** `makeEvent` and `encodeEvent` in one: nobody sees the event itself. @throws MillraceError as both */
+export function encodeNew(type: string, data: unknown, options: EventOptions, origin: Origin): Outgoing {
+  const payload = Payload.of(data)
+  const names = attributesOf(type, options, origin, payload.contentType)
+  return outgoing(names, type, names.head, payload.encode())
+}
+
+function outgoing(
+  { id, key }: { readonly id: string; readonly key?: string | undefined },
+  type: string,
+  head: EventHead,
+  data: Raw,
+): Outgoing {
+  const size = sizeOf(data) + sizeOfAttributes(head, id.length + type.length + (key?.length ?? 0))
+  return { id, type, topic: head.topic, key, deliverAt: head.deliverAt, head, data, size }
 }
 
 /** The event as the receiving side sees it: nothing of what somebody still does to the original reaches it. */
@@ -84,9 +91,8 @@ export function recordOf(event: MillraceEvent): EventRecord {
 }
 
 /** An upper estimate of what the attributes take in any encoding; every character may be up to three bytes. */
-function headSize(record: EventRecord, head: EventHead): number {
-  let characters =
-    record.id.length + record.type.length + (record.key?.length ?? 0) + head.source.length + head.topic.length
+function sizeOfAttributes(head: EventHead, others: number): number {
+  let characters = others + head.source.length + head.topic.length
   characters +=
     (head.subject?.length ?? 0) +
     (head.correlationId?.length ?? 0) +

@@ -5,14 +5,20 @@ import type { Transport } from '../contract/transport.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import { createEvent } from '../event/event.ts'
 import { encodeEvent, type Outgoing } from '../event/outgoing.ts'
+import type { Outcomes } from './call.ts'
 import { Coalescer } from './coalescer.ts'
 
 const event = (id: string, key?: string, data: unknown = 1): Outgoing =>
   encodeEvent(createEvent('a.b', data, { id, ...(key !== undefined && { key }) }))
 const some = (n: number, from = 0): Outgoing[] => Array.from({ length: n }, (_, i) => event(String(from + i)))
 
+const deaf: Outcomes = { taken() {}, failed() {} }
+
 /** A coalescer on the memory transport that writes down which calls it makes. */
-function coalescing(publish?: TransportFaults['publish']): { coalescer: Coalescer; calls: string[][] } {
+function coalescing(
+  publish?: TransportFaults['publish'],
+  outcomes = deaf,
+): { coalescer: Coalescer; calls: string[][] } {
   const calls: string[][] = []
   const transport = faultyTransport({
     publish(call, events, options) {
@@ -20,7 +26,7 @@ function coalescing(publish?: TransportFaults['publish']): { coalescer: Coalesce
       return publish === undefined ? call(events, options) : publish(call, events, options)
     },
   })
-  return { coalescer: new Coalescer(async () => transport), calls }
+  return { coalescer: new Coalescer(async () => transport, outcomes), calls }
 }
 
 /** Refuses the events of these ids, whatever else is in the call, as a store does that rolls back. */
@@ -69,8 +75,41 @@ test('much leaves in calls of at most 512 events and 4 MiB', async () => {
 })
 
 test('nothing to publish needs no transport', async () => {
-  const coalescer = new Coalescer(() => expect.unreachable())
+  const coalescer = new Coalescer(() => expect.unreachable(), deaf)
   await coalescer.publish([], undefined)
+})
+
+test('the outcome of each call is told once, before its caller hears of it', async () => {
+  const told: string[] = []
+  const tell =
+    (what: string) =>
+    (events: readonly Outgoing[]): void =>
+      void told.push(`${events.map(({ id }) => id).join(' ')} ${what}`)
+  let answer!: () => void
+  const { coalescer } = coalescing(
+    async (call, events) => {
+      await new Promise<void>((resolve) => (answer = resolve))
+      await call(events)
+    },
+    { taken: tell('taken'), failed: tell('failed') },
+  )
+  const abort = new AbortController()
+  const heard = [
+    coalescer.publish([event('1'), event('2')], undefined),
+    coalescer.publish([], undefined),
+    coalescer.publish([event('3')], AbortSignal.abort()),
+    coalescer.publish([event('4')], abort.signal),
+  ].map((call, n) => call.catch(() => undefined).then(() => told.push(`${n} heard`)))
+  await new Promise((resolve) => setImmediate(resolve))
+  abort.abort()
+  answer()
+  await Promise.all(heard)
+  expect(told.toSorted()).toEqual(
+    [' taken', '0 heard', '1 2 taken', '1 heard', '2 heard', '3 failed', '3 heard', '4 failed'].toSorted(),
+  )
+  for (const [n, outcome] of [' taken', '3 failed', '4 failed'].entries())
+    expect(told.indexOf(outcome)).toBeLessThan(told.indexOf(`${n + 1} heard`))
+  expect(told.indexOf('1 2 taken')).toBeLessThan(told.indexOf('0 heard'))
 })
 
 describe('failures', () => {
@@ -127,7 +166,7 @@ describe('failures', () => {
     const coalescer = new Coalescer(async () => {
       if (down) throw new MillraceError(code, 'down')
       return transport
-    })
+    }, deaf)
     await expect(coalescer.publish([event('1')], undefined)).rejects.toMatchObject({
       code,
       retryable,
@@ -246,7 +285,7 @@ test('giving up takes no longer for each of many calls', async () => {
 }, 60_000)
 
 test('giving up while the transport opens', async () => {
-  const coalescer = new Coalescer(never as () => Promise<Transport>)
+  const coalescer = new Coalescer(never as () => Promise<Transport>, deaf)
   const waiting = coalescer.publish([event('1')], undefined)
   await new Promise((resolve) => setImmediate(resolve))
   coalescer.giveUp()

@@ -1,40 +1,12 @@
-import { PublishError, type PublishOutcome } from '../contract/publish-error.ts'
+import { PublishError } from '../contract/publish-error.ts'
 import type { Transport } from '../contract/transport.ts'
-import { isMillraceError, MillraceError, messageOf } from '../errors/millrace-error.ts'
+import { MillraceError } from '../errors/millrace-error.ts'
 import type { Outgoing } from '../event/outgoing.ts'
+import { Call, givenUp, settle, type Item, type Outcomes } from './call.ts'
 
 /** Events in one call of a transport: enough that its fixed cost is small, few enough that a store's commit stays short. */
 const batchLength = 512
 const batchBytes = 4 * 1024 * 1024
-
-/** One call of publish, waiting for its outcome. */
-interface Call {
-  readonly results: (PublishOutcome | undefined)[]
-  left: number
-  /** How many of its events, from the first on, the transport was given. */
-  sent: number
-  /** Whether nobody waits for it any more. */
-  abandoned: boolean
-  error: unknown
-  /** Keys of events that were not taken: what follows with the same key must not overtake them. */
-  failedKeys: Set<string> | undefined
-  resolve(): void
-  reject(error: unknown): void
-}
-
-/** Errors that pass: the same publish may succeed later. */
-const passing: ReadonlySet<string> = new Set([
-  'TRANSPORT_UNREACHABLE',
-  'CONNECTION_LOST',
-  'STORE_BUSY',
-  'STORE_FULL',
-])
-
-interface Item {
-  readonly event: Outgoing
-  readonly call: Call
-  readonly index: number
-}
 
 /**
  * Joins the publishes of one turn of the event loop into one call of the transport, which then pays for one commit or one
@@ -42,40 +14,26 @@ interface Item {
  */
 export class Coalescer {
   readonly #transport: () => Promise<Transport>
+  readonly #outcomes: Outcomes
   #items: Item[] = []
   /** What the transport has been given and has not answered. */
   #sending: readonly Item[] = []
-  /** How many of the items belong to abandoned calls. */
+  /** How many of the items belong to calls that have ended. */
   #dropped = 0
   #scheduled = false
 
-  constructor(transport: () => Promise<Transport>) {
+  constructor(transport: () => Promise<Transport>, outcomes: Outcomes) {
     this.#transport = transport
+    this.#outcomes = outcomes
   }
 
   /** Resolves when all were taken; rejects with PublishError. An abort gives up what was not yet handed over. */
   publish(events: readonly Outgoing[], signal: AbortSignal | undefined): Promise<void> {
-    if (signal?.aborted === true)
-      return Promise.reject(
-        ended(
-          'PUBLISH_ABORTED',
-          events.map(() => 'rejected'),
-          signal.reason,
-        ),
-      )
-    if (events.length === 0) return Promise.resolve()
     return new Promise((resolve, reject) => {
-      const call: Call = {
-        results: Array.from({ length: events.length }),
-        left: events.length,
-        sent: 0,
-        abandoned: false,
-        error: undefined,
-        failedKeys: undefined,
-        resolve,
-        reject,
-      }
-      events.forEach((event, index) => this.#items.push({ event, call, index }))
+      const call = new Call(events, this.#outcomes, resolve, reject)
+      if (signal?.aborted === true) return call.end(givenUp('PUBLISH_ABORTED', call.results, signal.reason))
+      if (events.length === 0) return call.end()
+      for (const item of call.items) this.#items.push(item)
       if (signal !== undefined) this.#abortable(call, signal)
       if (this.#scheduled) return
       this.#scheduled = true
@@ -86,39 +44,30 @@ export class Coalescer {
   /** Waits no longer: what is not taken yet is rejected as stopped. */
   giveUp(): void {
     const calls = new Set([...this.#items, ...this.#sending].map(({ call }) => call))
-    for (const call of calls) this.#abandon(call, 'STOPPED')
+    for (const call of calls) this.#giveUp(call, 'STOPPED')
   }
 
   #abortable(call: Call, signal: AbortSignal): void {
-    const { resolve, reject } = call
     const abort = (): void => {
       // The listener is gone by itself; to look for it among those of all who share the signal would take long.
-      Object.assign(call, { resolve, reject })
-      this.#abandon(call, 'PUBLISH_ABORTED', signal.reason)
+      call.deafen = undefined
+      this.#giveUp(call, 'PUBLISH_ABORTED', signal.reason)
     }
     signal.addEventListener('abort', abort, { once: true })
-    call.resolve = () => (signal.removeEventListener('abort', abort), resolve())
-    call.reject = (error) => (signal.removeEventListener('abort', abort), reject(error))
+    call.deafen = () => signal.removeEventListener('abort', abort)
   }
 
-  #abandon(call: Call, code: 'PUBLISH_ABORTED' | 'STOPPED', reason?: unknown): void {
-    if (call.abandoned) return
-    call.abandoned = true
-    this.#dropped += call.results.length - call.sent
+  #giveUp(call: Call, code: 'PUBLISH_ABORTED' | 'STOPPED', reason?: unknown): void {
+    if (call.ended) return
+    const { results } = call
+    call.end(givenUp(code, results, reason))
+    this.#dropped += results.filter((outcome) => outcome === 'rejected').length
     // Not for each call: many may share a signal.
     if (this.#dropped * 2 > this.#items.length) this.#sweep()
-    const outcome = (i: number): PublishOutcome => (i < call.sent ? 'unknown' : 'rejected')
-    call.reject(
-      ended(
-        code,
-        Array.from(call.results, (result, i) => result ?? outcome(i)),
-        reason,
-      ),
-    )
   }
 
   #sweep(): void {
-    this.#items = this.#items.filter(({ call }) => !call.abandoned)
+    this.#items = this.#items.filter(({ call }) => !call.ended)
     this.#dropped = 0
   }
 
@@ -143,7 +92,7 @@ export class Coalescer {
       n++
     }
     const taken = this.#items.splice(0, n)
-    for (const { call } of taken) call.sent++
+    for (const item of taken) item.outcome = 'unknown'
     return taken
   }
 
@@ -191,7 +140,7 @@ export class Coalescer {
 
 function fits(item: Item, maxBytes: number): boolean {
   const { event, call } = item
-  if (event.key !== undefined && call.failedKeys?.has(event.key) === true) {
+  if (event.key !== undefined && call.failure?.keys.has(event.key) === true) {
     settle(item, 'rejected')
     return false
   }
@@ -199,43 +148,4 @@ function fits(item: Item, maxBytes: number): boolean {
   const text = `The event ${event.id} of type '${event.type}' takes ${event.size} bytes; the transport takes ${maxBytes}`
   settle(item, 'rejected', new MillraceError('EVENT_TOO_LARGE', text))
   return false
-}
-
-function settle(item: Item, outcome: PublishOutcome, error?: unknown): void {
-  const { call, event, index } = item
-  call.results[index] = outcome
-  if (outcome !== 'taken') {
-    call.error ??= error
-    if (event.key !== undefined) (call.failedKeys ??= new Set()).add(event.key)
-  }
-  if (--call.left > 0) return
-  if (call.results.every((result) => result === 'taken')) call.resolve()
-  else call.reject(failure(call))
-}
-
-function failure(call: Call): PublishError {
-  const results = call.results as PublishOutcome[]
-  const taken = results.filter((result) => result === 'taken').length
-  const first = call.error
-  return new PublishError(
-    results.length === 1
-      ? messageOf(first)
-      : `${results.length - taken} of ${results.length} events were not taken: ${messageOf(first)}`,
-    {
-      results,
-      retryable:
-        first instanceof PublishError ? first.retryable : !isMillraceError(first) || passing.has(first.code),
-      code: isMillraceError(first) ? first.code : 'PUBLISH_FAILED',
-      cause: first instanceof PublishError ? first.cause : first,
-    },
-  )
-}
-
-function ended(
-  code: 'PUBLISH_ABORTED' | 'STOPPED',
-  results: readonly PublishOutcome[],
-  cause: unknown,
-): PublishError {
-  const text = code === 'STOPPED' ? 'The app stopped before everything was sent' : 'The publish was aborted'
-  return new PublishError(text, { results, retryable: code !== 'STOPPED', code, cause })
 }

@@ -12,9 +12,11 @@ import {
   type EventOptions,
   type EventRecord,
   type MillraceEvent,
+  type Origin,
 } from '../event/event.ts'
 import { derivedId } from '../event/ids.ts'
-import { encodeEvent, recordOf, travelled, type Outgoing } from '../event/outgoing.ts'
+import { defaultTopic } from '../event/names.ts'
+import { encodeEvent, encodeNew, recordOf, travelled, type Outgoing } from '../event/outgoing.ts'
 import { Backlog } from './backlog.ts'
 import { Coalescer } from './coalescer.ts'
 import { Hooks } from '../report/hooks.ts'
@@ -57,10 +59,12 @@ export interface PublisherParts {
 export class EventPublisher implements Publisher, EventSender {
   readonly publish: UntypedPublish
   readonly #parts: PublisherParts
+  readonly #origin: Origin
   readonly #coalescer: Coalescer | undefined
   readonly #hooks: Hooks<DeliveryFailure>
   readonly #backlog = new Backlog()
-  readonly #open = new Set<Promise<unknown>>()
+  /** Calls of failure hooks under way. */
+  readonly #telling = new Set<Promise<void>>()
   #watch: ((events: readonly Outgoing[]) => void) | undefined
   #closed = false
 
@@ -70,94 +74,106 @@ export class EventPublisher implements Publisher, EventSender {
     }
     this.#parts = parts
     this.#hooks = new Hooks((error) => parts.hookFailed?.(error))
-    this.#coalescer = parts.transport === undefined ? undefined : new Coalescer(parts.transport)
-    // async, so that a wrong argument rejects, as everything else that goes wrong does.
-    this.publish = async (
+    this.#coalescer =
+      parts.transport === undefined
+        ? undefined
+        : new Coalescer(parts.transport, {
+            taken: (events) => this.#taken(events),
+            failed: (events, error) => this.#failed(events, error),
+          })
+    const { catalog, clock, source = defaultSource } = parts
+    this.#origin = {
+      source,
+      topicOf: catalog === undefined ? defaultTopic : (type) => catalog.topicOf(type),
+      now: () => clock.now(),
+    }
+    this.publish = (
       first: string | MillraceEvent | readonly MillraceEvent[],
       second?: unknown,
       third: PublishOptions = {},
-    ) =>
-      typeof first === 'string'
-        ? this.send([this.make(first, second, this.#identified(third))], third)
-        : this.send(
-            Array.isArray(first) ? (first as readonly MillraceEvent[]) : [first as MillraceEvent],
-            (second ?? {}) as SendOptions,
-          )
+    ) => {
+      // A wrong argument rejects, as everything else that goes wrong does.
+      try {
+        if (typeof first === 'string') return this.#sendNew(first, second, this.#identified(third))
+        const events = Array.isArray(first) ? (first as readonly MillraceEvent[]) : [first as MillraceEvent]
+        return this.#sendMade(events, (second ?? {}) as SendOptions)
+      } catch (error) {
+        return Promise.reject(error)
+      }
+    }
   }
 
   /** Outside of a handler there is no parent to make an id from, so the key must be unique in the source. */
-  #identified(options: PublishOptions): EventOptions {
+  #identified(options: PublishOptions): PublishOptions {
     if (options.idempotencyKey === undefined || options.id !== undefined) return options
-    return { ...options, id: derivedId(options.source ?? this.#parts.source ?? '', options.idempotencyKey) }
+    return { ...options, id: derivedId(options.source ?? this.#origin.source, options.idempotencyKey) }
   }
 
   /** An event with the app's source and topics. */
   make(type: string, data: unknown, options: EventOptions): EventRecord {
-    const { source, catalog, clock } = this.#parts
-    return makeEvent(type, data, options, {
-      now: clock.now(),
-      ...(source === undefined ? {} : { source }),
-      ...(catalog === undefined ? {} : { topicOf: (t: string) => catalog.topicOf(t) }),
-    })
+    return makeEvent(type, data, options, this.#origin)
   }
 
   /** An event made apart from the app does not know the app's source; one that says nothing gets it. */
   #sourced(event: EventRecord): EventRecord {
-    const { source } = this.#parts
-    const said = event.source !== defaultSource || source === undefined || source === defaultSource
-    return said ? event : event.with({ source })
+    const { source } = this.#origin
+    return event.source !== defaultSource || source === defaultSource ? event : event.with({ source })
   }
 
-  send(events: readonly MillraceEvent[], options: SendOptions): Promise<void> {
-    if (this.#closed) throw new MillraceError('STOPPED', 'The publisher was closed')
-    // Before anything is encoded, so that a refusal costs next to nothing.
-    if (this.#backlog.full) return this.#refuse(events)
+  #sendNew(type: string, data: unknown, options: PublishOptions): Promise<void> {
+    if (this.#isFull()) return this.#refuse([this.make(type, data, options)])
+    const event = encodeNew(type, data, options, this.#origin)
+    const checked = this.#parts.catalog?.parse(type, data)
+    return this.#send([event], checked instanceof Promise ? checked : undefined, options)
+  }
+
+  #sendMade(events: readonly MillraceEvent[], options: SendOptions): Promise<void> {
+    if (this.#isFull()) return this.#refuse(events)
     const records = events.map((event) => this.#sourced(recordOf(event)))
-    const outgoing = records.map(encodeEvent)
-    return this.#taken(outgoing, this.#deliver(outgoing, this.#validate(records), options))
+    return this.#send(records.map(encodeEvent), this.#validate(records), options)
+  }
+
+  /** Asked before anything is encoded, so that a refusal costs next to nothing. @throws MillraceError STOPPED */
+  #isFull(): boolean {
+    if (this.#closed) throw new MillraceError('STOPPED', 'The publisher was closed')
+    return this.#backlog.full
   }
 
   #refuse(events: readonly MillraceEvent[]): Promise<never> {
     const text = 'Too many events of this process wait to be taken: await the publishes under way first'
     const results = events.map(() => 'rejected' as const)
     const error = new PublishError(text, { results, retryable: true, code: 'PUBLISH_OVERLOADED' })
-    const told: Promise<void> = this.#failed(events, error).then(() => void this.#open.delete(told))
-    this.#open.add(told)
+    this.#tell(events, error)
     return Promise.reject(error)
   }
 
   /** Only what travels is held on to: the data that it was made from may be much larger. */
-  #taken(outgoing: readonly Outgoing[], delivered: Promise<void>): Promise<void> {
-    const leave = this.#backlog.enter(outgoing)
-    let hooks: Promise<void> | undefined
-    const work = delivered.then(
-      () => (leave(), this.#watch?.(outgoing)),
-      (error: unknown) => {
-        leave()
-        // Whoever published need not wait for hooks; `drain` does.
-        hooks = this.#failed(outgoing.map(travelled), error)
-        throw error
-      },
-    )
-    const end = (): void => void this.#open.delete(ended)
-    const ended = work.then(end, () => hooks?.then(end))
-    this.#open.add(ended)
-    return work
-  }
-
-  #failed(events: readonly MillraceEvent[], error: unknown): Promise<void> {
-    return this.#hooks.call({ events, destination: this.#parts.bridge ?? this.#parts.destination, error })
-  }
-
-  async #deliver(
-    outgoing: readonly Outgoing[],
+  #send(
+    events: readonly Outgoing[],
     checked: Promise<unknown> | undefined,
     options: SendOptions,
   ): Promise<void> {
-    if (checked !== undefined) await checked
+    this.#backlog.enter(events)
+    if (checked === undefined) return this.#handOver(events, options)
+    return checked.then(
+      () => this.#handOver(events, options),
+      (error: unknown) => this.#fail(events, error),
+    )
+  }
+
+  #handOver(events: readonly Outgoing[], options: SendOptions): Promise<void> {
+    if (this.#coalescer !== undefined && options.transaction === undefined)
+      return this.#coalescer.publish(events, options.signal)
+    return this.#handOverApart(events, options).then(
+      () => this.#taken(events),
+      (error: unknown) => this.#fail(events, error),
+    )
+  }
+
+  /** To the bridge, or in a transaction: nothing is coalesced there. */
+  async #handOverApart(events: readonly Outgoing[], { transaction, signal }: SendOptions): Promise<void> {
     const { bridge, transport } = this.#parts
-    if (bridge !== undefined) return bridge.publish(outgoing.map(travelled))
-    if (options.transaction === undefined) return this.#coalescer?.publish(outgoing, options.signal)
+    if (bridge !== undefined) return bridge.publish(events.map(travelled))
     const target = await transport?.()
     if (target?.features.transactions !== true) {
       throw new MillraceError(
@@ -165,10 +181,29 @@ export class EventPublisher implements Publisher, EventSender {
         `The transport ${target?.system ?? ''} has no transactions`,
       )
     }
-    await target.publish(outgoing, {
-      transaction: options.transaction,
-      ...(options.signal && { signal: options.signal }),
-    })
+    await target.publish(events, { transaction, ...(signal && { signal }) })
+  }
+
+  #taken(events: readonly Outgoing[]): void {
+    this.#backlog.leave(events)
+    this.#watch?.(events)
+  }
+
+  #failed(events: readonly Outgoing[], error: unknown): void {
+    this.#backlog.leave(events)
+    this.#tell(events.map(travelled), error)
+  }
+
+  #fail(events: readonly Outgoing[], error: unknown): never {
+    this.#failed(events, error)
+    throw error
+  }
+
+  /** Whoever published need not wait for hooks; `drain` does. */
+  #tell(events: readonly MillraceEvent[], error: unknown): void {
+    const destination = this.#parts.bridge ?? this.#parts.destination
+    const told = this.#hooks.call({ events, destination, error }).then(() => void this.#telling.delete(told))
+    this.#telling.add(told)
   }
 
   /** Checks every event against its schema. Gives a promise only if one of the schemas does. */
@@ -195,11 +230,12 @@ export class EventPublisher implements Publisher, EventSender {
 
   /** Whether publishes are under way. */
   get busy(): boolean {
-    return this.#open.size > 0
+    return !this.#backlog.empty || this.#telling.size > 0
   }
 
   async drain(): Promise<void> {
-    await Promise.all(this.#open)
+    await this.#backlog.drained()
+    await Promise.all(this.#telling)
     await this.#parts.bridge?.drain()
   }
 

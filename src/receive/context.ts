@@ -76,13 +76,12 @@ function publishFrom(of: Handled, publisher: EventSender): UntypedPublish {
       const id =
         options.id ??
         (idempotencyKey === undefined ? undefined : derivedId(parent.id, of.queue, idempotencyKey))
-      const event = publisher.make(first, second, {
+      return publisher.publish(first, second, {
         correlationId,
         causationId: parent.id,
         ...options,
         ...(id !== undefined && { id }),
       })
-      return publisher.send([event], third)
     }
     const events = Array.isArray(first) ? (first as readonly MillraceEvent[]) : [first as MillraceEvent]
     const marked = events.map((given) => {
@@ -92,7 +91,7 @@ function publishFrom(of: Handled, publisher: EventSender): UntypedPublish {
         ? event
         : event.with({ correlationId: event.correlationId ?? correlationId, causationId: parent.id })
     })
-    return publisher.send(marked, (second ?? {}) as PublishOptions)
+    return publisher.publish(marked, (second ?? {}) as PublishOptions)
   }
 }
 
