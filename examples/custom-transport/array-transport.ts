@@ -1,5 +1,7 @@
 import { MillraceError } from 'millrace'
 import {
+  checkOrder,
+  keptOf,
   matches,
   PublishError,
   type DeclareReport,
@@ -60,16 +62,15 @@ class ArrayTransport implements Transport<never> {
     const created: string[] = []
     const kept: string[] = []
     for (const spec of queues) {
-      if (spec.order) kept.push(`${spec.name}: no order by key`)
-      const known = this.#queues.get(spec.name)
-      if (known === undefined) {
-        this.#queues.set(spec.name, new ArrayQueue(spec))
+      let queue = this.#queues.get(spec.name)
+      if (queue === undefined) {
+        queue = new ArrayQueue({ ...spec, order: false })
+        this.#queues.set(spec.name, queue)
         created.push(spec.name)
-        continue
       }
-      const old = known.spec.subscriptions.filter((one) => !spec.subscriptions.some((two) => same(one, two)))
-      kept.push(...old.map(({ topic, pattern }) => `${spec.name}: ${pattern} from ${topic}`))
-      known.spec = { ...known.spec, subscriptions: [...old, ...spec.subscriptions] }
+      kept.push(...keptOf(spec, queue.spec))
+      const old = queue.spec.subscriptions.filter((one) => !spec.subscriptions.some((two) => same(one, two)))
+      queue.spec = { ...queue.spec, subscriptions: [...old, ...spec.subscriptions] }
     }
     return { created, kept }
   }
@@ -93,7 +94,7 @@ class ArrayTransport implements Transport<never> {
   async open(queue: string, options: SessionOptions): Promise<Session> {
     this.#check()
     const target = find(this.#queues, queue)
-    if (options.order) throw new MillraceError('INVALID_OPTION', 'arrays has no order by key')
+    checkOrder(queue, target.spec.order, options.order)
     return new ArraySession(target, options, this.#sessions)
   }
 

@@ -1,3 +1,4 @@
+import { checkOrder } from '../../contract/declared.ts'
 import type { Features } from '../../contract/features.ts'
 import type {
   DeclareReport,
@@ -122,13 +123,7 @@ export class KafkaTransport implements Transport<never> {
   async #openSession(name: string, options: SessionOptions): Promise<Session> {
     const cluster = await this.#open()
     const queue = await cluster.registry.get(name)
-    if (options.order !== queue.order) {
-      const made = queue.order ? 'with' : 'without'
-      throw new MillraceError(
-        'INVALID_OPTION',
-        `\`order\` of the queue '${name}' cannot change: it was made ${made} order by key`,
-      )
-    }
+    checkOrder(name, queue.order, options.order)
     if (this.#closing !== undefined) throw stopped()
     const { consumer, opened } =
       this.#queues.get(name) ??

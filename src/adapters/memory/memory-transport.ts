@@ -1,4 +1,5 @@
 import { systemClock, type Clock } from '../../clock/clock.ts'
+import { checkOrder } from '../../contract/declared.ts'
 import type { Features } from '../../contract/features.ts'
 import { PublishError, type PublishOutcome } from '../../contract/publish-error.ts'
 import type {
@@ -131,13 +132,7 @@ export class MemoryTransport implements Transport<never> {
 
   async open(queue: string, options: SessionOptions): Promise<Session> {
     const target = this.#open().get(queue)
-    if (options.order !== target.order) {
-      const made = target.order ? 'with' : 'without'
-      throw new MillraceError(
-        'INVALID_OPTION',
-        `\`order\` of the queue '${queue}' cannot change: it was made ${made} order by key`,
-      )
-    }
+    checkOrder(queue, target.order, options.order)
     const session: MemorySession = new MemorySession(target, options, {
       changed: () => this.#changed(target),
       closed: () => this.#sessions.delete(session),

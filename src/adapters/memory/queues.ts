@@ -1,3 +1,4 @@
+import { keptOf } from '../../contract/declared.ts'
 import type { QueueSpec, Subscription } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { MemoryQueue } from './memory-queue.ts'
@@ -34,18 +35,14 @@ export class Queues {
   }
 
   /** Makes the queue if it is new and adds to its subscriptions. Returns what it has beyond the spec, in words. */
-  declare({ name, order, subscriptions }: QueueSpec): readonly string[] {
+  declare(spec: QueueSpec): readonly string[] {
+    const { name, order, subscriptions } = spec
     const queue = this.#byName.get(name) ?? new MemoryQueue(name, order)
     const others = queue.subscriptions.filter((own) => !subscriptions.some((asked) => same(own, asked)))
     queue.subscriptions = [...others, ...subscriptions]
     this.#byName.set(name, queue)
     this.#routes.clear()
-    const kept = others.map(
-      ({ pattern, topic }) => `'${name}' subscribes to '${pattern}' of topic '${topic}'`,
-    )
-    return queue.order === order
-      ? kept
-      : [...kept, `'${name}' has ${queue.order ? 'order by key' : 'no order by key'}`]
+    return keptOf(spec, queue)
   }
 
   remove(queue: MemoryQueue): void {

@@ -1,3 +1,4 @@
+import { checkOrder } from '../../contract/declared.ts'
 import type { Features } from '../../contract/features.ts'
 import { publish, publishError } from './publishing.ts'
 import { readable } from '../../clock/duration.ts'
@@ -78,13 +79,7 @@ export class SqliteTransport implements Transport<never> {
       const found = file.subscriptions.queue(queue)
       return { id: found, ordered: file.subscriptions.isOrdered(found) }
     })
-    if (options.order !== ordered) {
-      const made = ordered ? 'with' : 'without'
-      throw new MillraceError(
-        'INVALID_OPTION',
-        `\`order\` of the queue '${queue}' cannot change: it was made ${made} order by key`,
-      )
-    }
+    checkOrder(queue, ordered, options.order)
     const session: SqliteSession = new SqliteSession(file, queue, id, options, () =>
       this.#sessions.delete(session),
     )

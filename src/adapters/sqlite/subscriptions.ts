@@ -1,3 +1,4 @@
+import { keptOf } from '../../contract/declared.ts'
 import type { QueueSpec, Subscription } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { matches } from '../../event/names.ts'
@@ -67,7 +68,7 @@ export class Subscriptions {
     let changes = 0
     for (const spec of specs) {
       const queue = this.queue(spec.name)
-      kept.push(...this.#beyond(spec, queue))
+      kept.push(...keptOf(spec, { subscriptions: this.of(queue), order: this.isOrdered(queue) }))
       for (const { topic, pattern } of spec.subscriptions) {
         const bind = 'INSERT INTO subscriptions VALUES (?, ?, ?) ON CONFLICT DO NOTHING'
         changes += this.#database.run(bind, queue, topic, pattern)
@@ -113,21 +114,6 @@ export class Subscriptions {
   isOrdered(queue: number): boolean {
     const row = this.#database.get<{ ordered: number }>('SELECT ordered FROM queues WHERE id = ?', queue)
     return row?.ordered === 1
-  }
-
-  /** What the queue has that the spec does not ask for, in words. */
-  #beyond(spec: QueueSpec, queue: number): readonly string[] {
-    const others = this.of(queue).filter(
-      (own) =>
-        !spec.subscriptions.some((asked) => asked.topic === own.topic && asked.pattern === own.pattern),
-    )
-    const kept = others.map(
-      ({ topic, pattern }) => `'${spec.name}' subscribes to '${pattern}' of topic '${topic}'`,
-    )
-    const ordered = this.isOrdered(queue)
-    if (ordered !== spec.order)
-      kept.push(`'${spec.name}' has ${ordered ? 'order by key' : 'no order by key'}`)
-    return kept
   }
 
   #changed(): void {

@@ -1,3 +1,4 @@
+import { keptOf } from '../../../contract/declared.ts'
 import type { DeclareReport, QueueSpec, Subscription } from '../../../contract/transport.ts'
 import { systemClock } from '../../../clock/clock.ts'
 import { MillraceError } from '../../../errors/millrace-error.ts'
@@ -111,12 +112,13 @@ export class Registry {
     const created: string[] = []
     const kept: string[] = []
     const records: NewRecord[] = []
-    for (const { name, order, subscriptions, from } of specs) {
+    for (const spec of specs) {
+      const { name, order, subscriptions, from } = spec
       const queue = this.#queues.get(name)
       if (queue === undefined) {
         created.push(name)
         records.push(recordOf([name], { order }))
-      } else kept.push(...differences(queue, subscriptions, order))
+      } else kept.push(...keptOf(spec, currentOf(queue)))
       for (const { topic, pattern } of subscriptions) {
         const known = queue?.subscriptions.get(keyOf({ topic, pattern }))
         if (known !== undefined && known.until === undefined) continue
@@ -276,11 +278,7 @@ function recordOf(key: readonly string[], value: object | undefined): NewRecord 
   }
 }
 
-function differences(queue: StoredQueue, asked: readonly Subscription[], order: boolean): readonly string[] {
-  const wanted = new Set(asked.map(keyOf))
-  const kept = [...queue.subscriptions.values()]
-    .filter((one) => one.until === undefined && !wanted.has(keyOf(one)))
-    .map(({ topic, pattern }) => `'${queue.name}' subscribes to '${pattern}' of topic '${topic}'`)
-  if (queue.order === order) return kept
-  return [...kept, `'${queue.name}' has ${queue.order ? 'order by key' : 'no order by key'}`]
+/** What was taken away from the queue is not its own any more. */
+function currentOf({ order, subscriptions }: StoredQueue): Pick<QueueSpec, 'order' | 'subscriptions'> {
+  return { order, subscriptions: [...subscriptions.values()].filter(({ until }) => until === undefined) }
 }
