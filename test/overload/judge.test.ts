@@ -11,6 +11,7 @@ const path: Path = {
   name: 'memory.made-up',
   system: 'memory',
   about: '',
+  heap: 200,
   ceiling: 300,
   told: ['STORE_FULL'],
   queue: {},

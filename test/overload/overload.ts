@@ -9,7 +9,9 @@ const program = fileURLToPath(new URL('subject-process.ts', import.meta.url))
 /** Overloads the path for so many milliseconds, in a process of its own. */
 export async function overload(path: Path, url: string, ms: number): Promise<Result> {
   const task: SubjectTask = { path: path.name, url, ms }
-  const child = fork(program, [JSON.stringify(task)], { execArgv: [] })
+  const child = fork(program, [JSON.stringify(task)], {
+    execArgv: [`--max-old-space-size=${path.heap}`],
+  })
   let result: Result | undefined
   child.on('message', (said: Result) => (result = said))
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]

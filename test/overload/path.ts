@@ -21,7 +21,9 @@ export interface Path {
   readonly name: string
   readonly system: 'memory' | 'sqlite' | 'kafka'
   readonly about: string
-  /** What the process may take, in MiB. */
+  /** What V8 may use for old objects, in MiB: without a limit, what nobody has collected yet would be taken for something that grows. */
+  readonly heap: number
+  /** What the process may take in all, in MiB. */
   readonly ceiling: number
   /** Codes of refusals and notices that must show in three minutes. */
   readonly told: readonly string[]

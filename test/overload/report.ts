@@ -17,7 +17,7 @@ export function reportOf(path: Path, result: Result): string {
       ({ least, median, most }, n) =>
         `  minute ${n + 1}: ${least.toFixed()} / ${median.toFixed()} / ${most.toFixed()} MiB`,
     ),
-    `  peak ${peak.toFixed()} MiB of ${path.ceiling}; last minute / second: ${growth?.toFixed(2) ?? '-'}; all done ${drained.toFixed(1)} s later`,
+    `  peak ${peak.toFixed()} MiB of ${path.ceiling}, heap limit ${path.heap} MiB; last minute / second: ${growth?.toFixed(2) ?? '-'}; all done ${drained.toFixed(1)} s later`,
     ...breaches.map((text) => `  BROKEN: ${text}`),
   ].join('\n')
 }

@@ -1,7 +1,7 @@
 import { retryIn } from '../../../src/index.ts'
 import type { Path } from '../path.ts'
 import { ahead, awaited } from '../producers.ts'
-import { slow } from './publishing.ts'
+import { memoryOf, slow } from './publishing.ts'
 
 const small = 256
 /** Beyond the end of every run. */
@@ -12,7 +12,7 @@ function prefetch(system: 'sqlite' | 'kafka'): Path {
     name: `${system}.prefetch`,
     system,
     about: 'events of 900 KB, always 300 of them waiting, 4 handlers of 200 ms that may take 1,000 ahead',
-    ceiling: 600,
+    ...memoryOf(system),
     told: [],
     queue: { concurrency: 4, prefetch: 1_000 },
     handle: (_n, overload) => slow(overload, 200),
@@ -25,7 +25,7 @@ function retries(system: 'memory' | 'sqlite' | 'kafka'): Path {
     name: `${system}.retries`,
     system,
     about: '9 of 10 events fail and wait for six hours, the others are handled',
-    ceiling: 1_000,
+    ...memoryOf(system),
     told: system === 'memory' ? ['STORE_FULL'] : [],
     queue: { breaker: false, concurrency: 64 },
     handle(n, { ledger }) {
@@ -42,7 +42,7 @@ function dead(system: 'memory' | 'sqlite' | 'kafka'): Path {
     name: `${system}.dead`,
     system,
     about: 'a handler that always fails, and no second attempt: dead letters pile up',
-    ceiling: 1_000,
+    ...memoryOf(system),
     told: system === 'memory' ? ['STORE_FULL'] : [],
     queue: { breaker: false, retry: { attempts: 1 } },
     handle() {
@@ -56,7 +56,7 @@ const stuck: Path = {
   name: 'sqlite.stuck',
   system: 'sqlite',
   about: 'one handler in 200 never settles, whatever its signal says, and is given up after 2 s',
-  ceiling: 600,
+  ...memoryOf('sqlite'),
   told: ['HANDLER_STUCK'],
   queue: { breaker: false, maxHandling: '2s', retry: { attempts: 1 } },
   handle: (n) => (n % 200 === 0 ? new Promise(() => {}) : undefined),
@@ -67,7 +67,7 @@ const batch: Path = {
   name: 'sqlite.batch',
   system: 'sqlite',
   about: 'a batch handler of 100 events that takes 200 ms',
-  ceiling: 600,
+  ...memoryOf('sqlite'),
   told: [],
   queue: {},
   batch: 100,

@@ -3,6 +3,11 @@ import type { Overload, Path } from '../path.ts'
 import { awaited, unawaited } from '../producers.ts'
 
 const small = 256
+/** Memory keeps up to 512 MiB of events; the others have them elsewhere. */
+export function memoryOf(system: Path['system']): Pick<Path, 'heap' | 'ceiling'> {
+  return system === 'memory' ? { heap: 1_280, ceiling: 1_600 } : { heap: 512, ceiling: 900 }
+}
+
 const systems = ['memory', 'sqlite', 'kafka'] as const
 
 /** A handler that is slower than any producer, until the load is over. */
@@ -15,7 +20,7 @@ export const publishingPaths: readonly Path[] = [
     name: `${system}.publish`,
     system,
     about: 'a producer that waits for none of its publishes, and handlers that do nothing',
-    ceiling: 1_000,
+    ...memoryOf(system),
     told: ['PUBLISH_OVERLOADED'],
     queue: {},
     handle: () => undefined,
@@ -25,7 +30,7 @@ export const publishingPaths: readonly Path[] = [
     name: `${system}.backlog`,
     system,
     about: '64 publishers that wait for each of their events, and 16 handlers of 50 ms',
-    ceiling: 1_000,
+    ...memoryOf(system),
     told: system === 'memory' ? ['STORE_FULL'] : [],
     queue: {},
     handle: (_n, overload) => slow(overload),
