@@ -1,4 +1,4 @@
-import type { DeadLetterRecord } from './contract/dead-letter.ts'
+import { checkReplacement, type DeadLetterRecord } from './contract/dead-letter.ts'
 import type { Received, StoredDeadLetter, Transport, TransportAdmin } from './contract/transport.ts'
 import { MillraceError } from './errors/millrace-error.ts'
 import { EventRecord, type EventHead, type MillraceEvent } from './event/event.ts'
@@ -38,7 +38,8 @@ export interface DeadLetters {
   get(id: string): Promise<DeadLetter | undefined>
   /**
    * Puts letters back into the queue, at attempt 1; no ids: all. Gives their number.
-   * `replace` takes the place of the event of the one letter named. @throws MillraceError DEAD_LETTER_NOT_FOUND
+   * `replace` takes the place of the event of the one letter named.
+   * @throws MillraceError DEAD_LETTER_NOT_FOUND; INVALID_OPTION if `replace` is given for any other number of letters
    */
   redrive(ids?: string | readonly string[], options?: { replace?: MillraceEvent }): Promise<number>
   /** Deletes letters; no ids: all. Gives their number. */
@@ -87,9 +88,8 @@ export function deadLettersOf(queue: string, { transport, redriven }: DeadLetter
     async redrive(ids, options = {}) {
       const list = listOf(ids)
       const { replace } = options
-      if (replace !== undefined && list?.length !== 1)
-        throw new MillraceError('INVALID_OPTION', 'Give the one id whose event `replace` replaces')
       const event = replace === undefined ? undefined : encodeEvent(replace)
+      checkReplacement(list, event)
       const number = await (await admin()).redrive(queue, list, event)
       if (number > 0) redriven()
       else if (replace !== undefined) throw notFound(list?.[0])

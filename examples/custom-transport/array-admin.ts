@@ -1,5 +1,6 @@
 import { MillraceError } from 'millrace'
 import {
+  checkReplacement,
   decodeHead,
   type DeadLetterRecord,
   type Outgoing,
@@ -45,6 +46,7 @@ export class ArrayAdmin implements TransportAdmin {
   }
 
   async redrive(name: string, names: readonly string[] | undefined, replace?: Outgoing): Promise<number> {
+    checkReplacement(names, replace)
     const queue = this.#queue(name)
     const letters = takeOut(queue, names)
     for (const { entry, record } of letters) {

@@ -232,6 +232,23 @@ export const deadLetters: readonly Case[] = [
     },
   },
   {
+    name: 'redrive: a replacement is for exactly one letter, else nothing is changed',
+    async run(bench) {
+      const queue = await bench.queue()
+      const session = await bench.session(queue)
+      await die(bench, session, 2)
+      const both = (await lettersOf(bench, queue)).map(({ letter }) => letter)
+      for (const letters of [undefined, [], both]) {
+        const replaced = bench.transport.admin.redrive(queue, letters, bench.event('numbered', 7))
+        await expect(replaced, `${letters?.length ?? 'all'} letters`).rejects.toMatchObject({
+          code: 'INVALID_OPTION',
+        })
+      }
+      await bench.nothing(session, 'a refused redrive made an event')
+      expect(dataOfAll(await lettersOf(bench, queue))).toEqual([0, 1])
+    },
+  },
+  {
     name: 'purge deletes those named, or all',
     async run(bench) {
       const queue = await bench.queue()

@@ -1,3 +1,6 @@
+import { MillraceError } from '../errors/millrace-error.ts'
+import type { Outgoing } from '../event/outgoing.ts'
+
 /** Why an event became a dead letter. Kept beside the event, as JSON, in at most 8 KiB: `capRecord` sees to that. */
 export interface DeadLetterRecord {
   readonly error: {
@@ -25,6 +28,18 @@ export interface FailureNote {
 export interface FailureTrail {
   readonly firstFailedAt: number
   readonly history: readonly FailureNote[]
+}
+
+/**
+ * What every `redrive` checks: a replacement is for one letter.
+ * @throws MillraceError INVALID_OPTION
+ */
+export function checkReplacement(
+  letters: readonly string[] | undefined,
+  replace: Outgoing | undefined,
+): void {
+  if (replace === undefined || letters?.length === 1) return
+  throw new MillraceError('INVALID_OPTION', 'A replacement is for one dead letter; name exactly one')
 }
 
 const historyLength = 10

@@ -9,7 +9,12 @@ export type { Outgoing } from '../event/outgoing.ts'
 export type { Raw } from '../event/payload.ts'
 export { checkOrder, keptOf } from './declared.ts'
 export { maxAhead } from './lanes.ts'
-export type { DeadLetterRecord, FailureNote, FailureTrail } from './dead-letter.ts'
+export {
+  checkReplacement,
+  type DeadLetterRecord,
+  type FailureNote,
+  type FailureTrail,
+} from './dead-letter.ts'
 export type { Features } from './features.ts'
 export { PublishError, type PublishOutcome } from './publish-error.ts'
 export type {

@@ -214,7 +214,8 @@ export interface TransportAdmin {
   deadLetter(queue: string, letter: string): Promise<StoredDeadLetter | undefined>
   /**
    * Puts letters back into their queue at attempt 1, keeping their history, due at once; no list: all. Gives the number.
-   * `replace` takes the place of the event of the one letter, and is due by its own `deliverAt`.
+   * `replace` takes the place of the event of the one letter, and is due by its own `deliverAt`. With any other list than
+   * of one letter: INVALID_OPTION, and nothing is changed.
    */
   redrive(queue: string, letters: readonly string[] | undefined, replace?: Outgoing): Promise<number>
   /** Deletes letters; no list: all. Gives the number. */

@@ -113,6 +113,13 @@ export const operating: Readonly<Record<string, Proof>> = {
     by: admin((inner) => ({ redrive: (queue, letters) => inner.redrive(queue, letters) })),
     caughtBy: ['redrive with a replacement'],
   },
+  'redrives several letters with one replacement': {
+    by: admin((inner) => ({
+      redrive: (queue, letters, replace) =>
+        inner.redrive(queue, letters, letters?.length === 1 ? replace : undefined),
+    })),
+    caughtBy: ['redrive: a replacement is for exactly one letter, else nothing is changed'],
+  },
   'redrives a delayed replacement at once': {
     by: admin((inner) => ({
       redrive: (queue, letters, replace) =>

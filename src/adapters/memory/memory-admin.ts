@@ -1,7 +1,6 @@
 import type { Clock } from '../../clock/clock.ts'
-import type { DeadLetterRecord, FailureTrail } from '../../contract/dead-letter.ts'
+import { checkReplacement, type DeadLetterRecord, type FailureTrail } from '../../contract/dead-letter.ts'
 import type { QueueCounts, StoredDeadLetter, Subscription, TransportAdmin } from '../../contract/transport.ts'
-import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import type { Letter } from './dead-letters.ts'
 import type { MemoryQueue } from './memory-queue.ts'
@@ -50,9 +49,7 @@ export class MemoryAdmin implements TransportAdmin {
   }
 
   async redrive(name: string, letters: readonly string[] | undefined, replace?: Outgoing): Promise<number> {
-    if (replace !== undefined && letters?.length !== 1) {
-      throw new MillraceError('INVALID_OPTION', 'A replacement is for one dead letter; name exactly one')
-    }
+    checkReplacement(letters, replace)
     const queue = this.#queue(name)
     const taken = queue.dead.take(letters)
     for (const letter of taken) {

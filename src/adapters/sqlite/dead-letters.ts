@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import { checkReplacement } from '../../contract/dead-letter.ts'
 import type { StoredDeadLetter } from '../../contract/transport.ts'
-import { MillraceError } from '../../errors/millrace-error.ts'
 import type { EventHead } from '../../event/event.ts'
 import { decodeHead, encodeHead } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
@@ -69,9 +69,7 @@ export class DeadLetters {
     replace: Outgoing | undefined,
   ): Promise<number> {
     const { database, wakeUp, clock } = this.#file
-    if (replace !== undefined && letters?.length !== 1) {
-      throw new MillraceError('INVALID_OPTION', 'A replacement is for one dead letter; name exactly one')
-    }
+    checkReplacement(letters, replace)
     const count = await this.#each(queue, letters, (id, letter) => {
       if (replace !== undefined) {
         const { id: event, type, key = null, head, data } = replace

@@ -1,7 +1,8 @@
+import { checkReplacement } from '../../../contract/dead-letter.ts'
 import type { StoredDeadLetter } from '../../../contract/transport.ts'
 import type { EventHead } from '../../../event/event.ts'
 import type { Outgoing } from '../../../event/outgoing.ts'
-import { isMillraceError, MillraceError } from '../../../errors/millrace-error.ts'
+import { isMillraceError } from '../../../errors/millrace-error.ts'
 import type { Cluster } from '../connection/cluster.ts'
 import { CompactedTopic } from '../records/compacted-topic.ts'
 import {
@@ -63,9 +64,7 @@ export class Letters {
 
   /** In this order: a crash in between leaves a letter that is redriven already, and never none of both. */
   async redrive(names: readonly string[] | undefined, replace: Outgoing | undefined): Promise<number> {
-    if (replace !== undefined && names?.length !== 1) {
-      throw new MillraceError('INVALID_OPTION', 'A replacement is for one dead letter; name exactly one')
-    }
+    checkReplacement(names, replace)
     return this.#forEach(names, async (letters) => {
       const records = await this.#read(letters)
       const again = await Promise.all(letters.map(({ offset }) => this.#again(records.get(offset), replace)))
