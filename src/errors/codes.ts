@@ -216,7 +216,7 @@ export const errorCodes = {
   },
   STORE_INCOMPATIBLE: {
     summary: 'The file was written by a newer version of millrace, or is a database of something else.',
-    remedy: 'Upgrade millrace, or choose another path.',
+    remedy: 'Upgrade millrace, and start again what still runs the older version; or choose another path.',
   },
   STORE_NETWORK: {
     summary: 'The file is on a network file system, where SQLite locks cannot be trusted.',

@@ -9,6 +9,8 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
 import { systemClock } from '../../src/clock/clock.ts'
+import { createEvent } from '../../src/event/event.ts'
+import { encodeEvent } from '../../src/event/outgoing.ts'
 import type { Session, Transport } from '../../src/contract/transport.ts'
 
 const worker = fileURLToPath(new URL('../sqlite-worker.ts', import.meta.url))
@@ -96,6 +98,23 @@ test('nothing in a file of version 1 is lost', async () => {
   await transport.declare([{ name: 'late', subscriptions: customers, from: 'beginning', order: false }])
   const late = await session(transport, 'late', false)
   expect((await late.exchange({ settle: [], max: 10 })).received.map(({ id }) => id)).toEqual(['unrouted'])
+})
+
+test('a process that has the file open while a newer version changes it is told to be started again', async () => {
+  const path = join(folder, 'outlived.db')
+  const transport = open(path)
+  const orders = [{ topic: 'order', pattern: '*' }]
+  await transport.declare([{ name: 'billing', subscriptions: orders, from: 'now', order: false }])
+  const billing = await session(transport, 'billing', false)
+  const newer = new DatabaseSync(path)
+  onTestFinished(() => newer.close())
+  newer.exec('ALTER TABLE messages RENAME TO events; PRAGMA user_version = 4;')
+
+  const told = { code: 'STORE_INCOMPATIBLE', message: expect.stringMatching(/format 4.* started again/) }
+  const published = transport.publish([encodeEvent(createEvent('order.placed', 1))])
+  await expect(published).rejects.toMatchObject({ ...told, retryable: false, results: ['rejected'] })
+  await expect(billing.exchange({ settle: [], max: 1 })).rejects.toMatchObject(told)
+  await expect(transport.admin.queues()).rejects.toMatchObject(told)
 })
 
 test('six processes open a file of version 1 at once', async () => {

@@ -2,6 +2,8 @@ import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { isBusy, isDiskError, storeError } from './failures.ts'
+import { formatOf } from './format.ts'
+import { version } from './schema.ts'
 import type { LogSync } from './log-sync.ts'
 
 /** By place, or by name; names that a statement does not use are passed over. */
@@ -122,7 +124,7 @@ export class Database {
         return work()
       } catch (error) {
         giveUp ??= performance.now() + this.#busyLimit
-        if (!isBusy(error) || performance.now() >= giveUp) throw storeError(error, this.path)
+        if (!isBusy(error) || performance.now() >= giveUp) throw this.#failure(error)
       }
       // Random, so that processes that met once do not meet again. Keeps the process alive: somebody waits for this.
       await sleep(Math.random() * 3)
@@ -145,6 +147,16 @@ export class Database {
       const { code, message } = storeError(error, this.path)
       throw new CommitUnknown(code, message, { cause: error })
     }
+  }
+
+  /** Where a newer version has changed the tables meanwhile, SQLite only says what it does not find. */
+  #failure(error: unknown): MillraceError {
+    const failure = storeError(error, this.path)
+    if (failure.code !== 'STORE_FAILED' || isDiskError(error)) return failure
+    const found = formatOf(this)
+    if (found <= version) return failure
+    const message = `${this.path} has format ${found} since a newer version of millrace opened it: this process has to be started again with that version`
+    return new MillraceError('STORE_INCOMPATIBLE', message, { cause: error })
   }
 
   /** Writes the log back into the file and begins a new one, so that nothing is kept behind what the disk did not take. */

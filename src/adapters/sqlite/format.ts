@@ -2,7 +2,10 @@ import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Database } from './database.ts'
 import { applicationId, tables, version } from './schema.ts'
 
-/** What makes a file of version n + 1 out of one of version n, by n. Never changed once released. */
+/**
+ * What makes a file of version n + 1 out of one of version n, by n. Never changed once released. A process of version n may
+ * have the file open: what it must not go on doing has to fail from then on.
+ */
 const migrations: readonly string[] = [
   '',
   `
@@ -19,10 +22,15 @@ const migrations: readonly string[] = [
   'UPDATE messages SET aside = 0 WHERE aside = 1;',
 ]
 
+/** What the file says of itself; a process that has it open may be older. */
+export function formatOf(database: Database): number {
+  return pragma(database, 'user_version')
+}
+
 /** The version of the file's tables; 0: it is empty. @throws MillraceError STORE_INCOMPATIBLE */
 export function checkFormat(database: Database): number {
   const application = pragma(database, 'application_id')
-  const found = pragma(database, 'user_version')
+  const found = formatOf(database)
   if (application === applicationId) {
     if (found >= 1 && found <= version) return found
     throw new MillraceError(
