@@ -35,7 +35,8 @@ const features: Features = {
   delayResolution: 20,
   dedupe: 0,
   unrouted: 'kept',
-  retention: 'until the process ends; of unrouted events the latest 10,000',
+  retention:
+    'until the process ends; of unrouted events the latest 10,000, and fewer before 512 MiB are held in all',
   processes: false,
   filters: true,
   transactions: false,
