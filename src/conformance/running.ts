@@ -31,6 +31,38 @@ export const running: readonly Case[] = [
     },
   },
   {
+    name: 'handlers that fail all the time use up no attempts of what waits',
+    unless: ({ attempts }) => (attempts === 'upper' ? 'features.attempts counts give-backs, too' : undefined),
+    async run(bench) {
+      const { app } = open(bench)
+      const queue = bench.name('queue')
+      const handled = new Inbox<readonly [n: number, attempt: number]>(100)
+      const { passed: resting, open: rest } = gate()
+      let failing = true
+      let failures = 0
+      app.onNotice(({ code }) => code === 'BREAKER_OPEN' && rest())
+      app
+        .queue(queue, { topics: [bench.topic], prefetch: 50, retry: { backoff: constant(1) } })
+        .on('*', async (event, ctx) => {
+          if (failing) {
+            failures++
+            throw new Error('out of order')
+          }
+          handled.add([event.data as number, ctx.attempt])
+        })
+      await app.start()
+      await publishNumbers(app, bench, 100)
+      await bench.soon('the breaker', resting)
+      failing = false
+      app.resume(queue)
+      await bench.soon('100 events', handled.full)
+      await app.stop()
+      expect(ascending(handled.values.map(([n]) => n))).toEqual(numbers(100))
+      const counted = handled.values.reduce((sum, [, attempt]) => sum + attempt - 1, 0)
+      expect(counted, 'failures that were counted').toBe(failures)
+    },
+  },
+  {
     name: 'what a consumer that went away had taken is all handled by another',
     unless: ({ leases }) => (leases === 'timed' ? undefined : `features.leases is '${leases}'`),
     async run(bench) {

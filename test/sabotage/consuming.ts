@@ -163,11 +163,16 @@ export const consuming: Readonly<Record<string, Proof>> = {
   },
   'loses what is released': {
     by: mistaking('release', 'ack'),
-    caughtBy: ['what was released goes on, in any session', 'release puts an event back at its place'],
+    caughtBy: [
+      'what was released goes on, in any session',
+      'release puts an event back at its place',
+      'handlers that fail all the time use up no attempts of what waits',
+    ],
   },
   'counts give-backs': {
     by: mistaking('release', 'retry'),
     caughtBy: [
+      'handlers that fail all the time use up no attempts of what waits',
       'release: no attempt counted, the trail kept',
       'release with a delay: never early, no attempt counted',
       'a lapsed event that is retried or released is a normal one again',
