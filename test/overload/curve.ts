@@ -1,25 +1,28 @@
-const perMinute = 60
+/** What the process took, and when: in seconds since the producer began. */
+export interface Sample {
+  readonly at: number
+  readonly mib: number
+}
 
-/** What a process took in a minute, in MiB. */
+/** What it took in one minute, in MiB. */
 export interface Minute {
   readonly least: number
   readonly median: number
   readonly most: number
 }
 
-/** @param samples one for each second; what is left of a minute at the end is one of its own from half a minute on */
-export function minutesOf(samples: readonly number[]): readonly Minute[] {
-  const minutes: Minute[] = []
-  for (let from = 0; from < samples.length; from += perMinute) {
-    const sorted = samples.slice(from, from + perMinute).toSorted((a, b) => a - b)
-    if (from > 0 && sorted.length < perMinute / 2) break
-    minutes.push({
+/** The whole minutes, and half a one at the end. */
+export function minutesOf(samples: readonly Sample[]): readonly Minute[] {
+  const end = samples.at(-1)?.at ?? 0
+  return Array.from({ length: Math.floor(end / 60 + 0.5) }, (_, minute) => {
+    const own = samples.filter(({ at }) => Math.floor(at / 60) === minute)
+    const sorted = own.map(({ mib }) => mib).toSorted((a, b) => a - b)
+    return {
       least: sorted[0]!,
       median: sorted[Math.floor(sorted.length / 2)]!,
       most: sorted.at(-1)!,
-    })
-  }
-  return minutes
+    }
+  })
 }
 
 /** How much larger the peak of the last minute is than that of the second, in which everything is full; undefined before there are three. */

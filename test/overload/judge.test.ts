@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { growthOf, minutesOf } from './curve.ts'
+import { growthOf, minutesOf, type Sample } from './curve.ts'
 import { breachesOf } from './judge.ts'
 import { Ledger, Numbers, type Account } from './ledger.ts'
 import type { Path } from './path.ts'
@@ -19,8 +19,11 @@ const path: Path = {
   load: async () => {},
 }
 
-function minutes(...levels: readonly number[]): readonly number[] {
-  return levels.flatMap((level) => Array.from({ length: 60 }, () => level))
+/** A sample each second, of a level a minute. */
+function minutes(...levels: readonly number[]): readonly Sample[] {
+  return levels.flatMap((mib, minute) =>
+    Array.from({ length: 60 }, (_, second) => ({ at: minute * 60 + second, mib })),
+  )
 }
 
 function accountOf(run: (ledger: Ledger) => void): Account {
@@ -83,10 +86,14 @@ test('two minutes are too short to grow, or to be told anything', () => {
 })
 
 test('a minute has its least, median and most; half a one at the end counts', () => {
-  const samples = [...minutes(1).slice(2), 0, 9, ...minutes(5).slice(30)]
-  const most = { least: 5, median: 5, most: 5 }
-  expect(minutesOf(samples)).toEqual([{ least: 0, median: 1, most: 9 }, most])
-  expect(minutesOf(samples.slice(0, -1))).toEqual([{ least: 0, median: 1, most: 9 }])
+  const samples = minutes(1, 5).map((sample) => {
+    if (sample.at === 7) return { ...sample, mib: 0 }
+    return sample.at === 59 ? { ...sample, mib: 9 } : sample
+  })
+  const first = { least: 0, median: 1, most: 9 }
+  expect(minutesOf(samples.slice(0, 91))).toEqual([first, { least: 5, median: 5, most: 5 }])
+  expect(minutesOf(samples.slice(0, 90))).toEqual([first])
+  expect(minutesOf([])).toEqual([])
   expect(growthOf(minutesOf(minutes(1, 2, 9, 3)))).toBe(1.5)
 })
 

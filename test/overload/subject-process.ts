@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { endWithHarness } from '../chaos/harness-gone.ts'
 import { millrace, type MillraceEvent } from '../../src/index.ts'
+import type { Sample } from './curve.ts'
 import { Ledger, type Account } from './ledger.ts'
 import type { Load, Overload } from './path.ts'
 import { paths } from './paths.ts'
@@ -26,8 +27,8 @@ export interface Result {
   readonly counts: Counts
   /** How often each notice was given. */
   readonly notices: Readonly<Record<string, number>>
-  /** Resident memory in MiB while the producer ran, each second; and at most, from the beginning to the end. */
-  readonly samples: readonly number[]
+  /** Resident memory while the producer ran, each second; and at most, from the beginning to the end, in MiB. */
+  readonly samples: readonly Sample[]
   readonly peak: number
   /** Seconds from the end of the producer until all it had published was handled. */
   readonly drained: number
@@ -65,7 +66,8 @@ else {
 }
 await app.start()
 
-const samples: number[] = []
+const began = performance.now()
+const samples: Sample[] = []
 let peak = 0
 const sample = (): number => {
   const now = process.memoryUsage.rss() / 2 ** 20
@@ -73,8 +75,8 @@ const sample = (): number => {
   return now
 }
 const sampling = setInterval(() => {
-  const now = sample()
-  if (!ending.signal.aborted) samples.push(now)
+  const mib = sample()
+  if (!ending.signal.aborted) samples.push({ at: (performance.now() - began) / 1_000, mib })
 }, 1_000)
 setTimeout(() => ending.abort(), task.ms)
 await path.load(overload)
@@ -103,8 +105,8 @@ async function counts(): Promise<Counts> {
 
 /** Until everything that was published has come to an end, and the transport knows it, or nothing gets on. Gives the seconds that took. */
 async function quiet(): Promise<number> {
-  const began = performance.now()
-  let moved = began
+  const over = performance.now()
+  let moved = over
   let before = -1
   while (performance.now() - moved < patience) {
     await sleep(100)
@@ -113,5 +115,5 @@ async function quiet(): Promise<number> {
     before = ended
     if (ledger.open === 0 && (await counts()).ready === 0) break
   }
-  return (performance.now() - began) / 1_000
+  return (performance.now() - over) / 1_000
 }
