@@ -7,6 +7,7 @@ import { check, type Judgement } from './checker/check.ts'
 import type { ConsumerTask } from './consumer.ts'
 import { historyOf, readHistories, type Entry, type Happening } from './history.ts'
 import { intervene } from './interventions.ts'
+import type { OperatorTask } from './operator.ts'
 import { attempts } from './plan.ts'
 import type { PublisherTask } from './publisher.ts'
 import { queuesFor, type ChaosQueue } from './queues.ts'
@@ -59,8 +60,20 @@ export async function makeChaos(system: ChaosSystem, seed: number, ms: number): 
     return slotOf({ name, program: 'publisher.ts', folder, write, task: { ...common, streams } })
   })
 
-  await intervene({ seed, system, running, consumers, publishers, write }, ms)
-  await finish(publishers)
+  const names = queues.map(({ name }) => name)
+  const operator = slotOf({
+    name: 'operator',
+    program: 'operator.ts',
+    folder,
+    write,
+    task: { ...common, queues: names } satisfies Partial<OperatorTask>,
+  })
+
+  await intervene(
+    { seed, system, running, consumers, publishers, operator, queues: names, folder, write },
+    ms,
+  )
+  await finish([...publishers, operator])
   const left = await untilEmpty(observer, queues)
   await finish(consumers)
   for await (const letter of lettersOf(observer, queues)) write(letter)

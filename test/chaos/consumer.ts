@@ -1,13 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { defer, fatal, isMillraceError, millrace, retryIn, type Context } from '../../src/index.ts'
+import {
+  defer,
+  fatal,
+  isMillraceError,
+  millrace,
+  retryIn,
+  type Context,
+  type MillraceEvent,
+} from '../../src/index.ts'
 import { transportFromUrl } from '../../src/url.ts'
 import { couldNotStart } from './exit-codes.ts'
 import { endWithHarness } from './harness-gone.ts'
 import { firstTime, historyOf, type Ending } from './history.ts'
-import { backoff, conductOf } from './plan.ts'
+import { isCured, isFailing } from './marks.ts'
+import { backoff, conductOf, cured, type ChaosData } from './plan.ts'
 import { optionsOf, type ChaosQueue } from './queues.ts'
 import { recorded } from './recorded.ts'
 import { watchStalls } from './stalls.ts'
+import { stepWhenTold } from './steps.ts'
 
 /*
  * A process that handles events as planned, and writes down each start before it does anything, and each end before it
@@ -30,6 +40,7 @@ endWithHarness()
 const task = JSON.parse(process.argv[2] as string) as ConsumerTask
 const { folder, name, seed, queues, lease } = task
 const write = historyOf(folder, name)
+stepWhenTold(write)
 watchStalls(lease, write)
 
 const { transport, runOf } = recorded(await transportFromUrl(task.url), write)
@@ -45,17 +56,24 @@ app.onNotice(({ code, message, queue, id, cause }) => {
   })
 })
 
-async function handle(
-  { id, type, key }: { readonly id: string; readonly type: string; readonly key?: string },
-  ctx: Context,
-): Promise<void> {
+async function handle({ id, type, key, data }: MillraceEvent, ctx: Context): Promise<void> {
   const { queue, attempt, signal } = ctx
   const run = runOf(ctx)
-  write({ what: 'start', run, queue, id, type, ...(key !== undefined && { key }), attempt, now: Date.now() })
+  write({
+    what: 'start',
+    run,
+    queue,
+    id,
+    type,
+    ...(key !== undefined && { key }),
+    attempt,
+    replaced: (data as ChaosData).replaced === true,
+    now: Date.now(),
+  })
   const end = (as: Ending, wait?: number): void =>
     write({ what: 'end', run, as, ...(wait !== undefined && { wait }), now: Date.now() })
 
-  const conduct = conductOf(seed, queue, id)
+  const conduct = isCured(folder, queue, id) ? cured : conductOf(seed, queue, id)
   const kills = conduct.poison === 'always' && task.countsCrashes
   if (kills || (conduct.poison !== 'never' && firstTime(folder, `poison-${queue}-${id}`))) {
     process.kill(process.pid, 'SIGKILL')
@@ -69,6 +87,10 @@ async function handle(
   if (conduct.defer !== undefined && firstTime(folder, `defer-${queue}-${id}`)) {
     end('deferred', conduct.defer)
     throw defer(conduct.defer)
+  }
+  if (isFailing(folder, queue)) {
+    end('failed', backoff)
+    throw new Error('as all of its queue')
   }
   if (attempt <= conduct.failures) {
     const error = new Error('as planned')

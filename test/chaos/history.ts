@@ -7,6 +7,7 @@ import type { PublishOutcome } from '../../src/index.ts'
  * What happened, as the processes themselves saw it: a file for each, an entry a line, written in one call before the thing
  * it tells of can have any effect. So a kill loses at most the entry of something that had none yet:
  *   publishing  written before the call. Missing: the call was never made.
+ *   redriving, redriven   as these two.
  *   published   written after the call. Missing: the outcome is unknown, as for anybody whose process dies at this moment.
  *   claimed     written before the engine sees the events. Missing: nobody has seen them.
  *   start       written before the handler does anything. Missing: it did nothing.
@@ -38,6 +39,19 @@ export type Happening =
   | { readonly what: 'settled'; readonly answers: readonly Answer[] }
   /** What it still has of the queue goes back, but for these: their handlers go on. */
   | { readonly what: 'parting'; readonly queue: string; readonly keep: readonly number[] }
+  // operators
+  | {
+      readonly what: 'redriving'
+      readonly call: string
+      readonly queue: string
+      /** Of the events whose letters are put back. */
+      readonly ids: readonly string[]
+      /** Another event takes the place of the one. */
+      readonly replaces: boolean
+    }
+  | { readonly what: 'redriven'; readonly call: string; readonly count: number }
+  /** Its wall clock was set by so many milliseconds. */
+  | { readonly what: 'stepped'; readonly ms: number }
   /** What the app told by `onNotice`; of publishers and of the harness' own, why something failed. */
   | {
       readonly what: 'noticed'
@@ -66,6 +80,8 @@ export type Happening =
   /** The system cannot be used, or not for everybody, until it is whole. */
   | { readonly what: 'disturbed'; readonly how: string }
   | { readonly what: 'whole' }
+  /** All handlers of the queue fail, until they are mended. */
+  | { readonly what: 'failing' | 'mended'; readonly queue: string }
   /** A dead letter that is there in the end. */
   | { readonly what: 'letter'; readonly queue: string; readonly id: string }
 
@@ -92,6 +108,8 @@ export interface StartHappening {
   readonly type: string
   readonly key?: string
   readonly attempt: number
+  /** Whether it is the event that took the place of another, of a dead letter. */
+  readonly replaced: boolean
   readonly now: number
 }
 

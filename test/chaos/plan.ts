@@ -40,6 +40,13 @@ export function callOf(seed: number, stream: number, call: number): PlannedCall 
   return { events, pause }
 }
 
+/** What an event carries. */
+export interface ChaosData {
+  readonly of: string
+  /** It took the place of a dead letter's event. */
+  readonly replaced?: boolean
+}
+
 /** How one queue's handler deals with one event. */
 export interface Conduct {
   /** Runs that fail, from the first on. */
@@ -74,4 +81,15 @@ export function conductOf(seed: number, queue: string, id: string): Conduct {
     heeds: next() < 0.5,
     poison: poison < 0.000_15 ? 'always' : poison < 0.000_5 ? 'once' : 'never',
   }
+}
+
+/** How it deals with an event whose dead letter was put back, and what was wrong with it mended. */
+export const cured: Conduct = {
+  failures: 0,
+  retryIn: undefined,
+  fatal: false,
+  defer: undefined,
+  takes: 5,
+  heeds: true,
+  poison: 'never',
 }

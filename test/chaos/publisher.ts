@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { createEvent, millrace, PublishError, type MillraceEvent } from '../../src/index.ts'
 import { endWithHarness } from './harness-gone.ts'
 import { historyOf, readHistories } from './history.ts'
-import { callOf } from './plan.ts'
+import { callOf, type ChaosData } from './plan.ts'
+import { stepWhenTold } from './steps.ts'
 
 /*
  * A process that publishes what is planned, one call of each of its streams at a time, until SIGTERM. What was not taken
@@ -24,6 +25,7 @@ const task = JSON.parse(process.argv[2] as string) as PublisherTask
 const { url, folder, name, seed } = task
 const former = readHistories(folder, `${task.slot}.`)
 const write = historyOf(folder, name)
+stepWhenTold(write)
 const app = millrace({ transport: url, logger: false })
 const stopping = new AbortController()
 process.on('SIGTERM', () => stopping.abort())
@@ -51,7 +53,7 @@ function whereToGoOn(stream: number): { call: number; open: readonly MillraceEve
 
 function eventsOf(stream: number, call: number): readonly MillraceEvent[] {
   return callOf(seed, stream, call).events.map(({ type, ...options }) =>
-    createEvent(type, { of: options.id }, options),
+    createEvent(type, { of: options.id } satisfies ChaosData, options),
   )
 }
 

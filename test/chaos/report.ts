@@ -49,6 +49,7 @@ function historyFor({ ids, queue }: Violation, entries: readonly Entry[]): reado
       const answers = entry.answers.filter(({ run }) => runs.has(`${entry.by} ${run}`))
       return answers.length > 0 ? [{ ...entry, answers }] : []
     }
+    if (entry.what === 'redriving' && entry.ids.some((id) => ids.includes(id))) calls.add(entry.call)
     if (entry.what === 'publishing' && entry.events.some(({ id }) => ids.includes(id))) calls.add(entry.call)
     return isConcerned(entry, ids, queue, calls, runs) ? [entry] : []
   })
@@ -58,7 +59,7 @@ function historyFor({ ids, queue }: Violation, entries: readonly Entry[]): reado
     if (entry.at < first || entry.at > last) return false
     if (entry.what === 'disturbed' || entry.what === 'whole') return true
     if ('of' in entry) return processes.has(entry.of)
-    return processes.has(entry.by) && ['up', 'stalled', 'stopping', 'stopped'].includes(entry.what)
+    return processes.has(entry.by) && ['up', 'stalled', 'stopping', 'stopped', 'stepped'].includes(entry.what)
   })
   return [...concerned, ...around].toSorted((a, b) => a.at - b.at)
 }
@@ -70,7 +71,7 @@ function isConcerned(
   calls: ReadonlySet<string>,
   runs: ReadonlySet<string>,
 ): boolean {
-  if (entry.what === 'publishing' || entry.what === 'published') return calls.has(entry.call)
+  if ('call' in entry) return calls.has(entry.call)
   if (entry.what === 'start' || entry.what === 'end') return runs.has(`${entry.by} ${entry.run}`)
   if (entry.what !== 'letter' && entry.what !== 'noticed') return false
   return ids.includes(entry.id ?? '') && (queue === undefined || entry.queue === queue)

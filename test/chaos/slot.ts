@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Happening } from './history.ts'
+import type { Told } from './steps.ts'
 
 /** A place that always has a process: when one has ended, the next one starts. */
 export interface Slot {
@@ -15,6 +16,8 @@ export interface Slot {
   stop(): void
   /** Stops it where it is for so long, as a machine does that swaps, or a debugger. */
   freeze(ms: number): Promise<void>
+  /** Sets its wall clock by so many milliseconds. */
+  step(ms: number): void
   /** Stops it in order, once and for all. Resolves when it is gone; if that takes longer than `patience`, it is overdue, and killed. */
   finish(patience: number): Promise<void>
 }
@@ -81,6 +84,10 @@ export function slotOf({ name, program, task, folder, write }: SlotParts): Slot 
       victim.kill('SIGCONT')
       write({ what: 'thawed', of })
       frozen = undefined
+    },
+    step(ms) {
+      // It may be gone, or not listen yet.
+      child.send({ step: ms } satisfies Told, () => undefined)
     },
     async finish(patience) {
       finished = true

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { systemClock } from '../../clock/clock.ts'
 import { constant, createEvent, millrace, type App } from '../../index.ts'
 import type { Errand, Line, TransportModule, WorkerSetup } from './protocol.ts'
+import { stepWallClock } from './wall-clock.ts'
 
 /* The program of a worker process; see protocol.ts. */
 
@@ -53,12 +54,6 @@ async function publish(app: App, stopping: AbortSignal): Promise<void> {
     }
   }
   await Promise.all(Array.from({ length: 8 }, next))
-}
-
-/** Stands in for an operator who sets the clock: nothing else of the machine can be stepped for one test. */
-function stepWallClock(by: number): void {
-  const before = Date.now
-  Date.now = () => before() + by
 }
 
 const { open } = (await import(setup.module)) as TransportModule

@@ -1,11 +1,12 @@
 import { isSettled, isSingle } from './causes.ts'
 import { outcomeOf, type Facts, type Hold, type Letter } from './facts.ts'
 import { isRefusal } from './hand-outs.ts'
+import { livesIn } from './redrives.ts'
 import type { Violation } from './violation.ts'
 
 /**
  * `attempt` is 1 more than the failures so far: every failure that the system knows of counts, and nothing else but, where
- * `features.attempts` says so, the end of a lease under which the event ran alone. None has more than it may.
+ * `features.attempts` says so, the end of a lease under which the event ran alone. A redrive begins anew. None has more than it may.
  */
 export function attemptsCount(facts: Facts): Violation[] {
   const violations: Violation[] = []
@@ -18,10 +19,12 @@ export function attemptsCount(facts: Facts): Violation[] {
           wrong(`started in ${queue} as attempt ${started.attempt} of ${facts.attempts}`)
       }
       if (!isSingle(queue, id, facts)) continue
-      for (const [i, { attempt }] of holds.entries()) {
-        const [least, most] = failuresBefore(holds, i, facts)
-        if (attempt > least && attempt <= most + 1) continue
-        wrong(`was handed out in ${queue} as attempt ${attempt} after ${least} to ${most} failures`)
+      for (const life of livesIn(queue, id, facts)) {
+        for (const [i, { attempt }] of life.entries()) {
+          const [least, most] = failuresBefore(life, i, facts)
+          if (attempt > least && attempt <= most + 1) continue
+          wrong(`was handed out in ${queue} as attempt ${attempt} after ${least} to ${most} failures`)
+        }
       }
     }
   }
@@ -76,9 +79,17 @@ function unseenClaims({ asks }: Facts, first: Hold, { queue, claimed }: Hold): n
 /** An event becomes a dead letter because its handler said so, or after as many failures as it may have; once for each copy. */
 export function deadForAReason(facts: Facts): Violation[] {
   const violations = deadTooOften(facts)
-  for (const { queue, id } of facts.dead) {
-    const holds = facts.holds.get(queue)?.get(id) ?? []
-    if (holds.some((hold) => mayDie(hold, facts))) continue
+  const dead = new Set(facts.dead.map(({ queue, id }) => `${queue} ${id}`))
+  const named = [
+    ...facts.dead,
+    ...facts.redrives.flatMap(({ queue, ids }) => ids.map((id) => ({ queue, id }))),
+  ]
+  for (const { queue, id } of new Map(named.map((one) => [`${one.queue} ${one.id}`, one])).values()) {
+    const lives = livesIn(queue, id, facts)
+    const died = dead.has(`${queue} ${id}`) ? lives : lives.slice(0, -1)
+    // Of two copies nobody can tell whose life a run belongs to.
+    const ended = isSingle(queue, id, facts) ? died : died.slice(0, 1).map(() => lives.flat())
+    if (ended.every((life) => life.some((hold) => mayDie(hold, facts)))) continue
     const text = `${id} is a dead letter of ${queue}, but neither was it fatal nor did it fail ${facts.attempts} times`
     violations.push({ rule: 'dead', text, ids: [id], queue })
   }

@@ -12,6 +12,7 @@ export type Cause =
   | 'lease lost'
   | 'not committed'
   | 'published again'
+  | 'redriven'
 
 export interface Reason {
   readonly cause: Cause
@@ -86,12 +87,17 @@ export function* carriedTwice({ processes, features }: Facts, event: PublishedEv
 export function isSingle(queue: string, id: string, facts: Facts): boolean {
   const { event, calls = [] } = facts.events.get(id) ?? {}
   if (calls.filter((call) => outcomeOf(call, id) !== 'rejected').length !== 1) return false
-  if (event?.deliverAt !== undefined && facts.features.settlement === 'recorded') return false
+  if (facts.features.settlement !== 'recorded') return true
+  const redriven = facts.redrives.filter((call) => call.queue === queue && call.ids.includes(id))
+  if (event?.deliverAt !== undefined || redriven.some(({ count, ids }) => count !== ids.length)) return false
+  // What is a dead letter and comes again, too, is two events when the letter is put back.
+  const dies = (run: Run): boolean =>
+    redriven.length > 0 && run.end?.as === 'fatal' && mayBeUnsettled(run, facts)
   return (
     facts.runs
       .get(queue)
       ?.get(id)
-      ?.some((run) => isForked(run, facts)) !== true
+      ?.some((run) => isForked(run, facts) || dies(run)) !== true
   )
 }
 

@@ -1,5 +1,6 @@
 import { alone } from './alone.ts'
 import { attemptsCount, deadForAReason } from './attempts.ts'
+import { breaker } from './breaker.ts'
 import type { Cause } from './causes.ts'
 import { delays } from './delays.ts'
 import { factsOf, outcomeOf, type Evidence, type Facts } from './facts.ts'
@@ -9,6 +10,7 @@ import { outcomes } from './outcomes.ts'
 import { overlap } from './overlap.ts'
 import { processes } from './processes.ts'
 import { published, takenInOrder } from './published.ts'
+import { redriven } from './redriven.ts'
 import { starts } from './starts.ts'
 import { stopsInTime } from './stops.ts'
 import type { Violation } from './violation.ts'
@@ -28,6 +30,10 @@ export interface Counts {
   /** Processes that were killed, by events too. */
   readonly kills: number
   readonly dead: number
+  /** Dead letters that were put back, breakers that opened, wall clocks that were set. */
+  readonly redriven: number
+  readonly breakers: number
+  readonly steps: number
   /** Extra starts, by what explains them. */
   readonly repeats: Readonly<Partial<Record<Cause, number>>>
 }
@@ -47,6 +53,8 @@ export function check(evidence: Evidence): Judgement {
     ...attemptsCount(facts),
     ...outcomes(facts),
     ...alone(facts),
+    ...redriven(facts),
+    ...breaker(facts),
     ...deadForAReason(facts),
     ...processes(facts),
     ...stopsInTime(facts),
@@ -65,5 +73,9 @@ function countsOf({ events, runs, dead, ...facts }: Facts): Omit<Counts, 'repeat
     failures: endedAs('failed') + endedAs('fatal'),
     kills: [...facts.processes.values()].filter(({ killed }) => killed < Infinity).length,
     dead: dead.length,
+    redriven: facts.redrives.reduce((sum, { count = 0 }) => sum + count, 0),
+    breakers: facts.entries.filter((entry) => entry.what === 'noticed' && entry.code === 'BREAKER_OPEN')
+      .length,
+    steps: facts.entries.filter(({ what }) => what === 'stepped').length,
   }
 }

@@ -1,8 +1,10 @@
 import type { Features, PublishOutcome } from '../../../src/index.ts'
 import type { Answer, ClaimedEvent, Entry, PublishedEvent, StartHappening } from '../history.ts'
 import type { ChaosQueue } from '../queues.ts'
+import { clocksIn, type Clocks } from './clocks.ts'
 import { handOutsIn } from './hand-outs.ts'
 import { livesOf, type Process } from './lives.ts'
+import { redrivesIn, type Redrive } from './redrives.ts'
 
 /** What the checker judges: all histories together, and what the system and its queues promise. */
 export interface Evidence {
@@ -13,6 +15,8 @@ export interface Evidence {
   readonly lease: number
   /** How long a settlement may take to reach the system, where it is only recorded to be committed, in milliseconds. */
   readonly settling: number
+  /** What the wait of a retry goes by. */
+  readonly retryClock: 'monotonic' | 'wall'
   /** Handler runs before an event is a dead letter. */
   readonly attempts: number
 }
@@ -73,6 +77,8 @@ export interface Facts extends Evidence {
   /** All that was handed out, in that order, by queue and id. */
   readonly holds: ReadonlyMap<string, ReadonlyMap<string, readonly Hold[]>>
   readonly asks: readonly Ask[]
+  readonly redrives: readonly Redrive[]
+  readonly clocks: Clocks
   readonly processes: ReadonlyMap<string, Process>
 }
 
@@ -94,7 +100,8 @@ export function factsOf(evidence: Evidence): Facts {
   }
   const dead = entries.filter((entry) => entry.what === 'letter')
   const handed = handOutsIn({ ...evidence, entries }, processes)
-  return { ...evidence, entries, dead, calls, events, processes, ...handed }
+  const [redrives, clocks] = [redrivesIn(entries), clocksIn(entries)]
+  return { ...evidence, entries, dead, calls, events, processes, redrives, clocks, ...handed }
 }
 
 function callsOf(entries: readonly Entry[]): readonly Call[] {

@@ -1,5 +1,6 @@
 import { carriedTwice, reasonsOf, type Cause, type Reason } from './causes.ts'
 import { outcomeOf, type Facts, type Run } from './facts.ts'
+import { redrivesOf, type Redrive } from './redrives.ts'
 import type { Violation } from './violation.ts'
 
 /**
@@ -11,7 +12,7 @@ export function starts(facts: Facts, repeats: Map<Cause, number>): Violation[] {
   for (const [queue, events] of facts.runs) {
     for (const [id, runs] of events) {
       if (runs.length === 1) continue
-      const reasons = [...reasonsIn(facts, id, runs)].toSorted((a, b) => a.from - b.from)
+      const reasons = [...reasonsIn(facts, queue, id, runs)].toSorted((a, b) => a.from - b.from)
       for (const run of runs.slice(1)) {
         const reason = reasons[0]
         if (reason === undefined || reason.from > run.at) {
@@ -27,11 +28,18 @@ export function starts(facts: Facts, repeats: Map<Cause, number>): Violation[] {
   return violations
 }
 
-function* reasonsIn(facts: Facts, id: string, runs: readonly Run[]): Generator<Reason> {
+function* reasonsIn(facts: Facts, queue: string, id: string, runs: readonly Run[]): Generator<Reason> {
   for (const run of runs) yield* reasonsOf(run, facts)
+  for (const { called } of redrivesFor(facts, queue, id)) yield { cause: 'redriven', from: called }
   const known = facts.events.get(id)
   if (known === undefined) return
   yield* carriedTwice(facts, known.event)
   const possible = known.calls.filter((call) => outcomeOf(call, id) !== 'rejected')
   for (const call of possible.slice(1)) yield { cause: 'published again', from: call.called }
+}
+
+/** Where a letter is written and taken away in two steps, a call that failed may have put it back, and left it for the next. */
+function redrivesFor(facts: Facts, queue: string, id: string): readonly Redrive[] {
+  if (facts.features.settlement !== 'recorded') return redrivesOf(queue, id, facts)
+  return facts.redrives.filter((call) => call.queue === queue && call.ids.includes(id) && call.count !== 0)
 }

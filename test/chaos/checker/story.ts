@@ -22,6 +22,7 @@ interface RunOf extends ClaimOf {
   /** none: its process died before it heard of one, or was told nothing. */
   readonly answer?: 'done' | 'gone' | 'lost' | 'none'
   readonly settledAs?: Answer['as']
+  readonly replaced?: boolean
 }
 
 const settlementFor = {
@@ -36,12 +37,13 @@ const settlementFor = {
 /** A made-up history, told from one moment to the next. Times are seconds from its beginning; the wall clock runs with them. */
 export class Story {
   readonly #entries: Entry[] = []
-  #evidence: Pick<Evidence, 'queues' | 'features' | 'attempts' | 'lease' | 'settling'> = {
+  #evidence: Omit<Evidence, 'entries'> = {
     queues: [queues[0]!],
     features: { settlement: 'confirmed', attempts: 'exact', leases: 'timed' },
     attempts: 3,
     lease: 2_000,
     settling: 2_000,
+    retryClock: 'monotonic',
   }
   #runs = 0
   #calls = 0
@@ -62,6 +64,7 @@ export class Story {
         leases: change.settlement === 'recorded' ? 'session' : features.leases,
       },
       ...rest,
+      retryClock: change.settlement === 'recorded' ? 'wall' : rest.retryClock,
     }
     return this
   }
@@ -97,14 +100,15 @@ export class Story {
       attempt = 1,
       answer = 'done',
       settledAs,
+      replaced = false,
       ...claimed
     }: RunOf = typeof event === 'string' ? { id: event } : event
     const run = this.#claim(by, at, { id, attempt, queue, ...claimed })
     const named = { run, queue, id, type, ...(key !== undefined && { key }) }
-    this.note(at, by, { what: 'start', ...named, attempt, now: at * 1_000 })
+    this.note(at, by, { what: 'start', ...named, attempt, replaced, now: this.#now(by, at) })
     if (until === undefined) return this
     const waits = wait === undefined ? {} : { wait: wait * 1_000 }
-    this.note(until, by, { what: 'end', run, as, ...waits, now: until * 1_000 })
+    this.note(until, by, { what: 'end', run, as, ...waits, now: this.#now(by, until) })
     if (answer === 'none') return this
     const dies = as === 'failed' && attempt >= this.#evidence.attempts
     const answers = [{ run, as: settledAs ?? (dies ? 'dead' : settlementFor[as]), result: answer }]
@@ -142,6 +146,31 @@ export class Story {
 
   stall(by: string, at: number, until: number): this {
     return this.note(until, by, { what: 'stalled', ms: (until - at) * 1_000 })
+  }
+
+  /** Sets its wall clock by so many seconds. */
+  step(by: string, at: number, seconds: number): this {
+    return this.note(at, by, { what: 'stepped', ms: seconds * 1_000 })
+  }
+
+  /** By the wall clock of the process, which was stepped before it is told what happened then. */
+  #now(by: string, at: number): number {
+    const steps = this.#entries.flatMap((entry) =>
+      entry.what === 'stepped' && entry.by === by && entry.at <= at * 1_000 ? [entry.ms] : [],
+    )
+    return steps.reduce((now, ms) => now + ms, at * 1_000)
+  }
+
+  /** Puts dead letters back. Without an answer if there is no `until`; `count`: what the answer is, all if not said. */
+  redrive(
+    at: number,
+    until: number | undefined,
+    ids: readonly string[],
+    { count = ids.length, replaces = false }: { count?: number; replaces?: boolean } = {},
+  ): this {
+    const call = `redrive ${++this.#calls}`
+    this.note(at, 'operator', { what: 'redriving', call, queue: 'any', ids, replaces })
+    return until === undefined ? this : this.note(until, 'operator', { what: 'redriven', call, count })
   }
 
   disturb(at: number, until: number): this {

@@ -8,6 +8,7 @@ export const kafka: ChaosSystem = {
   name: 'kafka',
   lease: 6_000,
   settling: 4_000,
+  retryClock: 'wall',
   pace: 3_000,
   async start() {
     const server = await proxiedServer('kafka')

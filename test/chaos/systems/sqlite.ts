@@ -6,6 +6,7 @@ export const sqlite: ChaosSystem = {
   name: 'sqlite',
   lease: 2_000,
   settling: 0,
+  retryClock: 'monotonic',
   pace: 2_000,
   start: async (folder) => ({
     url: `sqlite:${join(folder, 'chaos.db')}`,

@@ -5,6 +5,8 @@ export interface ChaosSystem {
   readonly lease: number
   /** How long it may take on a busy machine until a settlement is committed that is recorded only, in milliseconds; 0: none is. */
   readonly settling: number
+  /** What the wait of a retry goes by: a wall clock can be set meanwhile. */
+  readonly retryClock: 'monotonic' | 'wall'
   /** The mean time between two interventions, in milliseconds: enough for the system to come round now and then. */
   readonly pace: number
   /** Starts one of its own, which keeps what it needs in `folder`. */
