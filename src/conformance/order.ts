@@ -196,4 +196,25 @@ export const order: readonly Case[] = [
       expect(dataOf(await bench.receiveOne(second, 'lapsed'))).toBe(1)
     },
   },
+  {
+    name: 'an event whose lease ran out is not handed out while the session itself has another of its key',
+    unless: (features) =>
+      noOrder(features) ??
+      (features.leases === 'timed' ? undefined : `features.leases is '${features.leases}'`),
+    async run(bench) {
+      const { queue, session } = await ordered(bench)
+      await publishKeyed(bench, 'a', 0, 1)
+      const crashed = await bench.session(queue, { order: true, lease: shortLease })
+      await bench.receive(crashed, 2)
+      await bench.settle(session, { of: await bench.receiveOne(session, 'lapsed'), as: 'release' })
+      const [zero] = await bench.receive(session, 1)
+      expect(dataOf(zero!)).toBe(0)
+      const { received, lapsed = false } = await session.exchange({ settle: [], max: 0, lapsed: 10 })
+      // It would run at once, beside what the session has or before it.
+      expect(received.map(dataOf), 'a second event of a key').toEqual([])
+      expect(lapsed, '`lapsed` was told of an event that may not be taken yet').toBe(false)
+      await bench.settle(session, { of: zero!, as: 'ack' })
+      expect(dataOf(await bench.receiveOne(session, 'lapsed'))).toBe(1)
+    },
+  },
 ]

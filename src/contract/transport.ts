@@ -86,7 +86,8 @@ export interface Session {
    * Settles and claims, in one round trip where the system can. Never waits for events. Of equal claim to both: events
    * that are due, in their order, none of which another session holds; with order by key also none whose key another
    * session holds, or whose key has an event parked or lapsed before it. `lapsed` asks for at most so many, besides `max`, of those whose
-   * holder let the lease run out; such an event is never among the others.
+   * holder let the lease run out; such an event is never among the others, and runs at once: with order by key it is handed out only
+   * while nobody holds another of its key, this session neither.
    * Their order, with order by key: as they were published, within a key. What is given back without a delay, or parked,
    * keeps its place. What is delayed, or retried without `park`, stands outside of the order; once it is due it comes at
    * its old place or in turn with new events, as the system can, and new ones never hold it up for good.

@@ -105,8 +105,8 @@ export class MemoryQueue {
   }
 
   /** Whether `claimLapsed` would. */
-  offersLapsed(consumer: Consumer): boolean {
-    for (const entry of this.#lapsed) if (this.#mayTakeLapsed(entry, consumer)) return true
+  offersLapsed(): boolean {
+    for (const entry of this.#lapsed) if (this.#mayTakeLapsed(entry)) return true
     return false
   }
 
@@ -127,7 +127,7 @@ export class MemoryQueue {
     const claims: Claim[] = []
     for (const entry of this.#lapsed) {
       if (claims.length >= max) break
-      if (!this.#mayTakeLapsed(entry, consumer)) continue
+      if (!this.#mayTakeLapsed(entry)) continue
       const lane = this.#laneOf(entry)
       this.#lapsed.delete(entry)
       lane.unbar(entry)
@@ -269,12 +269,11 @@ export class MemoryQueue {
     }
   }
 
-  /** With order by key: only the first event of a key that nobody else holds. */
-  #mayTakeLapsed(entry: Entry, consumer: Consumer): boolean {
+  /** With order by key: only the first event of a key that nobody holds. */
+  #mayTakeLapsed(entry: Entry): boolean {
     const lane = this.#laneOf(entry)
     if (lane === this.#common) return true
-    if (lane.owner !== undefined && lane.owner !== consumer) return false
-    return lane.barrier === entry.sequence && lane.first === undefined
+    return lane.owner === undefined && lane.barrier === entry.sequence && lane.first === undefined
   }
 
   #laneOf({ event: { key } }: Entry): Lane {

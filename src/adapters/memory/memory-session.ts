@@ -45,7 +45,7 @@ export class MemorySession implements Session, Consumer {
     if (this.#queue.removed)
       throw new MillraceError('UNKNOWN_QUEUE', `The queue '${this.#queue.name}' was removed`)
     const received = this.#quiet ? [] : this.#take(max, lapsed)
-    this.#toldLapsed = this.#queue.offersLapsed(this)
+    this.#toldLapsed = this.#queue.offersLapsed()
     if (settle.length > 0 || received.length > 0) this.#host.changed()
     return { received, settled, lapsed: this.#toldLapsed }
   }
@@ -130,6 +130,6 @@ export class MemorySession implements Session, Consumer {
     // The next exchange tells.
     if (this.#queue.removed) return true
     this.#queue.turn(this.#options.clock)
-    return this.#queue.offers(this) || (!this.#toldLapsed && this.#queue.offersLapsed(this))
+    return this.#queue.offers(this) || (!this.#toldLapsed && this.#queue.offersLapsed())
   }
 }

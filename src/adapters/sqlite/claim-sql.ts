@@ -23,10 +23,12 @@ const isBehind = (row: 'm' | 'l', held: string): string => `(
 /**
  * Nobody else has an event of the key, none before it has lost its holder, and none before it is parked or aside. Claims
  * are serialised by BEGIN IMMEDIATE, so what they read is the truth until they commit. If this is false for one event of
- * a key, it is for all behind it.
+ * a key, it is for all behind it. What has lost its holder runs at once, so the claimant may have none of the key either.
  */
-const keyIsFree = (row: 'm' | 'l'): string =>
-  `(${row}.key IS NULL OR NOT ${isBehind(row, `iif(h.lease > :monotonic, h.owner <> :owner, h.seq < ${row}.seq)`)})`
+const keyIsFree = (row: 'm' | 'l'): string => {
+  const isTaken = row === 'm' ? 'h.owner <> :owner' : 'TRUE'
+  return `(${row}.key IS NULL OR NOT ${isBehind(row, `iif(h.lease > :monotonic, ${isTaken}, h.seq < ${row}.seq)`)})`
+}
 
 const nobodyHolds = 'NOT EXISTS (SELECT 1 FROM held WHERE held.seq = m.seq)'
 const allReady = `FROM messages m INDEXED BY ready WHERE m.queue = :queue AND m.due IS NULL AND m.aside = 0 AND ${nobodyHolds}`
