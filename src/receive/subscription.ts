@@ -159,7 +159,7 @@ export class Subscription implements Holder, SettlerEvents {
     const end = deadline + graceForHandlers + graceForSettling
     this.#stopping = true
     this.#claiming = false
-    this.#lone.part()
+    this.#lone.pause()
     this.#breaker?.stop()
     this.#runs.stop()
     this.#exchanges.hurry()
@@ -172,6 +172,8 @@ export class Subscription implements Holder, SettlerEvents {
     await quiet
     await stopStep(async () => this.#session.flush?.(), end, this.#notice)
     this.#exchanges.close()
+    // Not before: until an event that runs alone has ended, nothing of other queues starts beside it.
+    this.#lone.part()
     this.#leases.stop()
     // Handlers that ignore their signal keep their lease, so that nobody else runs the same event beside them.
     const keep = this.#runs.close().map((held) => held.received)
