@@ -83,7 +83,9 @@ describe('github-webhooks', () => {
 
   test('--once ends with the summary and leaves nothing behind', async () => {
     using folder = new Folder()
-    const outcome = await outcomeOf([main, '--once'], { cwd: folder.path, env: { TMPDIR: folder.path } })
+    // Node 22 warns of SQLite.
+    const command = ['--disable-warning=ExperimentalWarning', main, '--once']
+    const outcome = await outcomeOf(command, { cwd: folder.path, env: { TMPDIR: folder.path } })
     expect(outcome.stdout).toMatch(expected('github-webhooks'))
     expect(failures(outcome.stderr)).toEqual(expectedFailures)
     expect(outcome.exitCode).toBe(0)
