@@ -12,13 +12,16 @@ import { tryRow } from './try-row.ts'
 
 const withoutServers = [...engineRows, ...throughputRows, ...keyRows, ...comparisonRows, ...enduranceRows]
 
-describe('can be measured', () => {
+// The benchmark is for the Node that comes with the project. Node 22 does not know `await using`.
+const isTooOld = !('AsyncDisposableStack' in globalThis)
+
+describe.skipIf(isTooOld)('can be measured', () => {
   test.for(withoutServers.map((row) => [row.name, row] as const))('%s', { timeout: 60_000 }, ([, row]) =>
     tryRow(row),
   )
 })
 
-test('--list names every row, and a row is known by its name alone', async () => {
+test.skipIf(isTooOld)('--list names every row, and a row is known by its name alone', async () => {
   const main = fileURLToPath(new URL('main.ts', import.meta.url))
   const { stdout } = await promisify(execFile)(process.execPath, [main, '--list'])
   for (const { name } of rows) expect(stdout).toContain(`\n${name} `)
