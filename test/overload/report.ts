@@ -7,12 +7,14 @@ import type { Result } from './subject-process.ts'
 export function reportOf(path: Path, result: Result): string {
   const { account, notices, samples, peak, drained } = result
   const { taken, handled, dead, waiting, open, refused, unsure } = account
+  // Nobody heard that they were taken, and they were.
+  const found = handled + dead + waiting + open - taken
   const growth = growthOf(minutesOf(samples))
   const breaches = breachesOf(path, result)
   return [
     `${path.name}: ${path.about}`,
-    `  ${taken} taken = ${handled} handled + ${dead} dead + ${waiting} waiting, ${open} lost`,
-    `  refused: ${listOf(refused)}; unsure: ${listOf(unsure)}; notices: ${listOf(notices)}`,
+    `  ${taken} taken + ${found} of unknown outcome = ${handled} handled + ${dead} dead + ${waiting} waiting, ${open} lost`,
+    `  refused: ${listOf(refused)}; outcome unknown: ${listOf(unsure)}; notices: ${listOf(notices)}`,
     ...minutesOf(samples).map(
       ({ least, median, most }, n) =>
         `  minute ${n + 1}: ${least.toFixed()} / ${median.toFixed()} / ${most.toFixed()} MiB`,
