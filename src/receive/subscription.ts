@@ -204,10 +204,14 @@ export class Subscription implements Holder, SettlerEvents {
       this.#exchanges.settler.add(held, { of: received, as: 'ack' })
     } else if (this.#breaker?.admits(held) === false) {
       this.#exchanges.settler.add(held, { of: received, as: 'release' })
-    } else if (received.lapsed) {
+    } else if (!received.lapsed) this.#runs.add(held)
+    else if (this.#parts.clock.monotonic() >= leaseEnd) {
+      // Somebody else may have it by now: it is asked for again.
+      this.#exchanges.settler.add(held, { of: received, as: 'release' })
+    } else {
       this.#lone.started(held)
       this.#runs.startLone(held)
-    } else this.#runs.add(held)
+    }
   }
 
   pump(): void {
