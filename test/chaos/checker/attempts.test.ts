@@ -12,12 +12,29 @@ describe('attempts', () => {
     expect(broken(failed().run('q', { id: 'a', attempt: 1 }, 5, 6))).toEqual(['attempts a'])
     expect(broken(failed().kill('p', 2.1).run('q', { id: 'a', attempt: 1 }, 5, 6))).toEqual(['attempts a'])
   })
-  test('but whether it was is open if its process died before it was told', () => {
-    for (const attempt of [1, 2])
-      expect(broken(failed('none').kill('p', 2.1).run('q', { id: 'a', attempt }, 5, 6))).toEqual([])
-    expect(broken(failed('none').kill('p', 2.1).run('q', { id: 'a', attempt: 3 }, 5, 6))).toEqual([
-      'attempts a',
-    ])
+  test('whether it was, if its process died before it was told, is seen in what comes next', () => {
+    const next = (attempt: number, lapsed: boolean): readonly string[] =>
+      broken(failed('none').kill('p', 2.1).run('q', { id: 'a', attempt, lapsed }, 5, 6))
+    expect(next(2, false)).toEqual([])
+    expect(next(1, false)).toEqual(['attempts a'])
+    expect(next(1, true)).toEqual([])
+    expect(next(2, true)).toEqual(['attempts a'])
+  })
+  test('a deferral that got no answer counts if it was not done, and the event was alone', () => {
+    const deferred = (attempt: number, lapsed: boolean): readonly string[] =>
+      broken(
+        story()
+          .publish(0, 0.1, ['a'])
+          .claim('x', 0.5, { id: 'a' })
+          .kill('x', 0.6)
+          .run('p', { id: 'a', lapsed: true, answer: 'none' }, 3, 4, 'deferred', 1)
+          .kill('p', 4.1)
+          .run('q', { id: 'a', attempt, lapsed }, 7, 8),
+      )
+    expect(deferred(1, false)).toEqual([])
+    expect(deferred(2, false)).toEqual(['attempts a'])
+    expect(deferred(2, true)).toEqual([])
+    expect(deferred(1, true)).toEqual(['attempts a'])
   })
   test('an attempt that was none', () => {
     expect(broken(failed().run('q', { id: 'a', attempt: 3 }, 5, 6))).toEqual(['attempts a'])
@@ -77,10 +94,29 @@ describe('attempts', () => {
         .kill('p', 2)
         .run('q', { id: 'a', lapsed: true }, 4)
         .stop('q', 5, 1, keep)
-        .run('r', { id: 'a', attempt }, 9, 10)
+        .run('r', { id: 'a', attempt, lapsed: keep.length > 0 }, 9, 10)
     expect(broken(stopped([2], 2))).toEqual([])
     expect(broken(stopped([2], 1))).toEqual(['attempts a'])
     expect(broken(stopped([], 1))).toEqual([])
+  })
+  test('who stood still before he could tell what he was given may have had it long before', () => {
+    const late = (attempt: number, frozen: Story = story()): Story =>
+      frozen
+        .publish(0, 0.1, ['a'])
+        .run('q', 'a', 4, 5, 'failed')
+        .run('q', { id: 'a', attempt: 2 }, 6, 7)
+        .claim('p', 8.05, { id: 'a', attempt })
+    expect(broken(late(1))).toEqual(['attempts a'])
+    expect(broken(late(1, story().freeze('p', 1, 8)))).toEqual([])
+    const alone = (frozen: Story): Story =>
+      frozen
+        .publish(0, 0.1, ['a'])
+        .claim('x', 0.5, { id: 'a' })
+        .kill('x', 0.6)
+        .run('q', { id: 'a', attempt: 2, lapsed: true }, 6, 7)
+        .claim('p', 8.05, { id: 'a', lapsed: true })
+    expect(broken(alone(story()))).toEqual(['attempts a'])
+    expect(broken(alone(story().freeze('p', 3, 8)))).toEqual([])
   })
   test('who died while he asked for an event that was to be alone may have had it', () => {
     const asking = (queue: string, more: (of: Story) => Story = (of) => of): readonly string[] =>

@@ -20,7 +20,8 @@ export function attemptsCount(facts: Facts): Violation[] {
       }
       if (!isSingle(queue, id, facts)) continue
       for (const life of livesIn(queue, id, facts)) {
-        for (const [i, { attempt }] of life.entries()) {
+        for (const [i, { attempt, since, claimed }] of life.entries()) {
+          if (since < claimed) continue
           const [least, most] = failuresBefore(life, i, facts)
           if (attempt > least && attempt <= most + 1) continue
           wrong(`was handed out in ${queue} as attempt ${attempt} after ${least} to ${most} failures`)
@@ -40,11 +41,12 @@ function failuresBefore(
   const [first, last] = [holds[0] as Hold, holds[index] as Hold]
   let least = 0
   let most = countsCrashes(facts) ? unseenClaims(facts, first, last) : 0
-  for (const hold of holds.slice(0, index)) {
-    const [surely, perhaps] = failuresOf(hold, facts)
+  for (const [i, hold] of holds.slice(0, index).entries()) {
+    const [surely, perhaps] = failuresOf(hold, holds[i + 1] as Hold, facts)
     least += surely
     most += perhaps
   }
+  for (const hold of holds.slice(index + 1)) if (hold.since < last.claimed) most += Number(hold.lapsed)
   return [least, most]
 }
 
@@ -55,18 +57,19 @@ function countsCrashes({ features }: Pick<Facts, 'features'>): boolean {
 /** For how many failures this counts, if the event was handed out once more behind it. */
 function failuresOf(
   { started, answer, parted, lapsed }: Hold,
+  next: Hold,
   facts: Facts,
 ): readonly [surely: number, perhaps: number] {
-  const failed = started?.end?.as === 'failed' && answer?.as !== 'release'
-  const perhaps = Number(failed)
-  if (started !== undefined && isSettled(started, facts)) return [perhaps, perhaps]
-  if (!countsCrashes(facts)) return [0, perhaps]
+  const failed = Number(started?.end?.as === 'failed' && answer?.as !== 'release')
+  if (started !== undefined && isSettled(started, facts)) return [failed, failed]
+  if (!countsCrashes(facts)) return [0, failed]
   if (answer?.result === 'done') return [0, 0]
   // The lease of an event that was alone ran out; of others that counts for nothing.
   const crash = Number(lapsed)
   if (answer !== undefined && isRefusal(answer)) return [crash, crash]
-  if (parted === 'released') return [0, Math.max(crash, perhaps)]
-  return [crash, Math.max(crash, perhaps)]
+  if (parted === 'released' || next.since < next.claimed) return [0, Math.max(crash, failed)]
+  // Whether the settlement that got no answer was done is seen in what comes next.
+  return next.lapsed ? [crash, crash] : [failed, failed]
 }
 
 /** Who died between asking for an event that was to be alone and telling that he got one may have had this one. */

@@ -424,7 +424,7 @@ describe('delays', () => {
   test('but nobody waits for a failure that died with its process', () => {
     const killed = (answer: 'done' | 'none'): Story =>
       story().publish(0, 0.1, ['a']).run('p', { id: 'a', answer }, 1, 2, 'failed', 4).kill('p', 2.1)
-    expect(broken(killed('none').run('q', 'a', 3, 4))).toEqual([])
+    expect(broken(killed('none').run('q', { id: 'a', lapsed: true }, 3, 4))).toEqual([])
     expect(broken(killed('done').run('q', { id: 'a', attempt: 2 }, 3, 4))).toEqual(['delays a'])
   })
 })

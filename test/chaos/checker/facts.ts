@@ -28,7 +28,10 @@ export type Letter = Extract<Entry, { what: 'letter' }>
 export interface Hold extends ClaimedEvent {
   readonly queue: string
   readonly process: Process
+  /** When its process told of it. */
   readonly claimed: number
+  /** When it may have been given it at the earliest: who stood still before he could tell had it before that, or not. */
+  readonly since: number
   /** undefined: the handler never started. */
   started: Run | undefined
   /** What the system said last of its settlement, and when. */

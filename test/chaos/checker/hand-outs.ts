@@ -48,6 +48,13 @@ export function isRefusal({ result }: Answer): boolean {
   return result === 'gone' || result === 'lost'
 }
 
+/** How long it may take from the end of a stand-still to the line of what was claimed before it, in milliseconds. */
+const aMoment = 100
+
+function sinceWhen({ stoodStill }: Process, claimed: number): number {
+  return stoodStill.find(([from, to]) => from < claimed && to >= claimed - aMoment)?.[0] ?? claimed
+}
+
 /** Lists by queue and id. */
 class Table<T> {
   readonly all = new Map<string, Map<string, T[]>>()
@@ -92,7 +99,7 @@ class Holds {
     this.#byProcess.set(by, own)
     for (const event of events) {
       const open = { started: undefined, answer: undefined, parted: undefined }
-      const hold: Hold = { ...event, ...open, queue, process, claimed: at }
+      const hold: Hold = { ...event, ...open, queue, process, claimed: at, since: sinceWhen(process, at) }
       own.set(event.run, hold)
       this.table.add(queue, event.id, hold)
     }
