@@ -55,7 +55,7 @@ export class Runs {
 
   /** Starts an event that is to run alone, whatever else waits. */
   startLone(held: Held): void {
-    this.#start(held)
+    this.#start(held, this.#parts.clock.monotonic())
   }
 
   /** The system holds the key back itself now. */
@@ -119,13 +119,18 @@ export class Runs {
       held !== undefined && this.#parts.gate.open && !this.#stopping;
       held = this.#lanes.peek()
     ) {
-      if (held.state === 'over') this.#lanes.leave(this.#lanes.shift() as Held)
-      else if (this.#parts.clock.monotonic() >= held.leaseEnd) {
+      if (held.state === 'over') {
+        this.#lanes.leave(this.#lanes.shift() as Held)
+        continue
+      }
+      const now = this.#parts.clock.monotonic()
+      if (now >= held.leaseEnd) {
         // Renewals came too late, so somebody else may have it by now: ask before starting.
         this.#parts.renewLeases()
         break
-      } else if (this.#roomFor(held)) this.#start(this.#lanes.shift() as Held)
-      else break
+      }
+      if (!this.#roomFor(held)) break
+      this.#start(this.#lanes.shift() as Held, now)
     }
     this.#pumping = false
   }
@@ -144,10 +149,10 @@ export class Runs {
     this.#running.moved(held)
   }
 
-  #start(held: Held): void {
-    const { runtime, clock, gate } = this.#parts
+  #start(held: Held, now: number): void {
+    const { runtime, gate } = this.#parts
     held.state = 'running'
-    held.deadline = clock.monotonic() + runtime.settings.maxHandling
+    held.deadline = now + runtime.settings.maxHandling
     gate.enter()
     this.#running.add(held)
     let pending: Promise<unknown> | undefined

@@ -66,13 +66,9 @@ export const unordered = {
 
 export const ordered = {
   view: view(readyByKey, lapsedByKey),
-  // Almost always there is none, and then nothing else is to be read.
-  hasLapsed: `SELECT iif(EXISTS (SELECT 1 ${allLapsed}), EXISTS (SELECT 1 ${lapsedByKey}), 0) AS lapsed`,
+  hasLapsed: `SELECT EXISTS (SELECT 1 ${lapsedByKey}) AS lapsed`,
   lapsed: `SELECT l.seq, l.key, l.lone ${lapsedByKey} ORDER BY l.seq LIMIT :limit`,
 }
-
-/** Places in the order that may be claimed where a key holds others back. */
-export const chooseByKey = `SELECT m.seq ${inWindow} WHERE ${keyIsFree('m')} ORDER BY m.seq LIMIT :limit`
 
 /** The place of the first of a key in `from`, or behind all. */
 const firstOfKey = (from: string): string =>
@@ -111,10 +107,11 @@ export const promote = `UPDATE messages SET due = NULL WHERE seq IN (
 )`
 
 const columns = `${messageColumns}, iif(octet_length(m.data) <= ${largeData}, m.data, NULL) AS data`
-/** Events, each without its data if that is large. */
-export const fetch = {
-  first: `SELECT ${columns} ${allReady} ORDER BY m.seq LIMIT :limit`,
-  bySeq: `SELECT ${columns} FROM json_each(:seqs) s CROSS JOIN messages m ON m.seq = s.value`,
+/** The first that may be claimed, each without its data if that is large. */
+export const choose = {
+  all: `SELECT ${columns} ${allReady} ORDER BY m.seq LIMIT :limit`,
+  byKey: `SELECT ${columns}
+    FROM (SELECT m.seq ${inWindow} WHERE ${keyIsFree('m')} ORDER BY m.seq LIMIT :limit) c CROSS JOIN messages m ON m.seq = c.seq`,
 }
 export const hold = {
   all: 'INSERT INTO held SELECT value, :queue, NULL, :owner, :claim, :lease, 0 FROM json_each(:seqs)',

@@ -1,9 +1,9 @@
 import type { Times } from './boot.ts'
-import { fetch, hold, ordered, promote, unordered, window } from './claim-sql.ts'
+import { choose, hold, ordered, promote, unordered, window } from './claim-sql.ts'
 import type { Database } from './database.ts'
-import { KeyOrder } from './key-order.ts'
+import { KeyOrder, type Choice } from './key-order.ts'
 import { mostFailures } from './schema.ts'
-import { messageColumns, StoredEvent, type MessageRow } from './stored-event.ts'
+import { messageColumns, StoredEvent, type FetchedRow, type MessageRow } from './stored-event.ts'
 
 /** Who claims, and when. */
 export type Claimant = Times & {
@@ -45,15 +45,6 @@ interface LapsedRow {
   readonly lone: number
 }
 
-/** Without its data if that is large. */
-type FetchedRow = MessageRow | readonly [seq: number, ...unknown[], data: null]
-
-/** What may be claimed; `more`: there may be others. */
-interface Chosen {
-  readonly rows: readonly FetchedRow[]
-  readonly more: boolean
-}
-
 /** Takes events of one queue. All methods that change something belong in a write transaction. */
 export class Claims {
   readonly #database: Database
@@ -82,15 +73,19 @@ export class Claims {
   }
 
   hasLapsed(me: Claimant): boolean {
-    return this.#database.get<{ lapsed: number }>(this.#sql.hasLapsed, { ...me, window })!.lapsed === 1
+    // Almost always no lease has ended, and then the order of keys is not to be read for nothing.
+    return this.#isLapsed(unordered.hasLapsed, me) && this.#isLapsed(this.#sql.hasLapsed, me)
+  }
+
+  #isLapsed(sql: string, me: Claimant): boolean {
+    return this.#database.get<{ lapsed: number }>(sql, { ...me, window })!.lapsed === 1
   }
 
   /** At most `limit` events that are due, in their order. `more`: there may be others that it did not get to. */
   ready(me: Claimant, claim: number, lease: number, limit: number): { events: StoredEvent[]; more: boolean } {
     if (limit === 0) return { events: [], more: false }
     this.#database.run(promote, me)
-    const { rows, more } =
-      this.#keys === undefined ? this.#first(me, limit) : this.#firstByKey(this.#keys, me, limit)
+    const { rows, more } = this.#keys?.choose(me, limit) ?? this.#first(me, limit)
     const events: StoredEvent[] = []
     let size = 0
     for (const row of rows) {
@@ -128,13 +123,8 @@ export class Claims {
     )
   }
 
-  #first(me: Claimant, limit: number): Chosen {
-    return { rows: this.#database.arrays(fetch.first, { ...me, limit }), more: false }
-  }
-
-  #firstByKey(keys: KeyOrder, me: Claimant, limit: number): Chosen {
-    const { seqs, more } = keys.choose(me, limit)
-    return { rows: this.#database.arrays(fetch.bySeq, { seqs: JSON.stringify(seqs) }), more }
+  #first(me: Claimant, limit: number): Choice {
+    return { rows: this.#database.arrays(choose.all, { ...me, limit }), more: false }
   }
 
   #message(seq: number): MessageRow | undefined {

@@ -1,6 +1,7 @@
 import type { Claimant } from './claims.ts'
-import { aside, chooseByKey, window } from './claim-sql.ts'
+import { aside, choose, window } from './claim-sql.ts'
 import type { Database } from './database.ts'
+import type { FetchedRow } from './stored-event.ts'
 
 /**
  * If rows of taken keys fill the window, they are set aside, and the claim looks again, so many times; then the next
@@ -9,8 +10,8 @@ import type { Database } from './database.ts'
 const passes = 3
 
 export interface Choice {
-  /** Places in the order, ascending. */
-  readonly seqs: readonly number[]
+  /** In their order. */
+  readonly rows: readonly FetchedRow[]
   /** Whether there may be others that this claim did not get to. */
   readonly more: boolean
 }
@@ -37,11 +38,11 @@ export class KeyOrder {
   choose(me: Claimant, limit: number): Choice {
     const bounds = { ...me, limit, window: window + limit }
     for (let pass = 1; ; pass++) {
-      const seqs = this.#seqs(bounds)
-      if (seqs.length === limit || !this.#isFull(bounds)) return { seqs, more: false }
+      const rows = this.#rows(bounds)
+      if (rows.length === limit || !this.#isFull(bounds)) return { rows, more: false }
       if (this.#database.run(aside.set, bounds) > 0 && pass < passes) continue
-      if (seqs.length > 0 || pass === passes) return { seqs, more: true }
-      return { seqs: this.#seqs({ ...bounds, window: -1 }), more: false }
+      if (rows.length > 0 || pass === passes) return { rows, more: true }
+      return { rows: this.#rows({ ...bounds, window: -1 }), more: false }
     }
   }
 
@@ -65,7 +66,7 @@ export class KeyOrder {
     return this.#database.get<{ full: number }>(aside.isFull, bounds)!.full === 1
   }
 
-  #seqs(bounds: Bounds): readonly number[] {
-    return this.#database.arrays<readonly [seq: number]>(chooseByKey, bounds).map(([seq]) => seq)
+  #rows(bounds: Bounds): readonly FetchedRow[] {
+    return this.#database.arrays(choose.byKey, bounds)
   }
 }

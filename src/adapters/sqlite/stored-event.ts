@@ -18,6 +18,9 @@ export type MessageRow = readonly [
   data: Raw,
 ]
 
+/** Without its data if that is large. */
+export type FetchedRow = MessageRow | readonly [seq: number, ...unknown[], data: null]
+
 /** Data as it is stored. Node 22 reads text only up to a NUL, so text that has one is kept as its bytes. */
 export function storedData(data: Raw): Raw {
   return typeof data === 'string' && data.includes('\u0000') ? bytesOf(data) : data
