@@ -84,8 +84,8 @@ describe('github-webhooks', () => {
   test('--once ends with the summary and leaves nothing behind', async () => {
     using folder = new Folder()
     // Node 22 warns of SQLite.
-    const command = ['--disable-warning=ExperimentalWarning', main, '--once']
-    const outcome = await outcomeOf(command, { cwd: folder.path, env: { TMPDIR: folder.path } })
+    const args = ['--disable-warning=ExperimentalWarning', main, '--once']
+    const outcome = await outcomeOf(args, { cwd: folder.path, env: { TMPDIR: folder.path } })
     expect(outcome.stdout).toMatch(expected('github-webhooks'))
     expect(failures(outcome.stderr)).toEqual(expectedFailures)
     expect(outcome.exitCode).toBe(0)
