@@ -30,6 +30,8 @@ export class OurTables implements RawQueue {
   readonly #insert: StatementSync
   /** In the order of the columns that are written. */
   readonly #columns: readonly (readonly [name: string, value: SQLInputValue])[]
+  /** Their places among the columns. */
+  readonly #varying: readonly [id: number, key: number, due: number, data: number]
   readonly #queue: number
   readonly #claim: StatementSync
   readonly #hold: StatementSync
@@ -42,6 +44,7 @@ export class OurTables implements RawQueue {
     this.#queue = file.sample['queue'] as number
     this.#columns = writtenColumns(this.#sqlite, file)
     const names = this.#columns.map(([name]) => name)
+    this.#varying = [names.indexOf('id'), names.indexOf('key'), names.indexOf('due'), names.indexOf('data')]
     this.#insert = this.#sqlite.prepare(
       `INSERT INTO messages (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
     )
@@ -55,15 +58,15 @@ export class OurTables implements RawQueue {
   }
 
   put(from: number, count: number, { keyOf = customerOf, dataOf = order, due }: Load = {}): void {
+    const values = this.#columns.map(([, value]) => value)
+    const [id, key, dueAt, data] = this.#varying
+    values[dueAt] = due ?? null
     this.#sqlite.exec('BEGIN IMMEDIATE')
     for (let n = from; n < from + count; n++) {
-      const own: Readonly<Record<string, SQLInputValue>> = {
-        id: idOf(n),
-        key: keyOf(n),
-        due: due ?? null,
-        data: JSON.stringify(dataOf(n)),
-      }
-      this.#insert.run(...this.#columns.map(([name, value]) => own[name] ?? value))
+      values[id] = idOf(n)
+      values[key] = keyOf(n)
+      values[data] = JSON.stringify(dataOf(n))
+      this.#insert.run(...values)
     }
     this.#sqlite.exec('COMMIT')
   }
