@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest'
-import { decodeHead, encodeHead } from './head.ts'
+import { describe, expect, test } from 'vitest'
+import type { EventHead } from './event.ts'
+import { decodeHead, encodeHead, encodeHeads } from './head.ts'
 
 const head = {
   source: '/shop',
@@ -35,4 +36,38 @@ test.each([
   '{"source":"/s","topic":1,"time":1}',
 ])('%s is no head', (text) => {
   expect(() => decodeHead(text)).toThrowError(expect.objectContaining({ code: 'DECODE_FAILED' }))
+})
+
+describe('heads of events that leave together', () => {
+  const one: Required<EventHead> = {
+    source: '/s',
+    topic: 't',
+    time: 1,
+    subject: 'sub',
+    deliverAt: 2,
+    correlationId: 'c',
+    causationId: 'd',
+    contentType: 'text/plain',
+    extensions: { x: 1 },
+  }
+  const other: Required<EventHead> = {
+    source: '/o',
+    topic: 'o',
+    time: 3,
+    subject: 'o',
+    deliverAt: 4,
+    correlationId: 'o',
+    causationId: 'o',
+    contentType: 'text/html',
+    extensions: { x: 2 },
+  }
+
+  test.each(Object.keys(one) as (keyof EventHead)[])('differ where only %s does', (name) => {
+    const heads = [one, { ...one }, { ...one, [name]: other[name] }, { ...one, [name]: undefined }, one]
+    expect(encodeHeads(heads)).toEqual(heads.map(encodeHead))
+  })
+
+  test('none is none', () => {
+    expect(encodeHeads([])).toEqual([])
+  })
 })

@@ -1,7 +1,7 @@
 import { PublishError, type PublishOutcome } from '../../contract/publish-error.ts'
 import type { TransportPublishOptions } from '../../contract/transport.ts'
 import { MillraceError, messageOf } from '../../errors/millrace-error.ts'
-import { encodeHead } from '../../event/head.ts'
+import { encodeHeads } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import { CommitUnknown, type Database } from './database.ts'
 import { isPassing } from './failures.ts'
@@ -28,7 +28,7 @@ export async function publish(
       )
     }
     // Before the transaction, which keeps other processes from writing.
-    const heads = events.map((event) => encodeHead(event.head))
+    const heads = encodeHeads(events.map(({ head }) => head))
     await database.write(() => {
       subscriptions.refresh()
       const statement = database.statement(insert)
