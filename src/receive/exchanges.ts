@@ -35,6 +35,8 @@ export class Exchanges {
   #session!: Session
   #closed = false
   #scheduled = false
+  /** Whether a tick of this turn came before its end. */
+  #hasRushed = false
   #busy = 0
 
   constructor(parts: ExchangesParts) {
@@ -68,13 +70,26 @@ export class Exchanges {
   tickSoon(): void {
     if (this.#closed) return
     // With a batch complete, the end of the turn is too late: the system can work while the handlers of the next one run.
-    if (this.settler.leaving >= this.#session.claim) return this.#tick()
+    if (this.settler.leaving >= this.#session.claim) return this.#tickNow()
+    this.#tickLater()
+  }
+
+  #tickLater(): void {
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
+      this.#hasRushed = false
       this.#tick()
     })
+  }
+
+  /** Once in a turn: a system that answers within it would keep everything else in the process from its turn. */
+  #tickNow(): void {
+    const rushes = !this.#hasRushed
+    this.#hasRushed = true
+    if (rushes) this.#tick()
+    this.#tickLater()
   }
 
   #tick(): void {
@@ -121,7 +136,7 @@ export class Exchanges {
     if (result.lapsed === true && (lapsed === 0 || ordinary < result.received.length)) lone.seen()
     if (ordinary < max) void this.#news.wait(this.#session)
     // There are more: the next batch can be on its way while this one is handled.
-    else if (this.#wanted() > 0) this.#tick()
+    else if (this.#wanted() > 0) this.#tickNow()
     answered()
   }
 
