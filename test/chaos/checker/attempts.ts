@@ -74,9 +74,8 @@ function failuresOf(
 
 /** Who died between asking for an event that was to be alone and telling that he got one may have had this one. */
 function unseenClaims({ asks }: Facts, first: Hold, { queue, claimed }: Hold): number {
-  return asks.filter(
-    (ask) => ask.queue === queue && ask.at > first.claimed && ask.process.killed < claimed && !ask.answered,
-  ).length
+  return asks.filter((ask) => ask.queue === queue && ask.at > first.claimed && ask.process.killed < claimed)
+    .length
 }
 
 /** An event becomes a dead letter because its handler said so, or after as many failures as it may have; once for each copy. */

@@ -2,6 +2,7 @@ import type { PublishedEvent } from '../history.ts'
 import { outcomeOf, type Facts, type Run } from './facts.ts'
 import { isRefusal } from './hand-outs.ts'
 import type { Process } from './lives.ts'
+import { callsFor } from './redrives.ts'
 
 /** Why an event may start once more than its runs were settled. */
 export type Cause =
@@ -88,7 +89,7 @@ export function isSingle(queue: string, id: string, facts: Facts): boolean {
   const { event, calls = [] } = facts.events.get(id) ?? {}
   if (calls.filter((call) => outcomeOf(call, id) !== 'rejected').length !== 1) return false
   if (facts.features.settlement !== 'recorded') return true
-  const redriven = facts.redrives.filter((call) => call.queue === queue && call.ids.includes(id))
+  const redriven = callsFor(queue, id, facts)
   if (event?.deliverAt !== undefined || redriven.some(({ count, ids }) => count !== ids.length)) return false
   // What is a dead letter and comes again, too, is two events when the letter is put back.
   const dies = (run: Run): boolean =>

@@ -4,7 +4,7 @@ import type { ChaosQueue } from '../queues.ts'
 import { clocksIn, type Clocks } from './clocks.ts'
 import { handOutsIn } from './hand-outs.ts'
 import { livesOf, type Process } from './lives.ts'
-import { redrivesIn, type Redrive } from './redrives.ts'
+import { callsByEvent, redrivesIn, type Redrive } from './redrives.ts'
 
 /** What the checker judges: all histories together, and what the system and its queues promise. */
 export interface Evidence {
@@ -52,13 +52,11 @@ export interface Run extends StartHappening {
   confirmed: boolean
 }
 
-/** A look for an event whose holder died. */
+/** A look for an event whose holder died, of which its process could not tell what came of it. */
 export interface Ask {
   readonly queue: string
   readonly process: Process
   readonly at: number
-  /** Whether its process told what came of it. */
-  answered: boolean
 }
 
 export interface Call {
@@ -81,6 +79,8 @@ export interface Facts extends Evidence {
   readonly holds: ReadonlyMap<string, ReadonlyMap<string, readonly Hold[]>>
   readonly asks: readonly Ask[]
   readonly redrives: readonly Redrive[]
+  /** By queue and id. */
+  readonly redrivesByEvent: ReadonlyMap<string, readonly Redrive[]>
   readonly clocks: Clocks
   readonly processes: ReadonlyMap<string, Process>
 }
@@ -104,7 +104,19 @@ export function factsOf(evidence: Evidence): Facts {
   const dead = entries.filter((entry) => entry.what === 'letter')
   const handed = handOutsIn({ ...evidence, entries }, processes)
   const [redrives, clocks] = [redrivesIn(entries), clocksIn(entries)]
-  return { ...evidence, entries, dead, calls, events, processes, redrives, clocks, ...handed }
+  const redrivesByEvent = callsByEvent(redrives)
+  return {
+    ...evidence,
+    entries,
+    dead,
+    calls,
+    events,
+    processes,
+    redrives,
+    redrivesByEvent,
+    clocks,
+    ...handed,
+  }
 }
 
 function callsOf(entries: readonly Entry[]): readonly Call[] {

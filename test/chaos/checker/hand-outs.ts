@@ -40,7 +40,7 @@ export function handOutsIn(
       if (run !== undefined && loses(run, entry.at)) run.lost = true
     }
   }
-  return { runs: runs.all, holds: holds.table.all, asks: holds.asks }
+  return { runs: runs.all, holds: holds.table.all, asks: [...holds.asks.values()] }
 }
 
 /** Whether somebody else has the event, or had. */
@@ -79,7 +79,8 @@ interface Named {
 
 class Holds {
   readonly table = new Table<Hold>()
-  readonly asks: Ask[] = []
+  /** Those without an answer; a process asks for one at a time in a queue. */
+  readonly asks = new Map<string, Ask>()
   readonly #processes: ReadonlyMap<string, Process>
   readonly #byProcess = new Map<string, Map<number, Hold>>()
 
@@ -88,13 +89,12 @@ class Holds {
   }
 
   asked({ by, at, queue }: Extract<Entry, { what: 'asked' }>): void {
-    this.asks.push({ queue, at, process: this.#processes.get(by)!, answered: false })
+    this.asks.set(`${by} ${queue}`, { queue, at, process: this.#processes.get(by)! })
   }
 
   claimed({ by, at, queue, events }: Extract<Entry, { what: 'claimed' }>): void {
     const process = this.#processes.get(by)!
-    const ask = this.asks.findLast((one) => one.process === process && one.queue === queue)
-    if (ask !== undefined) ask.answered = true
+    this.asks.delete(`${by} ${queue}`)
     const own = this.#byProcess.get(by) ?? new Map<number, Hold>()
     this.#byProcess.set(by, own)
     for (const event of events) {

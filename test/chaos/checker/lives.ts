@@ -52,13 +52,12 @@ export function livesOf(entries: readonly Entry[]): ReadonlyMap<string, Process>
     else named(entry.by)
   }
   const disturbances = disturbancesIn(entries)
+  const about = Map.groupBy(entries, (entry) => ('of' in entry ? entry.of : entry.by))
   for (const process of processes.values()) {
-    const frozen = freezesOf(process.name, entries)
-    process.cutOff = joined(
-      [...disturbances, ...frozen, ...complaintsOf(process.name, entries)],
-      complaintsApart,
-    )
-    process.stoodStill = joined([...frozen, ...stallsOf(process.name, entries)], 0)
+    const own = about.get(process.name) ?? []
+    const frozen = freezesIn(own)
+    process.cutOff = joined([...disturbances, ...frozen, ...complaintsIn(own)], complaintsApart)
+    process.stoodStill = joined([...frozen, ...stallsIn(own)], 0)
   }
   return processes
 }
@@ -93,24 +92,24 @@ export function mayLose(
 }
 
 /** When it said itself that it cannot reach the system. */
-function complaintsOf(name: string, entries: readonly Entry[]): readonly Span[] {
+function complaintsIn(entries: readonly Entry[]): readonly Span[] {
   return entries
-    .filter((entry) => entry.what === 'noticed' && entry.code === 'CONNECTION_LOST' && entry.by === name)
+    .filter((entry) => entry.what === 'noticed' && entry.code === 'CONNECTION_LOST')
     .map(({ at }) => [at, at])
 }
 
-function stallsOf(name: string, entries: readonly Entry[]): readonly Span[] {
+function stallsIn(entries: readonly Entry[]): readonly Span[] {
   return entries.flatMap((entry): readonly Span[] =>
-    entry.what === 'stalled' && entry.by === name ? [[entry.at - entry.ms, entry.at]] : [],
+    entry.what === 'stalled' ? [[entry.at - entry.ms, entry.at]] : [],
   )
 }
 
-function freezesOf(name: string, entries: readonly Entry[]): readonly Span[] {
+function freezesIn(entries: readonly Entry[]): readonly Span[] {
   const spans: Span[] = []
   let frozen = Infinity
   for (const entry of entries) {
-    if (entry.what === 'frozen' && entry.of === name) frozen = entry.at
-    else if (entry.what === 'thawed' && entry.of === name) {
+    if (entry.what === 'frozen') frozen = entry.at
+    else if (entry.what === 'thawed') {
       spans.push([frozen, entry.at])
       frozen = Infinity
     }

@@ -26,10 +26,26 @@ export function redrivesIn(entries: readonly Entry[]): readonly Redrive[] {
   return [...calls.values()]
 }
 
+/** The calls that named a letter of each event, by queue and id. */
+export function callsByEvent(redrives: readonly Redrive[]): ReadonlyMap<string, readonly Redrive[]> {
+  const named = redrives.flatMap((call) => call.ids.map((id) => ({ name: `${call.queue} ${id}`, call })))
+  const groups = Map.groupBy(named, ({ name }) => name)
+  return new Map([...groups].map(([name, group]) => [name, group.map(({ call }) => call)]))
+}
+
+/** The calls that named a letter of this event. */
+export function callsFor(
+  queue: string,
+  id: string,
+  { redrivesByEvent }: Pick<Facts, 'redrivesByEvent'>,
+): readonly Redrive[] {
+  return redrivesByEvent.get(`${queue} ${id}`) ?? []
+}
+
 /** The calls that put a letter of this event back, as far as that can be told: one without an answer did if it was handed out again. */
-export function redrivesOf(queue: string, id: string, { redrives, holds }: Facts): readonly Redrive[] {
-  const calls = redrives.filter((call) => call.queue === queue && call.ids.includes(id))
-  const handedOut = holds.get(queue)?.get(id) ?? []
+export function redrivesOf(queue: string, id: string, facts: Facts): readonly Redrive[] {
+  const calls = callsFor(queue, id, facts)
+  const handedOut = facts.holds.get(queue)?.get(id) ?? []
   return calls.filter(({ called, count, ids }, i) => {
     if (count === ids.length) return true
     const until = calls[i + 1]?.called ?? Infinity

@@ -1,6 +1,6 @@
 import { carriedTwice, reasonsOf, type Cause, type Reason } from './causes.ts'
 import { outcomeOf, type Facts, type Run } from './facts.ts'
-import { redrivesOf, type Redrive } from './redrives.ts'
+import { callsFor, redrivesOf, type Redrive } from './redrives.ts'
 import type { Violation } from './violation.ts'
 
 /**
@@ -41,5 +41,5 @@ function* reasonsIn(facts: Facts, queue: string, id: string, runs: readonly Run[
 /** Where a letter is written and taken away in two steps, a call that failed may have put it back, and left it for the next. */
 function redrivesFor(facts: Facts, queue: string, id: string): readonly Redrive[] {
   if (facts.features.settlement !== 'recorded') return redrivesOf(queue, id, facts)
-  return facts.redrives.filter((call) => call.queue === queue && call.ids.includes(id) && call.count !== 0)
+  return callsFor(queue, id, facts).filter(({ count }) => count !== 0)
 }
