@@ -421,6 +421,16 @@ describe('delays', () => {
     expect(again('deferred', 5.999)).toEqual(['delays a'])
     expect(again('failed', 6)).toEqual([])
   })
+  test('but what ends when a stop has aborted it is given back, whatever it says', () => {
+    const stopped = (until: number): Story =>
+      story()
+        .publish(0, 0.1, ['a'])
+        .run('p', { id: 'a', settledAs: 'release' }, 1, until, 'deferred', 4)
+        .stop('p', 1.5, 1)
+        .run('q', 'a', 4, 5)
+    expect(broken(stopped(2.6))).toEqual([])
+    expect(broken(stopped(2.4))).toEqual(['delays a'])
+  })
   test('but nobody waits for a failure that died with its process', () => {
     const killed = (answer: 'done' | 'none'): Story =>
       story().publish(0, 0.1, ['a']).run('p', { id: 'a', answer }, 1, 2, 'failed', 4).kill('p', 2.1)

@@ -34,6 +34,8 @@ export function delays(facts: Facts): Violation[] {
 function waitIsOver(run: Run, next: Run, facts: Facts): boolean {
   const { end, hold, process } = run
   if (end?.wait === undefined || hold.answer === undefined || hold.answer.as === 'dead') return true
+  // What ended when a stop had aborted it is given back, whatever it said.
+  if (hold.answer.as === 'release' && end.at >= process.gaveUp) return true
   if (!isSettled(run, facts)) return true
   if (facts.retryClock === 'monotonic') return next.at >= end.at + end.wait
   return wasSet(process, end.at, hold.answer.at, facts) || hadCome(end.now + end.wait, next, facts)
