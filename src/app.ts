@@ -268,8 +268,12 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
   }
 
   #target(catalog: CatalogRuntime | undefined): IngressTarget {
+    const { publisher } = this
     return {
-      publish: (events) => this.publisher.publish(events),
+      get overloaded() {
+        return publisher.overloaded
+      },
+      publish: (events) => publisher.publish(events),
       deliver: (delivery) => this.receiver.deliver(delivery),
       queuesFor: (type) => this.receiver.queuesFor(type),
       topicOf: (type) => (catalog === undefined ? defaultTopic(type) : catalog.topicOf(type)),

@@ -11,6 +11,8 @@ export interface RecordingApp extends IngressSource {
   readonly calls: number
   /** What was logged: `warn HTTP_...`. */
   readonly log: readonly string[]
+  /** From now on it takes no more. */
+  overload(): void
 }
 
 export interface RecordingOptions {
@@ -31,6 +33,7 @@ export function recordingApp({ failure, queues = [] }: RecordingOptions = {}): R
   const published: Outgoing[] = []
   const log: string[] = []
   let calls = 0
+  let overloaded = false
   const line = (level: string) => (message: unknown) => void log.push(`${level} ${String(message)}`)
   return {
     published,
@@ -38,7 +41,11 @@ export function recordingApp({ failure, queues = [] }: RecordingOptions = {}): R
     get calls() {
       return calls
     },
+    overload: () => void (overloaded = true),
     [ingressTarget]: {
+      get overloaded() {
+        return overloaded
+      },
       async publish(events: readonly MillraceEvent[]) {
         calls++
         const outgoing = events.map(encodeEvent)

@@ -11,6 +11,8 @@ export interface IngressSource {
 
 /** What an ingress (HTTP, a cloud function) needs of the app it pushes events into. The app satisfies it. */
 export interface IngressTarget {
+  /** Whether `publish` refuses for now because too much waits to be taken: who asks first need not read what it would refuse. */
+  readonly overloaded: boolean
   /** Durably queued when it resolves. */
   publish(events: readonly MillraceEvent[]): Promise<void>
   /** Runs the handler of the delivery's queue in this process; resolves when the delivery is settled. */

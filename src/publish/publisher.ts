@@ -228,6 +228,11 @@ export class EventPublisher implements Publisher, EventSender {
     this.#watch = fn
   }
 
+  /** Whether more is refused for now, with PUBLISH_OVERLOADED. */
+  get overloaded(): boolean {
+    return this.#backlog.full
+  }
+
   /** Whether publishes are under way. */
   get busy(): boolean {
     return !this.#backlog.empty || this.#telling.size > 0

@@ -24,18 +24,18 @@ describe.each([
     const waiting = app.publish(many)
     const [refused] = await Promise.allSettled([app.publish('order.placed', 'refused')])
     expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'PUBLISH_OVERLOADED' } })
-    const post = (): Promise<Response> =>
-      app.fetch(
-        new Request('http://x/', {
-          method: 'POST',
-          headers: { 'content-type': 'application/cloudevents+json' },
-          body: JSON.stringify({ specversion: '1.0', id: '1', source: '/s', type: 'order.placed' }),
-        }),
+    const post = (body: string | ReadableStream): Promise<Response> => {
+      const headers = { 'content-type': 'application/cloudevents+json' }
+      return app.fetch(
+        new Request('http://x/', { method: 'POST', headers, body, duplex: 'half' } as RequestInit),
       )
-    const answer = await post()
+    }
+    // Before it is read, as reading is what costs.
+    const answer = await post(new ReadableStream({ pull: () => new Promise(() => {}) }))
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '5'])
     await waiting
-    expect((await post()).status).toBe(202)
+    const event = { specversion: '1.0', id: '1', source: '/s', type: 'order.placed' }
+    expect((await post(JSON.stringify(event))).status).toBe(202)
     expect(await app.queues()).toMatchObject([{ name: 'orders', depth: 100_001 }])
   }, 60_000)
 

@@ -438,6 +438,13 @@ describe('when publish fails', () => {
     expect([(await fourth.answer).status, (await second.answer).status]).toEqual([204, 204])
   })
 
+  test('since the app was overloaded while the body came, before it is decoded', async () => {
+    const app = recordingApp()
+    const verify = (): boolean => (app.overload(), true)
+    const answer = await httpIngress(app, { verify })(post('no JSON', { 'content-type': structured }))
+    expect([answer.status, app.calls]).toEqual([503, 0])
+  })
+
   test('since somebody read the body before, the log says so', async () => {
     const request = cloudEvent()
     await request.text()

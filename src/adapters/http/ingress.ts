@@ -77,10 +77,12 @@ export function httpIngress(
     }
     try {
       if (request.method !== 'POST') throw new MillraceError('HTTP_METHOD', 'Only POST is taken')
+      if (mode === 'accept') checkRoom(target)
       const bytes = await readBody(request, maxBytes, take)
       if (verify !== undefined && (await verify(request, bytes)) !== true) {
         throw new MillraceError('HTTP_UNVERIFIED', 'The request is not signed, or not by the right sender')
       }
+      if (mode === 'accept') checkRoom(target)
       const events = await decode(request, bytes, options, target)
       if (events.length === 0) return new Response(null, { status: 204 })
       return mode === 'inline' ? await handleInline(target, events) : await accept(target, events)
@@ -93,6 +95,11 @@ export function httpIngress(
       intake.give(held)
     }
   }
+}
+
+/** To read and to decode costs more than to store: a flood of what is refused in the end would leave no time for what is taken. */
+function checkRoom(target: IngressTarget): void {
+  if (target.overloaded) throw new MillraceError('HTTP_UNAVAILABLE', 'Too many events wait to be taken')
 }
 
 async function accept(target: IngressTarget, events: readonly MillraceEvent[]): Promise<Response> {
