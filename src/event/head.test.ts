@@ -71,3 +71,16 @@ describe('heads of events that leave together', () => {
     expect(encodeHeads([])).toEqual([])
   })
 })
+
+test('a decoded head cannot be changed: events that came together share it', () => {
+  const text = encodeHead({ source: '/s', topic: 't', time: 1, extensions: { x: 1 } })
+  const decoded = decodeHead(text)
+  expect(decodeHead(`${text.slice(0, -1)}}`)).toBe(decoded)
+  expect(Object.isFrozen(decoded) && Object.isFrozen(decoded.extensions)).toBe(true)
+  expect(decodeHead(encodeHead({ source: '/o', topic: 't', time: 1 }))).toEqual({
+    source: '/o',
+    topic: 't',
+    time: 1,
+  })
+  expect(decodeHead(text)).toEqual(decoded)
+})

@@ -31,8 +31,12 @@ function saysTheSame(one: EventHead, other: EventHead): boolean {
   )
 }
 
-/** @throws MillraceError DECODE_FAILED */
+/** Of what was decoded last: events that left together carry the same text, and come together. */
+let latest: { readonly text: string; readonly head: EventHead } | undefined
+
+/** The head is frozen: it may be that of several events. @throws MillraceError DECODE_FAILED */
 export function decodeHead(text: string): EventHead {
+  if (text === latest?.text) return latest.head
   let head: unknown
   try {
     head = JSON.parse(text)
@@ -41,8 +45,10 @@ export function decodeHead(text: string): EventHead {
       cause,
     })
   }
-  const { source, topic, time } = (head ?? {}) as Partial<EventHead>
-  if (typeof source === 'string' && typeof topic === 'string' && typeof time === 'number')
-    return head as EventHead
-  throw new MillraceError('DECODE_FAILED', 'The stored attributes lack source, topic or time')
+  const { source, topic, time, extensions } = (head ?? {}) as Partial<EventHead>
+  if (typeof source !== 'string' || typeof topic !== 'string' || typeof time !== 'number')
+    throw new MillraceError('DECODE_FAILED', 'The stored attributes lack source, topic or time')
+  Object.freeze(extensions)
+  latest = { text, head: Object.freeze(head as EventHead) }
+  return latest.head
 }
