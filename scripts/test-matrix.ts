@@ -11,11 +11,13 @@ import { summaryOf, type Results, type RuntimeRun } from './test-matrix-summary.
 const core = [
   'src/adapters/memory',
   'src/clock',
+  'src/contract',
   'src/errors',
   'src/event',
   'src/pipeline',
   'src/publish',
   'src/receive',
+  'src/report',
   'src/testing',
   'src/app.test.ts',
   'src/parts.test.ts',
