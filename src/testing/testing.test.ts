@@ -90,7 +90,7 @@ describe('idle', () => {
       code: 'TEST_NOT_IDLE',
       message: expect.stringMatching(/without a rest.*'p[io]ng' with order\.pl?a/),
     })
-  }, 20_000)
+  }, 60_000)
 
   test('names the handler that never ends, and the app stops all the same', async () => {
     const app = shop()
@@ -202,7 +202,7 @@ describe('the clock', () => {
       code: 'TEST_NOT_DRAINED',
       message: expect.stringContaining("'billing' with order.placed e1"),
     })
-  }, 20_000)
+  }, 60_000)
 
   test('makes a batch wait, by key too', async () => {
     const app = shop()
