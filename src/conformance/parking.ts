@@ -111,7 +111,7 @@ export const parking: readonly Case[] = [
       await bench.settle(session, {
         of: await bench.receiveOne(session),
         as: 'retry',
-        delay: 100,
+        delay: 1_500,
         park: false,
       })
       const passing = await bench.handle(second, 1, 'event 11, while event 10 of its key waits for its retry')
