@@ -55,11 +55,12 @@ function dead(system: 'memory' | 'sqlite' | 'kafka'): Path {
 const stuck: Path = {
   name: 'sqlite.stuck',
   system: 'sqlite',
-  about: 'one handler in 200 never settles, whatever its signal says, and is given up after 2 s',
+  about:
+    'one handler in 1,000 never settles, whatever its signal says, and is given up before its lease of 3 s ends',
   ...memoryOf('sqlite'),
   told: ['HANDLER_STUCK'],
-  queue: { breaker: false, maxHandling: '2s', retry: { attempts: 1 } },
-  handle: (n) => (n % 200 === 0 ? new Promise(() => {}) : undefined),
+  queue: { breaker: false, lease: '3s', maxHandling: '1s', retry: { attempts: 1 } },
+  handle: (n) => (n % 1_000 === 0 ? new Promise(() => {}) : undefined),
   load: awaited(small, 8),
 }
 
