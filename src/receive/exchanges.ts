@@ -21,6 +21,12 @@ export interface ExchangesParts {
 }
 
 /**
+ * Ticks in a turn of the event loop ahead of its end. One claims a batch, the other sends what has been handled meanwhile; with
+ * more, a system that answers within the turn would keep everything else in the process from its own.
+ */
+const mostEarly = 2
+
+/**
  * What passes between one subscription and its session, in one tick per turn of the event loop, so that settlements and
  * claims of that turn share an exchange.
  */
@@ -35,8 +41,8 @@ export class Exchanges {
   #session!: Session
   #closed = false
   #scheduled = false
-  /** Whether a tick of this turn came before its end. */
-  #hasRushed = false
+  /** How many ticks of this turn came before its end. */
+  #early = 0
   #busy = 0
 
   constructor(parts: ExchangesParts) {
@@ -79,16 +85,16 @@ export class Exchanges {
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      this.#hasRushed = false
+      this.#early = 0
       this.#tick()
     })
   }
 
-  /** Once in a turn: a system that answers within it would keep everything else in the process from its turn. */
   #tickNow(): void {
-    const rushes = !this.#hasRushed
-    this.#hasRushed = true
-    if (rushes) this.#tick()
+    if (this.#early < mostEarly) {
+      this.#early++
+      this.#tick()
+    }
     this.#tickLater()
   }
 
