@@ -32,11 +32,11 @@ describe('small events', () => {
     expect(appetite(undefined, 1, 100).wanted(claim, 0)).toBe(100)
   })
 
-  test('quick handlers have more ready, up to the claim', () => {
+  test('quick handlers have more ready, up to twice the claim', () => {
     const one = appetite()
     takes(one, 16, 100)
     gives(one, 16, 100)
-    one.measure(1)
+    one.measure(10)
     expect(one.wanted(claim, 0)).toBe(128)
   })
 })

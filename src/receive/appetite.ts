@@ -2,6 +2,8 @@ import type { QueueRuntime } from './queue-runtime.ts'
 
 /** Work that may lie ready in this process, in milliseconds of handling: more would be withheld from other processes. */
 const readyWork = 500
+/** The pace is taken over so many milliseconds at least: in less, chance says more than the handlers. */
+const shortest = 10
 /** Bytes that may lie ready in this process; events that run at once may be more. */
 const readyBytes = 32 * 1024 * 1024
 
@@ -47,7 +49,7 @@ export class Appetite {
   /** Looks at the pace since it last looked. */
   measure(now: number): void {
     const elapsed = now - this.#since
-    if (elapsed < 1) return
+    if (elapsed < shortest) return
     this.#rate = (this.#rate + this.#settled / elapsed) / 2
     this.#since = now
     this.#settled = 0

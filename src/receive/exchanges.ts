@@ -27,8 +27,8 @@ export interface ExchangesParts {
 const mostEarly = 2
 
 /**
- * What passes between one subscription and its session, in one tick per turn of the event loop, so that settlements and
- * claims of that turn share an exchange.
+ * What passes between one subscription and its session: at the end of a turn of the event loop, or as soon as a batch is
+ * complete, so that settlements and claims share an exchange.
  */
 export class Exchanges {
   readonly settler: Settler
@@ -43,6 +43,7 @@ export class Exchanges {
   #scheduled = false
   /** How many ticks of this turn came before its end. */
   #early = 0
+  #hurries = false
   #busy = 0
 
   constructor(parts: ExchangesParts) {
@@ -75,9 +76,22 @@ export class Exchanges {
 
   tickSoon(): void {
     if (this.#closed) return
-    // With a batch complete, the end of the turn is too late: the system can work while the handlers of the next one run.
-    if (this.settler.leaving >= this.#session.claim) return this.#tickNow()
+    // With a batch complete, the end of the turn is too late: the system can work while the handlers of the next one run. But
+    // not at once: whoever gives back many events, one by one, must have done so before anything is claimed.
+    if (this.settler.leaving >= this.#session.claim && !this.#hurries) {
+      this.#hurries = true
+      queueMicrotask(() => {
+        this.#hurries = false
+        this.#tickNow()
+      })
+    }
     this.#tickLater()
+  }
+
+  #tickNow(): void {
+    if (this.#early === mostEarly || this.#busy >= this.#session.pulls) return
+    this.#early++
+    this.#tick()
   }
 
   #tickLater(): void {
@@ -88,14 +102,6 @@ export class Exchanges {
       this.#early = 0
       this.#tick()
     })
-  }
-
-  #tickNow(): void {
-    if (this.#early < mostEarly) {
-      this.#early++
-      this.#tick()
-    }
-    this.#tickLater()
   }
 
   #tick(): void {

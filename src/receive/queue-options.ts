@@ -10,8 +10,8 @@ export interface QueueOptions {
   /** Handlers running at once in this process. Default 16. A batch counts as one. */
   concurrency?: number
   /**
-   * Events taken ahead, running ones included. Default: twice the concurrency, and up to the transport's claim while handlers are quick.
-   * Of large events fewer are taken: about 32 MiB, or as many as may run at once if that is more.
+   * Events taken ahead, running ones included. Default: twice the concurrency, and up to two of the transport's claims while
+   * handlers are quick. Of large events fewer are taken: about 32 MiB, or as many as may run at once if that is more.
    */
   prefetch?: number
   /** For how long an event is this process's without renewal; it is renewed by itself. Default 30 s. */

@@ -288,6 +288,7 @@ export const consuming: Readonly<Record<string, Proof>> = {
       'events of a key come in their order, and to one session at a time',
       'a key that is held elsewhere waits; ready wakes when it is free',
       'events whose lease ran out hold back their key, and are handed out in its order',
+      'an event whose lease ran out is not handed out while the session itself has another of its key',
       'an event whose lease ran out does not overtake one of its key that was given back',
     ],
   },

@@ -22,8 +22,8 @@ export class Database {
   readonly #busyLimit: number
   readonly #log: LogSync | undefined
   readonly #statements = new Map<string, StatementSync>()
-  /** The disk did not take a part of the log. What is behind that part is lost with it in a power cut. */
-  #torn = false
+  /** The disk did not take a part of the log, and why. What is behind that part is lost with it in a power cut. */
+  #gap: { readonly cause: unknown } | undefined
   #closed = false
 
   /** @param log none: what is committed survives the process, but not a power cut */
@@ -59,9 +59,16 @@ export class Database {
     try {
       await this.#log?.flush()
     } catch (error) {
-      this.#torn = true
-      const { code, message } = storeError(error, this.path)
-      throw new CommitUnknown(code, message, { cause: error })
+      this.#gap ??= { cause: error }
+    }
+    const gap = this.#gap
+    if (gap === undefined) return
+    // A later sync may have been well, but what it brought to the disk stands behind the gap.
+    try {
+      await this.#untilFree(() => this.#mend())
+    } catch {
+      const { code, message } = storeError(gap.cause, this.path)
+      throw new CommitUnknown(code, message, gap)
     }
   }
 
@@ -132,7 +139,7 @@ export class Database {
   }
 
   #transaction<T>(work: () => T): T {
-    if (this.#torn) this.#mend()
+    this.#mend()
     this.run('BEGIN IMMEDIATE')
     let committing = false
     try {
@@ -159,11 +166,12 @@ export class Database {
     return new MillraceError('STORE_INCOMPATIBLE', message, { cause: error })
   }
 
-  /** Writes the log back into the file and begins a new one, so that nothing is kept behind what the disk did not take. */
+  /** Once there is a gap: writes the log back into the file, and begins a new one. */
   #mend(): void {
+    if (this.#gap === undefined) return
     const { busy } = this.get<{ busy: number }>('PRAGMA wal_checkpoint(TRUNCATE)')!
     if (busy === 1)
       throw new MillraceError('STORE_BUSY', `${this.path}: a reader holds up the mending of its log`)
-    this.#torn = false
+    this.#gap = undefined
   }
 }

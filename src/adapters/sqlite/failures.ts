@@ -1,4 +1,4 @@
-import { MillraceError, messageOf } from '../../errors/millrace-error.ts'
+import { isMillraceError, MillraceError, messageOf } from '../../errors/millrace-error.ts'
 import type { ErrorCode } from '../../errors/codes.ts'
 
 /** What node:sqlite throws. `errcode` is SQLite's extended result code; its low byte is the primary one. */
@@ -53,7 +53,7 @@ function systemCode(error: unknown): string | undefined {
 /** Whether another connection has the file just now, so that trying again helps. */
 export function isBusy(error: unknown): boolean {
   const code = primaryCode(error)
-  return code === busy || code === protocol
+  return code === busy || code === protocol || isMillraceError(error, 'STORE_BUSY')
 }
 
 export function cannotBeOpened(error: unknown): boolean {

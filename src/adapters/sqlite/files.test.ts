@@ -298,3 +298,13 @@ test('network file systems are known by their type, which is signed on 32-bit sy
     expect(networkFileSystem(local)).toBeUndefined()
   }
 })
+
+test('a file that is named by a link is kept as any other', async () => {
+  const path = await usedFile()
+  const link = newPath()
+  symlinkSync(path, link)
+  const made = transport(link)
+  await made.publish([event('by the link')])
+  const { received } = await (await made.open('orders', session())).exchange({ settle: [], max: 10 })
+  expect(received.map(({ data }) => data)).toEqual(['"kept"', '"by the link"'])
+})

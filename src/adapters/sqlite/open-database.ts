@@ -1,3 +1,4 @@
+import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../clock/clock.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { bootId, rememberBoot } from './boot.ts'
@@ -32,8 +33,9 @@ export async function openDatabase({ path, durability, busyLimit, clock }: OpenO
   await checkFileSystem(path)
   let database: Database | undefined
   try {
-    const log = durability === 'fsync' ? new LogSync(path) : undefined
-    database = new Database(new sqlite.DatabaseSync(path, { timeout: 0 }), path, busyLimit, log)
+    const connection = new sqlite.DatabaseSync(path, { timeout: 0 })
+    const log = durability === 'fsync' ? new LogSync(fileOf(connection)) : undefined
+    database = new Database(connection, path, busyLimit, log)
     await prepare(database, clock)
     return database
   } catch (error) {
@@ -43,6 +45,11 @@ export async function openDatabase({ path, durability, busyLimit, clock }: OpenO
     }
     throw storeError(error, path)
   }
+}
+
+/** Where a path is a link, SQLite keeps its log beside the file that is meant. */
+function fileOf(connection: DatabaseSync): string {
+  return (connection.prepare('PRAGMA database_list').get() as { readonly file: string }).file
 }
 
 async function prepare(database: Database, clock: Clock): Promise<void> {

@@ -56,12 +56,14 @@ export async function publish(
 export function publishError(error: unknown, count: number, signal: AbortSignal | undefined): PublishError {
   const aborted = signal?.aborted === true && error === signal.reason
   const coded = error instanceof MillraceError ? error : undefined
-  const outcome: PublishOutcome = error instanceof CommitUnknown ? 'unknown' : 'rejected'
+  const isUnknown = error instanceof CommitUnknown
+  const outcome: PublishOutcome = isUnknown ? 'unknown' : 'rejected'
   const what = count === 1 ? 'The event was not taken' : `None of the ${count} events was taken`
   return new PublishError(`${what}: ${messageOf(error)}`, {
     code: aborted ? 'PUBLISH_ABORTED' : (coded?.code ?? 'PUBLISH_FAILED'),
     results: Array.from({ length: count }, () => outcome),
-    retryable: aborted || (coded !== undefined && isPassing(coded)),
+    // Of unknown outcome: whether to publish again is for the caller to say, who may know an event that comes twice.
+    retryable: aborted || isUnknown || (coded !== undefined && isPassing(coded)),
     cause: error,
   })
 }

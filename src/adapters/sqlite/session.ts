@@ -94,7 +94,9 @@ export class SqliteSession implements Session {
       return { received, settled, lapsed: this.#claims.hasLapsed(me), more }
     })
     const { received, more } = result
-    const settled = settle.length === 0 ? undefined : await this.#kept(settle, result.settled)
+    // That a lapsed event was claimed alone must be known after a crash of the machine, too: it may have been the cause.
+    const lasts = settle.length > 0 || received.some((event) => event.lapsed)
+    const settled = lasts ? await this.#kept(settle, result.settled) : undefined
     const tookAll = received.length < wanted && !more
     if (settle.length > 0) this.#afterSettling(settle, settled, tookAll)
     if (tookAll || wanted === 0) await this.#rememberRest(wanted > 0)
@@ -163,7 +165,7 @@ export class SqliteSession implements Session {
     this.#rest = rest?.ready === true ? undefined : rest
   }
 
-  /** The results, once they are safe. If the disk refuses, nobody can say what became of them: to ask again does no harm. */
+  /** The results, once they are safe. If the disk refuses, nobody can say what became of them, so they are asked for again. */
   async #kept(
     list: readonly Settlement[],
     results: readonly SettleResult[] | undefined,

@@ -69,8 +69,12 @@ export class SqliteTransport implements Transport<never> {
     } catch (error) {
       throw publishError(error, events.length, options.signal)
     }
-    await publish(events, options, Math.floor(file.clock.now()), file)
-    file.wakeUp.announce()
+    try {
+      await publish(events, options, Math.floor(file.clock.now()), file)
+    } finally {
+      // Also if the outcome is unknown: they may be there.
+      file.wakeUp.announce()
+    }
   }
 
   async open(queue: string, options: SessionOptions): Promise<Session> {

@@ -32,8 +32,15 @@ export function assignerFor({ retry, tiers }: QueueTopics, order: boolean): Grou
 }
 
 /** The greatest number that divides all counts: so many members can share what is in order by key. */
-export function divisorOf(counts: readonly number[]): number {
+function divisorOf(counts: readonly number[]): number {
   return counts.reduce(gcd, 0)
+}
+
+/** What is to be said of topics whose partitions, by their numbers, leave all keys to one process; else undefined. */
+export function undivided(topics: ReadonlyMap<string, number>): string | undefined {
+  const counts = [...topics.values()]
+  if (divisorOf(counts) !== 1 || Math.max(...counts) === 1) return undefined
+  return [...topics].map(([topic, count]) => `${topic} has ${count}`).join(', ')
 }
 
 function gcd(a: number, b: number): number {

@@ -3,7 +3,7 @@ import { pause, systemClock } from '../../../clock/clock.ts'
 import { within } from '../../../clock/within.ts'
 import type { ErrorCode } from '../../../errors/codes.ts'
 import { MillraceError } from '../../../errors/millrace-error.ts'
-import { assignerFor, divisorOf } from './assigner.ts'
+import { assignerFor, undivided } from './assigner.ts'
 import { checkLanes, takeOver } from './take-over.ts'
 import type { Cluster } from '../connection/cluster.ts'
 import { Committer } from '../progress/committer.ts'
@@ -33,13 +33,13 @@ export interface GroupEvents {
   /** Something goes wrong, and on. Usually the connection. */
   failed(message: string, error: unknown, code?: ErrorCode): void
 }
+const endings: ReadonlySet<string> = new Set(['EVENTS_EXPIRED', 'LOG_TRUNCATED', 'UNKNOWN_QUEUE'])
 
 /** The lanes that this process has of a queue: joins, fetches, commits. */
 export class Group {
   readonly committer: Committer
   readonly lanes = new Map<string, Lane>()
-  /** Between a revocation and the next assignment nothing is handed out. */
-  paused = true
+  #paused = true
   /** Resolves when it is known whose the lanes are: at once, but for the time between a revocation and the next assignment. */
   decided: Promise<void> = Promise.resolve()
   #decide = (): void => {}
@@ -73,6 +73,7 @@ export class Group {
       {
         revoked: (topics) => this.#revoked(topics),
         assigned: (assignments, expelled) => void this.#assigned(assignments, expelled),
+        certain: () => events.fetched(),
         failed: (error) => events.failed('The group could not be joined again; trying on', error),
       },
     )
@@ -108,11 +109,14 @@ export class Group {
     void this.#watch()
   }
 
+  /** Nothing is handed out between a revocation and the next assignment, nor while others may have the lanes. */
+  get paused(): boolean {
+    return this.#paused || !this.#membership.certain
+  }
+
   /** The topics, if order by key leaves all keys of them to one process though they have more partitions. */
   get undivided(): string | undefined {
-    const counts = [...this.#sources.values()]
-    if (!this.#queue.order || divisorOf(counts) !== 1 || Math.max(...counts) === 1) return undefined
-    return [...this.#sources].map(([topic, count]) => `${topic} has ${count}`).join(', ')
+    return this.#queue.order ? undivided(this.#sources) : undefined
   }
 
   /** There is room for more. */
@@ -133,7 +137,7 @@ export class Group {
 
   async #close(): Promise<void> {
     this.#closing.abort()
-    this.paused = true
+    this.#paused = true
     this.#decide()
     this.#ready()
     await this.#fetcher.close()
@@ -166,7 +170,7 @@ export class Group {
   }
 
   async #revoked(topics: ReadonlyMap<string, TopicShape>): Promise<void> {
-    this.paused = true
+    this.#paused = true
     this.#loseReplaced(topics)
     await this.#events.revoked([...this.lanes.keys()])
     this.#decide()
@@ -193,7 +197,7 @@ export class Group {
     const gained = await this.#takeOver(fresh, assignment)
     if (assignment !== this.#assignment || this.#closing.signal.aborted) return
     for (const lane of gained) this.lanes.set(lane.name, lane)
-    this.paused = false
+    this.#paused = false
     this.#decide()
     this.#events.gained(gained)
     this.#fetcher.look()
@@ -222,7 +226,7 @@ export class Group {
       } catch (error) {
         if (assignment !== this.#assignment || this.#closing.signal.aborted) return []
         const coded = failure(error, `The place where '${this.#queue.name}' goes on could not be found`)
-        if (isGone(coded)) {
+        if (endings.has(coded.code)) {
           this.#end(coded)
           return []
         }
@@ -239,7 +243,8 @@ export class Group {
     } catch (error) {
       if (this.#closing.signal.aborted) return
       const coded = failure(error, 'Places could not be looked up')
-      if (!isGone(coded)) return this.#events.failed('Places could not be looked up; trying on', error)
+      if (!endings.has(coded.code))
+        return this.#events.failed('Places could not be looked up; trying on', error)
       this.#end(coded)
     }
   }
@@ -283,17 +288,13 @@ export class Group {
     } catch (error) {
       if (this.#closing.signal.aborted) return
       const coded = failure(error, 'Topics could not be looked up')
-      if (isGone(coded)) this.#end(coded)
+      if (endings.has(coded.code)) this.#end(coded)
       else this.#events.failed('Topics could not be looked up; trying on', error)
     }
   }
 
   #commitFailed(error: unknown): void {
-    if (!this.#closing.signal.aborted)
-      this.#events.failed('The progress could not be committed; trying again', error)
+    if (this.#closing.signal.aborted) return
+    this.#events.failed('The progress could not be committed; trying again', error)
   }
-}
-
-function isGone({ code }: MillraceError): boolean {
-  return code === 'EVENTS_EXPIRED' || code === 'LOG_TRUNCATED' || code === 'UNKNOWN_QUEUE'
 }

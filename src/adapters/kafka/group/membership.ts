@@ -25,6 +25,8 @@ export interface MembershipEvents {
   revoked(topics: ReadonlyMap<string, TopicShape>): Promise<void>
   /** After it. `expelled`: meanwhile others may have had what was ours, and what we still hold is lost. */
   assigned(assignments: readonly GroupAssignment[], expelled: boolean): void
+  /** `certain` is true again. */
+  certain(): void
   /** Joining failed; it goes on being tried. Called once until it succeeds. */
   failed(error: unknown): void
 }
@@ -39,6 +41,10 @@ export class Membership {
   readonly #events: MembershipEvents
   #member = false
   #expelled = false
+  readonly #sessionTimeout: number
+  /** When the heartbeat under way was sent, and until when the last good one lets nobody else have our lanes. Monotonic. */
+  #beat = 0
+  #certainUntil = 0
   #joining: Promise<void> | undefined
   /** The topics as they were when it joined last: the leader of the group divides what it saw then. */
   #seen: ReadonlyMap<string, TopicShape> = new Map()
@@ -56,6 +62,7 @@ export class Membership {
   ) {
     this.#events = events
     const sessionTimeout = Math.min(Math.max(options.lease, shortestSession), longestSession)
+    this.#sessionTimeout = sessionTimeout
     this.#consumer = client.member(group, {
       sessionTimeout,
       rebalanceTimeout: Math.max(sessionTimeout, 15_000),
@@ -65,6 +72,8 @@ export class Membership {
       protocolsMetadata: (_protocols, _topics, metadata) => this.#beforeJoin(metadata),
     })
     this.#consumer.on('consumer:group:join', ({ assignments = [] }) => this.#joined(assignments))
+    this.#consumer.on('consumer:heartbeat:start', () => (this.#beat = systemClock.monotonic()))
+    this.#consumer.on('consumer:heartbeat:end', () => this.#alive(this.#beat))
     // The client's own attempt to join again has failed: from here on it does nothing more by itself.
     this.#consumer.on('error', (error: unknown) => this.#rejoin(error))
   }
@@ -82,6 +91,20 @@ export class Membership {
     if (!others && [...topics].every(([name, shape]) => isAlike(shape, this.#seen.get(name)))) return
     this.#changes++
     this.#joinAgain()
+  }
+
+  /**
+   * Whether the group still counts on this process. After a freeze it may have given our lanes to others, which we hear only
+   * with the next heartbeat.
+   */
+  get certain(): boolean {
+    return systemClock.monotonic() < this.#certainUntil
+  }
+
+  #alive(since: number): void {
+    const { certain } = this
+    this.#certainUntil = since + this.#sessionTimeout
+    if (!certain) this.#events.certain()
   }
 
   /** Where the group stands; undefined where nothing was ever committed. */
@@ -151,6 +174,7 @@ export class Membership {
     this.#member = true
     this.#expelled = false
     this.#told = false
+    this.#alive(systemClock.monotonic())
     this.#events.assigned(assignments, expelled)
   }
 
