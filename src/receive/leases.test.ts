@@ -91,6 +91,7 @@ describe('renewal', () => {
     down = false
     await advance(100)
     expect([event.leaseEnd, log.at(-1)]).toEqual([800, 'renewed'])
+    expect(log.filter((line) => line.includes('renewed again'))).toHaveLength(1)
     down = true
     await advance(200)
     expect(log.filter((line) => line === told)).toHaveLength(2)

@@ -120,7 +120,10 @@ export class Leases {
         if (results[i] === 'ok') one.leaseEnd = Math.max(one.leaseEnd, now + lease)
       })
       this.#lose(due.filter((_, i) => results[i] === 'lost'))
-      this.#failing = false
+      if (this.#failing && due.length > 0) {
+        this.#failing = false
+        this.#notice({ code: 'CONNECTION_LOST', message: 'The leases are renewed again' })
+      }
     } catch (cause) {
       wait = Math.min(afterFailure, wait)
       renewedAll = false
