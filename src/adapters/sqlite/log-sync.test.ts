@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { CommitUnknown, Database } from './database.ts'
 import { LogSync } from './log-sync.ts'
+import { publishError } from './publishing.ts'
 
 let folder: string
 let path: string
@@ -115,4 +116,10 @@ test('the log itself is brought to the disk; without one that is an error, and l
   other.exec('PRAGMA journal_mode = WAL; CREATE TABLE t (n)')
   await log.flush()
   await log.close()
+})
+
+test('nobody is told that an event was not taken while that is not known', () => {
+  const error = publishError(new CommitUnknown('STORE_FAILED', 'EIO'), 1, undefined)
+  expect(error).toMatchObject({ results: ['unknown'], retryable: true, code: 'STORE_FAILED' })
+  expect(error.message).toMatch(/not known/)
 })

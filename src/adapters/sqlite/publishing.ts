@@ -52,13 +52,14 @@ export async function publish(
   }
 }
 
-/** What the caller of publish is told: nothing was taken, unless the disk failed in the very commit. */
+/** What the caller of publish is told: nothing was taken, unless the disk failed in the commit or behind it. */
 export function publishError(error: unknown, count: number, signal: AbortSignal | undefined): PublishError {
   const aborted = signal?.aborted === true && error === signal.reason
   const coded = error instanceof MillraceError ? error : undefined
   const isUnknown = error instanceof CommitUnknown
   const outcome: PublishOutcome = isUnknown ? 'unknown' : 'rejected'
-  const what = count === 1 ? 'The event was not taken' : `None of the ${count} events was taken`
+  const refused = count === 1 ? 'The event was not taken' : `None of the ${count} events was taken`
+  const what = isUnknown ? 'It is not known whether a crash would bring back what was published' : refused
   return new PublishError(`${what}: ${messageOf(error)}`, {
     code: aborted ? 'PUBLISH_ABORTED' : (coded?.code ?? 'PUBLISH_FAILED'),
     results: Array.from({ length: count }, () => outcome),
