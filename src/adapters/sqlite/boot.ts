@@ -21,7 +21,7 @@ export function isSameBoot(a: string, b: string): boolean {
   return Math.abs(from - to) < tolerance
 }
 
-/** What time it is, in whole milliseconds. */
+/** What time it is, in milliseconds; not rounded, for a wait that began in the middle of one would end early. */
 export type Times = {
   /** Since 1970, as people count it. Can step. */
   readonly now: number
@@ -33,8 +33,8 @@ export type Times = {
 
 /** @param booted when the machine was started, in milliseconds since 1970, as the file has it */
 export function timesOf(clock: Clock, booted: number): Times {
-  const monotonic = Math.floor(clock.monotonic())
-  return { now: Math.floor(clock.now()), monotonic, steady: booted + monotonic }
+  const monotonic = clock.monotonic()
+  return { now: clock.now(), monotonic, steady: booted + monotonic }
 }
 
 interface Boot {

@@ -19,18 +19,21 @@ let path: string
 /** What the wall clock has been stepped by, and what time has passed besides the real one. */
 let stepped: number
 let passed: number
+/** What the monotonic clock shows while it is held. */
+let held: number | undefined
 let transport: SqliteTransport
 let session: Session
 
 const clock: Clock = {
   now: () => systemClock.now() + stepped + passed,
-  monotonic: () => systemClock.monotonic() + passed,
+  monotonic: () => held ?? systemClock.monotonic() + passed,
   after: (ms, run) => systemClock.after(ms, run),
 }
 
 beforeEach(async () => {
   stepped = 0
   passed = 0
+  held = undefined
   path = join(folder, `${++last}.db`)
   transport = open()
   const subscriptions = [{ topic: 'order', pattern: '*' }]
@@ -83,6 +86,19 @@ test.each([
   expect(await waits()).toBe(0)
   expect(await take(other)).toHaveLength(1)
 })
+
+test.each(['retry', 'release'] as const)(
+  'not even a part of a millisecond is taken off the wait of a %s',
+  async (as) => {
+    const start = Math.ceil(systemClock.monotonic()) + 0.9
+    held = start
+    await postpone(as, 100)
+    held = start + 99.5
+    expect(await take()).toEqual([])
+    held = start + 101
+    expect(await take()).toHaveLength(1)
+  },
+)
 
 test('ready wakes for the end of such a wait', async () => {
   await postpone('retry', 100)
