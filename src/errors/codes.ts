@@ -163,6 +163,12 @@ export const errorCodes = {
     remedy:
       'Pass `ctx.signal` to what the handler waits for, or give that a time limit. What never ends is only got rid of by a restart.',
   },
+  TIMERS_LEAKED: {
+    summary:
+      'The process has more and more timers, in step with the runs of handlers: these leave some behind when they end. Each keeps its memory until it ends, an interval for ever. Only timers that keep the process alive are seen, and only if there are hundreds more for minutes; it is said again when there are twice as many.',
+    remedy:
+      'Clear in a `finally` what the handler starts, a time limit that loses its race as well; or use `AbortSignal.timeout(ms)`, which needs no clearing. A handler that waits gives what it waits for `ctx.signal`, or its timers go on after `maxHandling`.',
+  },
   LEASE_LOST: {
     summary: 'The lease on the event ran out or was taken over, so somebody else may handle it now.',
     remedy:

@@ -14,6 +14,7 @@ import type { QueueSettings } from './queue-options.ts'
 import { specOf } from './queue-options.ts'
 import { Router } from './router.ts'
 import { Slots } from './slots.ts'
+import type { TimerWatch } from './timer-watch.ts'
 
 /** Where events of one pattern go: the middlewares of app and queue around the handler, composed once. */
 export interface Route {
@@ -33,6 +34,7 @@ export class QueueRuntime {
   readonly #batchers: Batcher[] = []
   readonly #catalog: CatalogRuntime | undefined
   readonly #publisher: EventSender
+  readonly #timers: TimerWatch
 
   constructor(
     definition: QueueDefinition,
@@ -41,12 +43,14 @@ export class QueueRuntime {
       readonly catalog: CatalogRuntime | undefined
       readonly publisher: EventSender
       readonly clock: Clock
+      readonly timers: TimerWatch
     },
   ) {
     this.name = definition.name
     this.settings = definition.settings
     this.#catalog = parts.catalog
     this.#publisher = parts.publisher
+    this.#timers = parts.timers
     this.slots = new Slots(this.settings.concurrency)
     const middlewares = [...appMiddlewares, ...definition.middlewares]
     let largest = 0
@@ -94,6 +98,7 @@ export class QueueRuntime {
    */
   handle(of: Handled, route: Route | undefined): unknown {
     if (route === undefined) return this.#unhandled(of.event)
+    this.#timers.ran()
     if (this.#catalog === undefined) return route.run(of.event, new HandlerContext(of, this.#publisher))
     const { event } = of
     const checked = this.#validate(this.#catalog, event)

@@ -16,6 +16,7 @@ import { checkAgainst, specOf, type QueueOptions } from './queue-options.ts'
 import { QueueRuntime } from './queue-runtime.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { Subscription } from './subscription.ts'
+import { TimerWatch } from './timer-watch.ts'
 
 /** Brings events to handlers. */
 export interface Receiver extends AsyncDisposable {
@@ -55,6 +56,9 @@ export class EventReceiver implements Receiver {
   readonly #middlewares: Middleware[] = []
   readonly #subscriptions = new Map<string, Subscription>()
   readonly #gate: LoneGate
+  readonly #timers: TimerWatch
+  /** Deliveries under way: no subscription has them, so the gate does not count them. */
+  #delivering = 0
   #runtimes: Map<string, QueueRuntime> | undefined
   #starting: Promise<void> | undefined
   #stopping: Promise<void> | undefined
@@ -65,6 +69,11 @@ export class EventReceiver implements Receiver {
   constructor(parts: ReceiverParts) {
     this.#parts = parts
     this.#gate = new LoneGate(parts.clock)
+    this.#timers = new TimerWatch({
+      clock: parts.clock,
+      running: () => this.#gate.running + this.#delivering,
+      notice: (notice) => parts.reporter.notice(notice),
+    })
   }
 
   get #frozen(): boolean {
@@ -217,12 +226,15 @@ export class EventReceiver implements Receiver {
     const all = [...this.#subscriptions.values()]
     this.#subscriptions.clear()
     await Promise.all(all.map((subscription) => subscription.stop(deadline)))
+    this.#timers.stop()
     clearInterval(this.#alive)
   }
 
   async deliver(delivery: Delivery): Promise<void> {
     this.#definition(delivery.queue)
-    await deliverTo(this.#compile().get(delivery.queue) as QueueRuntime, delivery, this.#parts.reporter)
+    const runtime = this.#compile().get(delivery.queue) as QueueRuntime
+    this.#delivering++
+    await deliverTo(runtime, delivery, this.#parts.reporter).finally(() => this.#delivering--)
   }
 
   onNotice(fn: (notice: Notice) => void): () => void {
@@ -254,7 +266,7 @@ export class EventReceiver implements Receiver {
     for (const definition of this.#definitions.values()) {
       runtimes.set(
         definition.name,
-        new QueueRuntime(definition, this.#middlewares, { catalog, publisher, clock }),
+        new QueueRuntime(definition, this.#middlewares, { catalog, publisher, clock, timers: this.#timers }),
       )
     }
     this.#runtimes = runtimes

@@ -64,6 +64,20 @@ const stuck: Path = {
   load: awaited(small, 8),
 }
 
+const leaks: Path = {
+  name: 'sqlite.leaks',
+  system: 'sqlite',
+  about: 'every handler leaves a timer behind',
+  ...memoryOf('sqlite'),
+  told: ['TIMERS_LEAKED'],
+  queue: {},
+  handle(_n, overload) {
+    setTimeout(() => {}, 3_600_000)
+    return slow(overload)
+  },
+  load: ahead(small, 300),
+}
+
 const batch: Path = {
   name: 'sqlite.batch',
   system: 'sqlite',
@@ -80,5 +94,6 @@ export const consumingPaths: readonly Path[] = [
   ...(['sqlite', 'kafka'] as const).map(prefetch),
   ...(['memory', 'sqlite', 'kafka'] as const).flatMap((system) => [retries(system), dead(system)]),
   stuck,
+  leaks,
   batch,
 ]
