@@ -113,6 +113,12 @@ test('the size of much data is at least what data and attributes take', () => {
   expect(size).toBeLessThan(20_000 + 1_500 + 1_000)
 })
 
+test.each([1, 100, 8_000, 20_000])('the size counts the bytes of the data, %d letters or so', (letters) => {
+  const sizeOf = (letter: string): number =>
+    encodeEvent(createEvent('a.b', letter.repeat(letters), { id: '1' })).size
+  expect([sizeOf('ü') - sizeOf('u'), sizeOf('€') - sizeOf('u')]).toEqual([letters, 2 * letters])
+})
+
 test('what travelled has nothing to do with the original any more', () => {
   const data = { n: 1 }
   const event = travelled(encodeEvent(createEvent('a.b', data, { key: 'k', id: '1' })))
