@@ -3,6 +3,7 @@ import { kafkaFromUrl } from '../../src/adapters/kafka/index.ts'
 import type { Notice } from '../../src/contract/transport.ts'
 import { millrace } from '../../src/index.ts'
 import { describeWithProxiedServer } from '../servers/describe-with-server.ts'
+import { signal } from '../signals.ts'
 import { dataOf, event, newName, open, receive, spec } from './sessions.ts'
 
 await describeWithProxiedServer('kafka', (server) => {
@@ -55,6 +56,39 @@ await describeWithProxiedServer('kafka', (server) => {
     await session.close()
   })
 
+  test(
+    'progress that cannot be committed is said less and less often, and when it can be again',
+    { timeout: 60_000 },
+    async () => {
+      const [queue, topic] = [newName('queue'), newName('topic')]
+      await using transport = kafkaFromUrl(`${server.url}?partitions=1`)
+      await transport.declare([spec(queue, topic)])
+      const told = { failures: [] as number[], recoveries: 0 }
+      const [third, recovered] = [signal(), signal()]
+      const notice = ({ message }: Notice): void => {
+        if (message.includes('could not be committed')) {
+          if (told.failures.push(performance.now()) === 3) third.give()
+        } else if (message.includes('committed again')) {
+          told.recoveries++
+          recovered.give()
+        }
+      }
+      const session = await open(transport, queue, { notice })
+      await transport.publish([event(topic, 1)])
+      const [received] = await receive(session, 1)
+      await session.settle([{ of: received!, as: 'ack' }])
+      server.proxy.cut()
+      await third.come
+      server.proxy.resume()
+      await recovered.come
+      const [first = 0, second = 0, last = 0] = told.failures
+      expect(second - first).toBeGreaterThan(900)
+      expect(last - second).toBeGreaterThan(1_900)
+      expect(told).toMatchObject({ failures: { length: 3 }, recoveries: 1 })
+      await session.close()
+    },
+  )
+
   test('progress that cannot be committed at the end is said', { timeout: 60_000 }, async () => {
     const [queue, topic] = [newName('queue'), newName('topic')]
     await using transport = kafkaFromUrl(`${server.url}?partitions=1`)
@@ -90,10 +124,10 @@ await describeWithProxiedServer('kafka', (server) => {
     server.proxy.cut()
     await expect(take().then(take)).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
     server.proxy.resume()
-    const signal = AbortSignal.timeout(20_000)
-    while (taken.length < 3 && !signal.aborted) {
+    const timeout = AbortSignal.timeout(20_000)
+    while (taken.length < 3 && !timeout.aborted) {
       await take()
-      await session.ready(signal)
+      await session.ready(timeout)
     }
     await transport.close()
     expect(taken).toEqual([1, 2, 4])

@@ -120,6 +120,21 @@ describe('starts', () => {
     expect(complains(2.4)).toEqual([])
     expect(complains(7)).toEqual(['starts a'])
   })
+  test('a start elsewhere while its process complains of the connection, now and then', () => {
+    const complaint = { what: 'noticed', code: 'CONNECTION_LOST', message: '' } as const
+    const complains = (first: number): readonly string[] =>
+      broken(
+        story()
+          .on({ settlement: 'recorded' })
+          .publish(0, 0.1, ['a'])
+          .note(first, 'p', complaint)
+          .run('p', 'a', 3, 5)
+          .run('q', 'a', 4, 4.5)
+          .note(6.5, 'p', complaint),
+      )
+    expect(complains(1)).toEqual([])
+    expect(complains(0.2)).toEqual(['starts a', 'overlap a'])
+  })
   test('a retry that was written, but not that the event has left its place, makes two of one', () => {
     const fork = (): Story =>
       story()

@@ -19,8 +19,8 @@ export interface Process {
   stoodStill: readonly Span[]
 }
 
-/** The connection was as bad between two complaints about it. */
-const complaintsApart = 2_000
+/** The connection was as bad between two complaints about it: what goes on is said again after four seconds at the latest. */
+const complaintsApart = 6_000
 
 /** The processes, by name. */
 export function livesOf(entries: readonly Entry[]): ReadonlyMap<string, Process> {

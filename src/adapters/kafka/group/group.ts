@@ -85,6 +85,7 @@ export class Group {
       maxBytes: cluster.settings.maxBytes,
       clock: cluster.clock,
       failed: (error) => this.#commitFailed(error),
+      recovered: () => events.failed('The progress is committed again', undefined),
       dropped: (message) => events.failed(message, undefined, 'LEASE_LOST'),
     })
     this.#fetcher = new Fetcher(cluster.client, {
@@ -175,11 +176,7 @@ export class Group {
     await this.#events.revoked([...this.lanes.keys()])
     this.#decide()
     this.decided = new Promise((resolve) => (this.#decide = resolve))
-    try {
-      await this.committer.flush()
-    } catch (error) {
-      this.#commitFailed(error)
-    }
+    await this.committer.attempt()
   }
 
   async #assigned(assignments: readonly GroupAssignment[], expelled: boolean): Promise<void> {

@@ -9,6 +9,9 @@ import { encodeRates, newRatesKey } from './stored-rates.ts'
 
 /** What a crash may repeat: what was settled within this time, in milliseconds. */
 const interval = 500
+/** From one failure that is told to the next: twice as long each time. */
+const firstSilence = 1_000
+const longestSilence = 4_000
 
 export interface CommitterParts {
   readonly membership: Membership
@@ -18,7 +21,10 @@ export interface CommitterParts {
   /** The largest record that the brokers take, in bytes. */
   readonly maxBytes: number
   readonly clock: Clock
+  /** It cannot commit, and tries again. Told less and less often. */
   failed(error: unknown): void
+  /** What had failed works again. */
+  recovered(): void
   /** What was settled in a lane is lost with it. */
   dropped(message: string): void
 }
@@ -37,6 +43,9 @@ export class Committer {
   #timer: Timer | undefined
   #turn: Promise<void> = Promise.resolve()
   #closed = false
+  /** How long it is silent after the last failure that was told, and until when; 0: it does not fail. */
+  #silence = 0
+  #silentUntil = 0
   readonly #ratesKey = newRatesKey()
   #ratesWritten = false
 
@@ -48,9 +57,16 @@ export class Committer {
   touch(lane: Lane): void {
     this.#changed.add(lane)
     if (this.#timer !== undefined || this.#closed) return
-    this.#timer = systemClock.after(interval, () => {
-      this.flush().catch((error: unknown) => this.#parts.failed(error))
-    })
+    this.#timer = systemClock.after(interval, () => void this.attempt())
+  }
+
+  /** Commits if it can; if not, that is told, and it goes on being tried. */
+  async attempt(): Promise<void> {
+    try {
+      await this.flush()
+    } catch (error) {
+      this.#failed(error)
+    }
   }
 
   /** Resolves when all that was touched so far is committed. */
@@ -97,6 +113,21 @@ export class Committer {
       this.#writeRates(),
     ])
     for (const one of written) if (one.status === 'rejected') throw one.reason
+    this.#works()
+  }
+
+  #works(): void {
+    if (this.#silence === 0) return
+    this.#silence = this.#silentUntil = 0
+    this.#parts.recovered()
+  }
+
+  #failed(error: unknown): void {
+    const now = systemClock.monotonic()
+    if (now < this.#silentUntil) return
+    this.#silence = Math.min(2 * this.#silence || firstSilence, longestSilence)
+    this.#silentUntil = now + this.#silence
+    this.#parts.failed(error)
   }
 
   /** Whoever has the lane now goes on where it was written down last, and hands out again what was settled since. */
