@@ -53,6 +53,15 @@ test('without middlewares the handler stays itself', () => {
   expect(compose([], handler)).toBe(handler)
 })
 
+test.each<[string, Handler]>([
+  ['value', () => 7],
+  ['promise', async () => 7],
+])('middlewares that return next() add nothing to the %s of the handler', async (_kind, handler) => {
+  const result = handler(event, context().ctx)
+  const through: Middleware = (_e, _c, next) => next()
+  expect(compose([through, through], () => result)(event, context().ctx)).toBe(result)
+})
+
 test('another event goes on to those further in only', async () => {
   const seen: MillraceEvent[] = []
   const other = createEvent('other.one', 2)
@@ -136,6 +145,29 @@ describe('next that is not awaited', () => {
     expect(log).toEqual(['handled'])
   })
 
+  test('fails the event once it has ended, however late it was called', async () => {
+    const failing: Handler = async () => {
+      await turn()
+      throw new Error('inner')
+    }
+    const late: Middleware = async (_e, _c, next) => {
+      await turn()
+      void next()
+      await turn().then(turn)
+    }
+    expect(await outcome(failing, late)).toEqual(['inner', 'NEXT_NOT_AWAITED'])
+  })
+
+  test('nothing is complained about when it is awaited long after it has ended', async () => {
+    const failing: Handler = () => Promise.reject(new Error('inner'))
+    const late: Middleware = async (_e, _c, next) => {
+      const call = next()
+      await turn()
+      await call
+    }
+    expect(await outcome(failing, late)).toEqual(['inner'])
+  })
+
   test('nothing is complained about when a race was won by what followed', async () => {
     const middleware: Middleware = (_e, _c, next) => Promise.race([next(), turn().then(turn)])
     expect(await outcome(async () => 1, middleware)).toEqual(['handled'])
@@ -166,10 +198,29 @@ describe('next called again', () => {
     expect(runs).toBe(2)
   })
 
+  test('after the first had ended, is another run also if the first is awaited only later', async () => {
+    let runs = 0
+    const middleware: Middleware = async (_e, _c, next) => {
+      const first = next()
+      await turn()
+      await next()
+      await first
+    }
+    expect(await outcome(() => runs++, middleware)).toEqual(['handled'])
+    expect(runs).toBe(2)
+  })
+
   test('before the first has ended, fails and does not run', async () => {
     const log: string[] = []
     const twice: Middleware = async (_e, _c, next) => void (await Promise.all([next(), next()]))
     expect(await outcome(slow(log), twice)).toEqual(['NEXT_CALLED_TWICE', 'NEXT_NOT_AWAITED'])
+    expect(log).toEqual(['handled'])
+  })
+
+  test('at once, fails and does not run however quick the handler is', async () => {
+    const log: string[] = []
+    const twice: Middleware = async (_e, _c, next) => void (await Promise.all([next(), next()]))
+    expect(await outcome(() => log.push('handled'), twice)).toEqual(['NEXT_CALLED_TWICE'])
     expect(log).toEqual(['handled'])
   })
 
@@ -181,6 +232,22 @@ describe('next called again', () => {
     }
     expect(await outcome(slow([]), twice)).toEqual(['NEXT_CALLED_TWICE', 'NEXT_NOT_AWAITED'])
     await turn()
+  })
+
+  test('after the middleware has returned the first, is reported and does not run', async () => {
+    const log: string[] = []
+    let second!: Promise<unknown>
+    const twice: Middleware = (_e, _c, next) => {
+      setImmediate(() => (second = next()))
+      return next()
+    }
+    const slower: Handler = async () => {
+      await turn().then(turn)
+      log.push('handled')
+    }
+    expect(await outcome(slower, twice)).toEqual(['handled', 'NEXT_CALLED_TWICE'])
+    await expect(second).rejects.toMatchObject({ code: 'NEXT_CALLED_TWICE' })
+    expect(log).toEqual(['handled'])
   })
 
   test.each([
@@ -230,6 +297,19 @@ describe('a middleware', () => {
       throw new Error('sync')
     }) as Middleware
     expect(await outcome(() => undefined, throwing)).toEqual(['sync'])
+  })
+
+  test('that returns a thenable of another make is waited for', async () => {
+    const log: string[] = []
+    const thenable = {
+      // oxlint-disable-next-line unicorn/no-thenable -- that is what a query builder is
+      then(ok: (value: unknown) => void) {
+        log.push('asked')
+        setImmediate(() => (log.push('answered'), ok(1)))
+      },
+    }
+    expect(await outcome(slow([]), (() => thenable) as unknown as Middleware)).toEqual(['handled'])
+    expect(log).toEqual(['asked', 'answered'])
   })
 
   test('that returns no promise is taken as it is', async () => {

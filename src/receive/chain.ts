@@ -32,45 +32,78 @@ export const report: unique symbol = Symbol('millrace.report')
 
 /** The middlewares around the handler, outermost first, as one handler. */
 export function compose(middlewares: readonly Middleware[], handler: Handler): Handler {
-  return middlewares.reduceRight<Handler>((inner, middleware) => layer(middleware, inner), handler)
+  if (middlewares.length === 0) return handler
+  const chain = middlewares.reduceRight<Handler>(
+    (inner, middleware) => (event, ctx) => new Layer(inner, event, ctx).run(middleware),
+    handler,
+  )
+  return (event, ctx) => passedOn(chain(event, ctx))
 }
 
 /**
- * One middleware around what follows. The layer ends when the middleware has ended and every `next()` it called has: an
+ * One run of a middleware around what follows. It ends when the middleware has ended and every `next()` it called has: an
  * event must not be settled while somebody still works on it.
  */
-function layer(middleware: Middleware, inner: Handler): Handler {
-  return function middlewareLayer(event, ctx) {
-    let calls: readonly NextCall[] = none
-    let over = false
-    const next: Next = (changed = event, add) => {
-      if (over) {
-        complain(ctx, 'NEXT_CALLED_TWICE', 'A middleware called next() after it had returned')
-        return new NextCall(refuse, changed, ctx) as unknown as Promise<unknown>
-      }
-      // A refused call is one of the calls too: not awaiting it does not hide it.
-      const call = calls.every(({ ended }) => ended)
-        ? new NextCall(inner, changed, add === undefined ? ctx : extended(ctx, add))
-        : new NextCall(refuse, changed, ctx)
-      calls = calls.length === 0 ? [call] : [...calls, call]
-      return call as unknown as Promise<unknown>
+class Layer {
+  readonly #inner: Handler
+  readonly #event: MillraceEvent
+  readonly #ctx: Context
+  #last: NextCall | undefined
+  /** calling: the middleware has not given back anything yet. waiting: it has given back a promise. */
+  #state: 'calling' | 'waiting' | 'over' = 'calling'
+
+  constructor(inner: Handler, event: MillraceEvent, ctx: Context) {
+    this.#inner = inner
+    this.#event = event
+    this.#ctx = ctx
+  }
+
+  /** Gives a promise, or the only call of `next()` if the middleware gave that back: there is nothing else to wait for. */
+  run(middleware: Middleware): unknown {
+    const result = promised(middleware, this.#event, this.#ctx, (event, add) => this.#next(event, add))
+    if (result === this.#last && this.#last?.before === undefined) {
+      this.#state = 'over'
+      return result
     }
-    const close = (): void | Promise<void> => {
-      over = true
-      if (calls.some(neglected)) return rest(calls.filter(neglected), ctx)
-    }
-    return promised(middleware, event, ctx, next).then(
-      (value) => close() ?? value,
+    this.#state = 'waiting'
+    for (let call = this.#last; call !== undefined; call = call.before) call.watch()
+    return result.then(
+      (value) => this.#close() ?? value,
       async (error: unknown) => {
         // The middleware's own error decides; but the event is not settled while what it left behind still runs.
-        await Promise.resolve(close()).catch(() => undefined)
+        await this.#close()?.catch(() => undefined)
         throw error
       },
     )
   }
+
+  #next(event = this.#event, add?: object): Promise<unknown> {
+    if (this.#state === 'over') {
+      complain(this.#ctx, 'NEXT_CALLED_TWICE', 'A middleware called next() after it had returned')
+      return new NextCall(refuse, event, this.#ctx, undefined).watch()
+    }
+    // A refused call is one of the calls too: not awaiting it does not hide it.
+    this.#last = some(this.#last, running)
+      ? new NextCall(refuse, event, this.#ctx, this.#last)
+      : new NextCall(this.#inner, event, add === undefined ? this.#ctx : extended(this.#ctx, add), this.#last)
+    return this.#state === 'calling' ? this.#last : this.#last.watch()
+  }
+
+  #close(): Promise<void> | undefined {
+    this.#state = 'over'
+    return some(this.#last, neglected) ? rest(this.#last, this.#ctx) : undefined
+  }
 }
 
-const none: readonly NextCall[] = []
+/** Whether this call or one before it is so. */
+function some(last: NextCall | undefined, is: (call: NextCall) => boolean): boolean {
+  for (let call = last; call !== undefined; call = call.before) if (is(call)) return true
+  return false
+}
+
+function running({ ended }: NextCall): boolean {
+  return !ended
+}
 
 /** Whether the middleware ended without having waited for it. */
 function neglected({ awaited, ended }: NextCall): boolean {
@@ -78,10 +111,13 @@ function neglected({ awaited, ended }: NextCall): boolean {
 }
 
 /** Waits for what a middleware did not wait for. Its failure is the event's. */
-async function rest(left: readonly NextCall[], ctx: Context): Promise<void> {
+async function rest(last: NextCall | undefined, ctx: Context): Promise<void> {
   complain(ctx, 'NEXT_NOT_AWAITED', 'A middleware did not await next(); the event was settled only after it')
-  for (const call of left) await call.over
-  for (const call of left) call.result()
+  const left: Promise<unknown>[] = []
+  for (let call = last; call !== undefined; call = call.before)
+    if (neglected(call)) left.unshift(call.promise)
+  await Promise.allSettled(left)
+  for (const promise of left) await promise
 }
 
 function refuse(): never {
@@ -91,23 +127,23 @@ function refuse(): never {
   )
 }
 
-/**
- * Whatever it does, throwing before its first await included, as something to wait for. What is one of ours stays so: a
- * middleware that returns `next()` costs no promise more.
- */
+/** Whatever it does, throwing before its first await included, as something to wait for. What is one of ours stays so. */
 function promised(
-  run: Middleware | Handler,
+  middleware: Middleware,
   event: MillraceEvent,
   ctx: Context,
-  next: Next = refuse,
-): Promise<unknown> {
+  next: Next,
+): Promise<unknown> | NextCall {
   try {
-    const result = run(event, ctx, next)
-    const waits = result instanceof Promise || result instanceof NextCall
-    return waits ? (result as Promise<unknown>) : Promise.resolve(result)
+    const result: unknown = middleware(event, ctx, next)
+    return result instanceof NextCall ? result : Promise.resolve(result)
   } catch (error) {
     return Promise.reject(error)
   }
+}
+
+function passedOn(result: unknown): unknown {
+  return result instanceof NextCall ? result.passOn() : result
 }
 
 function complain(ctx: Context, code: NextMisuse, message: string): void {
@@ -123,49 +159,72 @@ function extended(ctx: Context, add: object): Context {
   return wider
 }
 
-/** What `next()` gives back. It is thenable, and so knows whether somebody waited for it; a native promise cannot tell. */
-class NextCall {
-  /** Resolves when what follows has ended, however: a call that nobody looks at must not be an unhandled rejection. */
-  readonly over: Promise<void>
+/**
+ * What `next()` gives back. It is thenable, and so knows whether somebody waited for it; a native promise cannot tell. But
+ * whoever waits does so at the native promise of what follows, so that nothing is lost of what those can do.
+ */
+class NextCall implements Promise<unknown> {
+  /** The call before it, of the same run. */
+  readonly before: NextCall | undefined
   awaited = false
+  /** Known only of a call that is watched, and a moment later. */
   ended = false
-  #failed = false
+  #watched = false
   #outcome: unknown
 
-  constructor(inner: Handler, event: MillraceEvent, ctx: Context) {
-    this.over = promised(inner, event, ctx).then(
-      (value) => this.#end(value, false),
-      (error: unknown) => this.#end(error, true),
-    )
+  constructor(inner: Handler, event: MillraceEvent, ctx: Context, before: NextCall | undefined) {
+    this.before = before
+    try {
+      this.#outcome = passedOn(inner(event, ctx))
+    } catch (error) {
+      this.#outcome = Promise.reject(error)
+    }
   }
 
-  #end(outcome: unknown, failed: boolean): void {
-    this.ended = true
-    this.#failed = failed
-    this.#outcome = outcome
-  }
-
-  /** Once it has ended: what came of it. Throws what was thrown. */
-  result(): unknown {
-    if (this.#failed) throw this.#outcome
+  /** What came of it, for somebody further out to wait for: a promise, unless it was none. */
+  passOn(): unknown {
+    this.awaited = true
     return this.#outcome
   }
 
-  // oxlint-disable-next-line unicorn/no-thenable -- being awaited is exactly what must be seen
-  then<A, B>(ok?: ((value: unknown) => A) | null, failed?: ((error: unknown) => B) | null): Promise<unknown> {
-    this.awaited = true
-    return this.over.then(() => {
-      if (this.#failed && failed != null) return failed(this.#outcome)
-      const value = this.result()
-      return ok == null ? value : ok(value)
-    })
+  get promise(): Promise<unknown> {
+    if (!(this.#outcome instanceof Promise)) this.#outcome = Promise.resolve(this.#outcome)
+    return this.#outcome as Promise<unknown>
   }
 
-  catch<B>(failed?: ((error: unknown) => B) | null): Promise<unknown> {
-    return this.then(undefined, failed)
+  /** From now on it can be seen whether it has ended, and its failure is nobody's unhandled rejection. */
+  watch(): this {
+    if (this.#watched) return this
+    this.#watched = true
+    const end = (): void => {
+      this.ended = true
+    }
+    this.promise.then(end, end)
+    return this
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'NextCall'
+  }
+
+  #await(): Promise<unknown> {
+    this.awaited = true
+    return this.watch().promise
+  }
+
+  // oxlint-disable-next-line unicorn/no-thenable -- being awaited is exactly what must be seen
+  then<A = unknown, B = never>(
+    ok?: ((value: unknown) => A | PromiseLike<A>) | null,
+    failed?: ((error: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#await().then(ok, failed)
+  }
+
+  catch<B = never>(failed?: ((error: unknown) => B | PromiseLike<B>) | null): Promise<unknown> {
+    return this.#await().catch(failed)
   }
 
   finally(after?: (() => void) | null): Promise<unknown> {
-    return this.then(undefined, undefined).finally(after)
+    return this.#await().finally(after)
   }
 }
