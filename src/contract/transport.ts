@@ -106,7 +106,10 @@ export interface Session {
   settle(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined>
   /** Makes the leases end `ms` from now. 'lost' for what this session no longer holds, settled events included. */
   extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]>
-  /** Where `features.settlement` is 'recorded': resolves when all settlements so far are confirmed. */
+  /**
+   * Where settlements become safer after they were answered: resolves when all so far are. Where `features.settlement` is
+   * 'recorded', they are confirmed then; on a disk, they survive a power cut.
+   */
   flush?(): Promise<void>
   /** No new events from now on; `settle` and `extend` still work. */
   quiesce(): Promise<void>

@@ -1,8 +1,5 @@
 import { messageColumns } from './stored-event.ts'
 
-/** Data above this size, in bytes, is fetched by itself. */
-const largeData = 64 * 1024
-
 /** A claim looks at so many rows more than it wants. */
 export const window = 256
 
@@ -102,15 +99,16 @@ export const aside = {
 const promoted = 256
 const isDue = (steady: 0 | 1, time: string): string =>
   `SELECT seq FROM (SELECT seq ${waiting(steady, `<= ${time}`)} ORDER BY due LIMIT ${promoted})`
+/** Costs less than to find that there is nothing to promote. */
+export const anyDue = `SELECT 1 ${waiting(0, '<= :now')} UNION ALL SELECT 1 ${waiting(1, '<= :steady')} LIMIT 1`
 export const promote = `UPDATE messages SET due = NULL WHERE seq IN (
   ${isDue(0, ':now')} UNION ALL ${isDue(1, ':steady')}
 )`
 
-const columns = `${messageColumns}, iif(octet_length(m.data) <= ${largeData}, m.data, NULL) AS data`
-/** The first that may be claimed, each without its data if that is large. */
-export const choose = {
-  all: `SELECT ${columns} ${allReady} ORDER BY m.seq LIMIT :limit`,
-  byKey: `SELECT ${columns}
+/** The first that may be claimed. */
+export const ready = {
+  all: `SELECT ${messageColumns} ${allReady} ORDER BY m.seq LIMIT :limit`,
+  byKey: `SELECT ${messageColumns}
     FROM (SELECT m.seq ${inWindow} WHERE ${keyIsFree('m')} ORDER BY m.seq LIMIT :limit) c CROSS JOIN messages m ON m.seq = c.seq`,
 }
 export const hold = {

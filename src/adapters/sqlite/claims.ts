@@ -1,9 +1,10 @@
 import type { Times } from './boot.ts'
-import { choose, hold, ordered, promote, unordered, window } from './claim-sql.ts'
+import { choose } from './choice.ts'
+import { anyDue, hold, ordered, promote, ready, unordered, window } from './claim-sql.ts'
 import type { Database } from './database.ts'
-import { KeyOrder, type Choice } from './key-order.ts'
+import { KeyOrder } from './key-order.ts'
 import { mostFailures } from './schema.ts'
-import { messageColumns, StoredEvent, type FetchedRow, type MessageRow } from './stored-event.ts'
+import { messageColumns, StoredEvent, type MessageRow } from './stored-event.ts'
 
 /** Who claims, and when. */
 export type Claimant = Times & {
@@ -22,13 +23,10 @@ export interface View {
   readonly over: number | undefined
 }
 
-/** A claim ends early above this: 128 events of 100 MiB would not fit into memory. In bytes. */
-const enoughData = 32 * 1024 * 1024
-
 const takeOver = 'UPDATE held SET owner = ?, claim = ?, lease = ?, lone = 1 WHERE seq = ?'
 const countCrash = `UPDATE messages SET failures = min(failures + 1, ${mostFailures}) WHERE seq = ?`
 const forget = 'DELETE FROM held WHERE seq = ?'
-const message = `SELECT ${messageColumns}, m.data FROM messages m WHERE m.seq = ?`
+const message = `SELECT ${messageColumns} FROM messages m WHERE m.seq = ?`
 
 interface ViewRow {
   readonly ready: number
@@ -84,16 +82,10 @@ export class Claims {
   /** At most `limit` events that are due, in their order. `more`: there may be others that it did not get to. */
   ready(me: Claimant, claim: number, lease: number, limit: number): { events: StoredEvent[]; more: boolean } {
     if (limit === 0) return { events: [], more: false }
-    this.#database.run(promote, me)
-    const { rows, more } = this.#keys?.choose(me, limit) ?? this.#first(me, limit)
-    const events: StoredEvent[] = []
-    let size = 0
-    for (const row of rows) {
-      if (size >= enoughData) break
-      const event = new StoredEvent(isWhole(row) ? row : this.#message(row[0])!, claim, false)
-      events.push(event)
-      size += event.data.length
-    }
+    if (this.#database.get(anyDue, me) !== undefined) this.#database.run(promote, me)
+    const { rows, more } =
+      this.#keys?.choose(me, limit) ?? choose(this.#database, ready.all, { ...me, limit })
+    const events = rows.map((row) => new StoredEvent(row, claim, false))
     if (events.length === 0) return { events, more }
     const taken = JSON.stringify(events.map((event) => event.seq))
     this.#database.run(this.#hold, { queue: me.queue, owner: me.owner, claim, lease, seqs: taken })
@@ -123,15 +115,7 @@ export class Claims {
     )
   }
 
-  #first(me: Claimant, limit: number): Choice {
-    return { rows: this.#database.arrays(choose.all, { ...me, limit }), more: false }
-  }
-
   #message(seq: number): MessageRow | undefined {
     return this.#database.arrays<MessageRow>(message, seq)[0]
   }
-}
-
-function isWhole(row: FetchedRow): row is MessageRow {
-  return row[7] !== null
 }

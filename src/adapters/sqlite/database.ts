@@ -94,6 +94,13 @@ export class Database {
     return statement.all(...(values as SQLInputValue[])) as unknown as Row[]
   }
 
+  /** Rows as arrays, one after the other: for large ones, of which all at once would not fit into memory. Used as `arrays`. */
+  each<Row>(sql: string, ...values: Values): Iterable<Row> {
+    const statement = this.statement(sql)
+    statement.setReturnArrays(true)
+    return statement.iterate(...(values as SQLInputValue[])) as Iterable<unknown> as Iterable<Row>
+  }
+
   get<Row>(sql: string, ...values: Values): Row | undefined {
     return this.statement(sql).get(...(values as SQLInputValue[])) as Row | undefined
   }

@@ -26,6 +26,9 @@ export interface Rest extends View {
   readonly changes: number
 }
 
+/** Exchanges that may settle while the disk does not have what was settled before: more would come again after a power cut. */
+const mostAhead = 8
+
 export class SqliteSession implements Session {
   readonly claim = 128
   readonly pulls = 1
@@ -42,6 +45,8 @@ export class SqliteSession implements Session {
   #lastClaim = 0
   /** undefined: there may be something to take. */
   #rest: Rest | undefined
+  /** What was settled and is on its way to the disk, an entry for each exchange. */
+  readonly #syncs: Promise<void>[] = []
   #quiet = false
   #closing: Promise<void> | undefined
 
@@ -79,8 +84,8 @@ export class SqliteSession implements Session {
         return { received: [], lapsed: rest.lapsed }
       }
     }
+    if (this.#syncs.length >= mostAhead) await this.#syncs[0]
     const claim = ++this.#lastClaim
-    // A claim that a power cut takes back is claimed anew: it need not wait for the disk.
     const result = await database.commit(() => {
       const me = this.#claimant()
       const lease = this.#leaseUntil(this.#options.lease)
@@ -93,10 +98,11 @@ export class SqliteSession implements Session {
       if (wantedLapsed > 0) received.push(...this.#claims.lapsed(me, claim, lease, wantedLapsed))
       return { received, settled, lapsed: this.#claims.hasLapsed(me), more }
     })
-    const { received, more } = result
-    // That a lapsed event was claimed alone must be known after a crash of the machine, too: it may have been the cause.
-    const lasts = settle.length > 0 || received.some((event) => event.lapsed)
-    const settled = lasts ? await this.#kept(settle, result.settled) : undefined
+    const { received, settled, more } = result
+    // A claim that a power cut takes back is claimed anew. But that a lapsed event was claimed alone must be known after a
+    // crash of the machine, too: it may have been the cause.
+    if (received.some((event) => event.lapsed)) await this.#keep()
+    else if (settle.length > 0) this.#syncs.push(this.#keep().then(() => void this.#syncs.shift()))
     const tookAll = received.length < wanted && !more
     if (settle.length > 0) this.#afterSettling(settle, settled, tookAll)
     if (tookAll || wanted === 0) await this.#rememberRest(wanted > 0)
@@ -113,6 +119,10 @@ export class SqliteSession implements Session {
     return this.#file.database.commit(() => {
       return this.#settlements.extend(list as readonly StoredEvent[], this.#leaseUntil(ms))
     })
+  }
+
+  async flush(): Promise<void> {
+    await Promise.all(this.#syncs)
   }
 
   async ready(signal: AbortSignal): Promise<void> {
@@ -165,16 +175,14 @@ export class SqliteSession implements Session {
     this.#rest = rest?.ready === true ? undefined : rest
   }
 
-  /** The results, once they are safe. If the disk refuses, nobody can say what became of them, so they are asked for again. */
-  async #kept(
-    list: readonly Settlement[],
-    results: readonly SettleResult[] | undefined,
-  ): Promise<readonly SettleResult[] | undefined> {
+  /** Until the disk has what was committed. If it refuses, the next transaction mends the log, or fails. */
+  async #keep(): Promise<void> {
     try {
       await this.#file.database.keep()
-      return results
     } catch (error) {
-      return list.map(() => storeError(error, this.#file.database.path))
+      const cause = storeError(error, this.#file.database.path)
+      const message = `What was settled last may come again after a power cut: ${cause.message}`
+      this.#options.notice({ code: cause.code, message, queue: this.#name, cause })
     }
   }
 

@@ -5,9 +5,9 @@ import type { StoredEvent } from './stored-event.ts'
 
 const ownOf =
   'FROM json_each(:seqs) s CROSS JOIN held h ON h.seq = s.value WHERE h.owner = :owner AND h.claim = :claim'
-const releaseOwn =
-  'DELETE FROM held WHERE seq IN (SELECT value FROM json_each(:seqs)) AND owner = :owner AND claim = :claim RETURNING seq'
-const deleteMessages = 'DELETE FROM messages WHERE seq IN (SELECT value FROM json_each(?))'
+const deleteOwn = `DELETE FROM messages WHERE seq IN (SELECT s.value ${ownOf})`
+const ownSeqs = `SELECT s.value ${ownOf}`
+const releaseAll = 'DELETE FROM held WHERE seq IN (SELECT value FROM json_each(?))'
 const extendOwn = `UPDATE held SET lease = :lease WHERE seq IN (SELECT s.value ${ownOf})`
 
 const isOwn = 'SELECT 1 FROM held WHERE seq = ? AND owner = ? AND claim = ?'
@@ -66,17 +66,13 @@ export class Settlements {
   /** Acks of one claim at once, which is what almost all settlements are. Gives those that were not ours. */
   #ackAll(claim: number, events: readonly StoredEvent[]): readonly StoredEvent[] {
     const seqs = seqsOf(events)
-    const rows = this.#database.arrays<readonly [seq: number]>(releaseOwn, {
-      seqs,
-      owner: this.#owner,
-      claim,
-    })
-    if (rows.length === events.length) {
-      this.#database.run(deleteMessages, seqs)
+    const lease = { seqs, owner: this.#owner, claim }
+    if (this.#database.run(deleteOwn, lease) === events.length) {
+      this.#database.run(releaseAll, seqs)
       return []
     }
-    const own = new Set(rows.map(([seq]) => seq))
-    this.#database.run(deleteMessages, JSON.stringify([...own]))
+    const own = new Set(this.#database.arrays<readonly [seq: number]>(ownSeqs, lease).map(([seq]) => seq))
+    this.#database.run(releaseAll, JSON.stringify([...own]))
     return events.filter(({ seq }) => !own.has(seq))
   }
 

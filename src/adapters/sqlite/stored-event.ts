@@ -6,7 +6,7 @@ import { bytesOf, type Raw } from '../../event/payload.ts'
 import { decodeTrail } from './stored-json.ts'
 
 /** The columns of a message, in the order in which claims read them: as an array, which is cheaper than an object. */
-export const messageColumns = 'm.seq, m.id, m.type, m.key, m.failures, m.head, m.trail'
+export const messageColumns = 'm.seq, m.id, m.type, m.key, m.failures, m.head, m.trail, m.data'
 export type MessageRow = readonly [
   seq: number,
   id: string,
@@ -17,9 +17,6 @@ export type MessageRow = readonly [
   trail: string | null,
   data: Raw,
 ]
-
-/** Without its data if that is large. */
-export type FetchedRow = MessageRow | readonly [seq: number, ...unknown[], data: null]
 
 /** Data as it is stored. Node 22 reads text only up to a NUL, so text that has one is kept as its bytes. */
 export function storedData(data: Raw): Raw {

@@ -1,0 +1,113 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { systemClock } from '../../clock/clock.ts'
+import type { Notice, Received } from '../../contract/transport.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
+import { createEvent } from '../../event/event.ts'
+import { encodeEvent } from '../../event/outgoing.ts'
+import { openEventFile } from './event-file.ts'
+import { SqliteSession } from './session.ts'
+import { SqliteTransport } from './sqlite-transport.ts'
+
+let transport: SqliteTransport
+let session: SqliteSession
+/** Stands in for the disk, which cannot be made slow: each call waits until the test answers it. */
+let asked: PromiseWithResolvers<void>[]
+let notices: Notice[]
+let received: readonly Received[]
+
+beforeEach(async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-ahead-'))
+  const options = {
+    path: join(folder, 'events.db'),
+    durability: 'fsync',
+    retention: 60_000,
+    busyLimit: 10_000,
+    clock: systemClock,
+  } as const
+  transport = new SqliteTransport(options)
+  const subscriptions = [{ topic: 'order', pattern: '*' }]
+  await transport.declare([{ name: 'orders', subscriptions, from: 'now', order: false }])
+  const events = Array.from({ length: 20 }, (_, n) => encodeEvent(createEvent('order.placed', n)))
+  await transport.publish(events)
+  const file = await openEventFile(options)
+  asked = []
+  notices = []
+  vi.spyOn(file.database, 'keep').mockImplementation(() => {
+    const answer = Promise.withResolvers<void>()
+    asked.push(answer)
+    return answer.promise
+  })
+  session = new SqliteSession(
+    file,
+    'orders',
+    file.subscriptions.queue('orders'),
+    {
+      lease: 60_000,
+      order: false,
+      clock: systemClock,
+      notice: (notice) => void notices.push(notice),
+      onRevoke: () => {},
+      onLost: () => {},
+    },
+    () => {},
+  )
+  onTestFinished(async () => {
+    for (const { resolve } of asked) resolve()
+    await session.close()
+    await Promise.all([file.database.close(), transport.close()])
+    await rm(folder, { recursive: true })
+  })
+  received = (await session.exchange({ settle: [], max: 20 })).received
+})
+
+const ack = (n: number): Promise<unknown> => session.settle([{ of: received[n]!, as: 'ack' }])
+
+async function left(): Promise<number> {
+  const [queue] = await transport.admin.queues()
+  return queue!.inFlight
+}
+
+test('claims need no disk; settlements go ahead of it, eight exchanges far', async () => {
+  expect([received.length, asked.length]).toEqual([20, 0])
+  for (let n = 0; n < 8; n++) expect(await ack(n)).toBeUndefined()
+  const ninth = ack(8)
+  expect([await left(), asked.length]).toEqual([12, 8])
+  asked[0]!.resolve()
+  await ninth
+  expect([await left(), asked.length]).toEqual([11, 9])
+})
+
+test('flush resolves when the disk has all that was settled', async () => {
+  await ack(0)
+  await ack(1)
+  let kept = 0
+  const flushed = session.flush().then(() => expect(kept).toBe(2))
+  for (const { resolve, promise } of asked) {
+    void promise.then(() => kept++)
+    resolve()
+    await left()
+  }
+  await flushed
+})
+
+test('what the disk refuses is settled all the same, and told', async () => {
+  await ack(0)
+  asked[0]!.reject(new MillraceError('STORE_FULL', 'no space left'))
+  await session.flush()
+  expect(notices).toMatchObject([{ code: 'STORE_FULL', queue: 'orders' }])
+  expect(await left()).toBe(19)
+})
+
+test('that a lapsed event was claimed alone is on the disk before it is handed out', async () => {
+  await session.extend(received.slice(0, 1), -1)
+  let handedOut = false
+  const exchange = session.exchange({ settle: [], max: 0, lapsed: 1 }).finally(() => (handedOut = true))
+  await expect.poll(() => asked.length, { interval: 1 }).toBe(1)
+  await left()
+  expect(handedOut).toBe(false)
+  asked[0]!.resolve()
+  expect((await exchange).received).toMatchObject([{ id: received[0]!.id, lapsed: true }])
+})
