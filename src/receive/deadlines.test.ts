@@ -7,23 +7,25 @@ import type { Held } from './held.ts'
 function watching(expire: (event: Held, deadlines: Deadlines) => void = () => undefined) {
   const clock = manualClock()
   const expired: string[] = []
-  const deadlines: Deadlines = new Deadlines(clock, (event) => {
+  const all: Held[] = []
+  const deadlines: Deadlines = new Deadlines(clock, all, (event) => {
     expired.push(`${event.received.id} at ${clock.monotonic()}`)
     expire(event, deadlines)
   })
   const add = (id: string, deadline: number): Held => {
     const event = held(id)
     event.deadline = deadline
-    deadlines.add(event)
+    all.push(event)
+    deadlines.start(event)
     return event
   }
   return { clock, expired, deadlines, add }
 }
 
-const remove = (event: Held, deadlines: Deadlines): void => void deadlines.remove(event)
+const end = (event: Held, deadlines: Deadlines): void => void deadlines.end(event)
 
 test('each expires at its time, whatever the order in which they came', () => {
-  const { clock, expired, add } = watching(remove)
+  const { clock, expired, add } = watching(end)
   add('late', 300)
   add('early', 100)
   add('middle', 200)
@@ -32,23 +34,23 @@ test('each expires at its time, whatever the order in which they came', () => {
   expect(clock.nextIn).toBeUndefined()
 })
 
-test('what was removed does not expire', () => {
-  const { clock, expired, deadlines, add } = watching(remove)
+test('what has ended does not expire', () => {
+  const { clock, expired, deadlines, add } = watching(end)
   const event = add('1', 100)
-  expect([deadlines.remove(event), deadlines.remove(event), deadlines.size]).toEqual([true, false, 0])
+  expect([deadlines.end(event), deadlines.end(event), deadlines.running]).toEqual([true, false, 0])
   clock.advance(1_000)
   expect(expired).toEqual([])
 })
 
 test('a deadline that moves back while it is watched counts at its new time', () => {
-  const { clock, expired, add } = watching(remove)
+  const { clock, expired, add } = watching(end)
   add('1', 100).deadline = 250
   clock.advance(1_000)
   expect(expired).toEqual(['1 at 250'])
 })
 
 test('a deadline that was none, and is one now', () => {
-  const { clock, expired, deadlines, add } = watching(remove)
+  const { clock, expired, deadlines, add } = watching(end)
   const event = add('1', 100)
   event.deadline = Number.POSITIVE_INFINITY
   clock.advance(500)
@@ -60,7 +62,7 @@ test('a deadline that was none, and is one now', () => {
 
 test('what gets another deadline when it expires, expires a second time', () => {
   const { clock, expired, add } = watching((event, deadlines) =>
-    event.timedOut ? remove(event, deadlines) : Object.assign(event, { timedOut: true, deadline: 150 }),
+    event.timedOut ? end(event, deadlines) : Object.assign(event, { timedOut: true, deadline: 150 }),
   )
   add('1', 100)
   clock.advance(1_000)

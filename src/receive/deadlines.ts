@@ -6,39 +6,52 @@ export function timeoutError(maxHandling: number): MillraceError {
   return new MillraceError('HANDLING_TIMEOUT', `The handler ran longer than maxHandling (${maxHandling} ms)`)
 }
 
-/** Watches how long handlers run. One timer for all of a queue: nearly every handler ends long before its deadline. */
+/**
+ * Watches how long handlers run. One timer for all of a queue: nearly every handler ends long before its deadline, so those
+ * that run are looked for among all that is held only when one is due.
+ */
 export class Deadlines {
   readonly #clock: Clock
+  readonly #held: Iterable<Held>
   readonly #expired: (held: Held) => void
-  readonly #running = new Set<Held>()
+  readonly #look = (): void => this.#check()
+  #running = 0
   #timer: Timer | undefined
   #armedFor = Number.POSITIVE_INFINITY
 
-  constructor(clock: Clock, expired: (held: Held) => void) {
+  constructor(clock: Clock, held: Iterable<Held>, expired: (held: Held) => void) {
     this.#clock = clock
+    this.#held = held
     this.#expired = expired
   }
 
-  get size(): number {
-    return this.#running.size
+  /** How many run. */
+  get running(): number {
+    return this.#running
   }
 
-  values(): IterableIterator<Held> {
-    return this.#running.values()
+  /** Those that run. */
+  values(): readonly Held[] {
+    return [...this.#held].filter(({ state }) => state === 'running')
   }
 
-  add(held: Held): void {
-    this.#running.add(held)
+  start(held: Held): void {
+    held.state = 'running'
+    this.#running++
     this.#arm(held.deadline)
   }
 
   /** Its deadline is another one now. */
   moved(held: Held): void {
-    if (this.#running.has(held)) this.#arm(held.deadline)
+    if (held.state === 'running') this.#arm(held.deadline)
   }
 
-  remove(held: Held): boolean {
-    return this.#running.delete(held)
+  /** Gives false if its run was over before. */
+  end(held: Held): boolean {
+    if (held.state !== 'running') return false
+    held.state = 'settling'
+    this.#running--
+    return true
   }
 
   close(): void {
@@ -50,16 +63,16 @@ export class Deadlines {
     if (at >= this.#armedFor) return
     this.#timer?.cancel()
     this.#armedFor = at
-    this.#timer = this.#clock.after(at - this.#clock.monotonic(), () => this.#check())
+    this.#timer = this.#clock.after(at - this.#clock.monotonic(), this.#look)
   }
 
   #check(): void {
     this.#armedFor = Number.POSITIVE_INFINITY
     const now = this.#clock.monotonic()
     let nearest = Number.POSITIVE_INFINITY
-    for (const held of this.#running) {
+    for (const held of this.values()) {
       if (held.deadline <= now) this.#expired(held)
-      if (this.#running.has(held)) nearest = Math.min(nearest, held.deadline)
+      if (held.state === 'running') nearest = Math.min(nearest, held.deadline)
     }
     if (nearest !== Number.POSITIVE_INFINITY) this.#arm(nearest)
   }

@@ -7,6 +7,7 @@ export class Progress {
   readonly #wakes = new Set<() => void>()
 
   happened(): void {
+    if (this.#wakes.size === 0) return // nobody waits, nearly always: an iterator for each event would be garbage
     for (const wake of this.#wakes) wake()
   }
 

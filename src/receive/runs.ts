@@ -14,6 +14,8 @@ import type { Reporter } from '../report/reporter.ts'
 export interface RunsParts {
   readonly runtime: QueueRuntime
   readonly clock: Clock
+  /** All that the subscription holds. */
+  readonly held: Iterable<Held>
   readonly gate: LoneGate
   readonly reporter: Reporter
   /** undefined if the queue has none. */
@@ -31,7 +33,7 @@ export interface RunsParts {
 export class Runs {
   readonly #parts: RunsParts
   readonly #lanes: Lanes
-  readonly #running: Deadlines
+  readonly #deadlines: Deadlines
   /** Given up at `maxHandling`, and their handlers still go on. */
   readonly #stuck = new Set<Held>()
   readonly #giveBackSlot = (): void => this.#parts.runtime.slots.giveBack()
@@ -41,11 +43,11 @@ export class Runs {
   constructor(parts: RunsParts) {
     this.#parts = parts
     this.#lanes = new Lanes(parts.runtime.settings.order)
-    this.#running = new Deadlines(parts.clock, (held) => this.#expired(held))
+    this.#deadlines = new Deadlines(parts.clock, parts.held, (held) => this.#expired(held))
   }
 
   get running(): number {
-    return this.#running.size
+    return this.#deadlines.running
   }
 
   /** Lets an event wait for its turn, or gives it back if its key was parked meanwhile. */
@@ -97,14 +99,14 @@ export class Runs {
   }
 
   abortAll(reason: Error): void {
-    for (const held of this.#running.values()) held.abort(reason)
+    for (const held of this.#deadlines.values()) held.abort(reason)
     this.#parts.runtime.dropBatches(reason)
   }
 
   /** Ends the watch over time; gives the events whose handlers still run. */
   close(): readonly Held[] {
-    this.#running.close()
-    const left = [...this.#running.values()]
+    this.#deadlines.close()
+    const left = this.#deadlines.values()
     for (const held of left)
       this.#tellStuck(held, 'after the stop; the event comes again elsewhere when its lease has run out')
     return left
@@ -146,15 +148,14 @@ export class Runs {
   /** The batch of the event starts: the handler's time counts from now. */
   begins(held: Held): void {
     held.deadline = this.#parts.clock.monotonic() + this.#parts.runtime.settings.maxHandling
-    this.#running.moved(held)
+    this.#deadlines.moved(held)
   }
 
   #start(held: Held, now: number): void {
     const { runtime, gate } = this.#parts
-    held.state = 'running'
     held.deadline = now + runtime.settings.maxHandling
     gate.enter()
-    this.#running.add(held)
+    this.#deadlines.start(held)
     let pending: Promise<unknown> | undefined
     try {
       pending = promiseOf(runtime.handle(held, held.route))
@@ -170,7 +171,7 @@ export class Runs {
 
   /** Gives false if the run was over before, by `maxHandling`. */
   #ended(held: Held): boolean {
-    if (!this.#running.remove(held)) return false
+    if (!this.#deadlines.end(held)) return false
     held.leave?.()
     this.#parts.gate.exit()
     return true

@@ -60,6 +60,7 @@ export class Subscription implements Holder, SettlerEvents {
     this.#breaker = runtime.settings.breaker ? new Breaker(clock, this.#breakerHost()) : undefined
     this.#runs = new Runs({
       ...parts,
+      held: this.#held,
       breaker: this.#breaker,
       parks: runtime.settings.order && (runtime.settings.onRetry ?? transport.features.onRetry[0]) === 'park',
       decide: (held, settlement) => {
@@ -236,7 +237,6 @@ export class Subscription implements Holder, SettlerEvents {
       })
     } else if (result === 'done' && settlement.record !== undefined)
       this.#parts.onDead(held.received, settlement.record)
-    this.#exchanges.tickSoon()
   }
 
   refused(held: Held, cause: MillraceError): void {

@@ -30,6 +30,7 @@ export class TimerWatch {
   readonly #clock: Clock
   readonly #running: () => number
   readonly #notice: (notice: Notice) => void
+  readonly #look = (): void => this.#count()
   #runs = 0
   #timer: Timer | undefined
   #counts = 0
@@ -51,7 +52,7 @@ export class TimerWatch {
   /** A handler is run. */
   ran(): void {
     this.#runs++
-    this.#timer ??= this.#clock.after(pace, () => this.#count())
+    this.#timer ??= this.#clock.after(pace, this.#look)
   }
 
   stop(): void {
