@@ -136,6 +136,11 @@ export class MemoryQueue {
     return claims
   }
 
+  /** The claims of this consumer that are valid. */
+  heldBy(consumer: Consumer): readonly Claim[] {
+    return Array.from(this.#held, ({ claim }) => claim as Claim).filter(({ holder }) => holder === consumer)
+  }
+
   /** @param instant now, by the monotonic clock */
   settle({ of, as, delay = 0, park = false, trail, record }: Settlement, instant: number): SettleResult {
     // The contract: settling takes the very object that was handed out.
@@ -175,11 +180,9 @@ export class MemoryQueue {
 
   /** Milliseconds until an event becomes due; undefined if none waits for that. */
   dueIn(clock: Clock): number | undefined {
-    const dated = this.#dated.peek()
-    const delayed = this.#delayed.peek()
     const left = Math.min(
-      dated === undefined ? Infinity : dated.dueAt - clock.now(),
-      delayed === undefined ? Infinity : delayed.dueAt - clock.monotonic(),
+      (this.#dated.peek()?.dueAt ?? Infinity) - clock.now(),
+      (this.#delayed.peek()?.dueAt ?? Infinity) - clock.monotonic(),
     )
     return left === Infinity ? undefined : Math.max(left, 0)
   }

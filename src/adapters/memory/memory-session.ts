@@ -29,7 +29,6 @@ export class MemorySession implements Session, Consumer {
   readonly #queue: MemoryQueue
   readonly #options: SessionOptions
   readonly #host: SessionHost
-  readonly #claims = new Set<Claim>()
   #toldLapsed = false
   #quiet = false
   #closed = false
@@ -93,7 +92,8 @@ export class MemorySession implements Session, Consumer {
   async close({ keep = [] }: { readonly keep?: readonly Received[] } = {}): Promise<void> {
     if (this.#closed) return
     const kept = new Set(keep)
-    this.#settle([...this.#claims].filter((claim) => !kept.has(claim)).map((of) => ({ of, as: 'release' })))
+    const left = this.#queue.heldBy(this).filter((claim) => !kept.has(claim))
+    this.#settle(left.map((of) => ({ of, as: 'release' })))
     this.#closed = true
     this.#host.closed()
     this.#host.changed()
@@ -110,7 +110,6 @@ export class MemorySession implements Session, Consumer {
     let results: SettleResult[] | undefined
     list.forEach((settlement, i) => {
       const result = this.#queue.settle(settlement, instant)
-      if (!(result instanceof MillraceError)) this.#claims.delete(settlement.of as Claim)
       if (result !== 'done') (results ??= list.map(() => 'done'))[i] = result
     })
     return results
@@ -120,7 +119,6 @@ export class MemorySession implements Session, Consumer {
     const until = this.#options.clock.monotonic() + this.#options.lease
     const received = this.#queue.claim(this, max, until)
     if (lapsed > 0) received.push(...this.#queue.claimLapsed(this, lapsed, until))
-    for (const claim of received) this.#claims.add(claim)
     return received
   }
 
