@@ -99,19 +99,20 @@ export class QueueRuntime {
   handle(of: Handled, route: Route | undefined): unknown {
     if (route === undefined) return this.#unhandled(of.event)
     this.#timers.ran()
-    if (this.#catalog === undefined) return route.run(of.event, new HandlerContext(of, this.#publisher))
-    const { event } = of
-    const checked = this.#validate(this.#catalog, event)
-    if (checked === undefined) return route.run(event, new HandlerContext(of, this.#publisher))
-    return checked.then(() => route.run(event, new HandlerContext(of, this.#publisher)))
+    const checked = this.#catalog === undefined ? undefined : this.#validate(this.#catalog, of.event)
+    return checked === undefined ? this.#run(of, route) : this.#runAfter(checked, of, route)
+  }
+
+  #run(of: Handled, route: Route): unknown {
+    return route.run(of.event, new HandlerContext(of, this.#publisher))
+  }
+
+  /** Apart, so that only an event that waits pays for the closure. */
+  #runAfter(checked: Promise<void>, of: Handled, route: Route): Promise<unknown> {
+    return checked.then(() => this.#run(of, route))
   }
 
   #validate(catalog: CatalogRuntime, event: EventRecord): void | Promise<void> {
-    // The data will not fit next time either. What else may go wrong may pass: a newer version may know the type, and a
-    // schema may ask somebody who is not there now.
-    const refused = (error: unknown): never => {
-      throw isMillraceError(error, 'DATA_INVALID') ? fatal(error) : error
-    }
     try {
       return applySchema(catalog, event)?.catch(refused)
     } catch (error) {
@@ -127,4 +128,12 @@ export class QueueRuntime {
     )
     throw this.settings.unhandled === 'dead-letter' ? fatal(error) : error
   }
+}
+
+/**
+ * The data will not fit next time either. What else may go wrong may pass: a newer version may know the type, and a schema
+ * may ask somebody who is not there now.
+ */
+function refused(error: unknown): never {
+  throw isMillraceError(error, 'DATA_INVALID') ? fatal(error) : error
 }
