@@ -26,6 +26,7 @@ export interface WorkerSetup {
 export interface WorkerOptions {
   readonly lease?: number
   readonly concurrency?: number
+  readonly prefetch?: number
   readonly maxHandling?: number
   readonly order?: 'none' | { readonly by: 'key' }
   /** Handler runs of one event before it is a dead letter; they follow each other at once. Default 3. */

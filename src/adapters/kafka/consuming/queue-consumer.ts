@@ -80,6 +80,11 @@ export class QueueConsumer {
     return this.#takers.size
   }
 
+  /** Whether nobody else can have its lanes by now. */
+  get certain(): boolean {
+    return this.#group.membership.certain
+  }
+
   /** Lanes with what of them is under way here. */
   get lanes(): ReadonlyMap<string, Lane> {
     return this.#group.lanes
@@ -285,12 +290,8 @@ export class QueueConsumer {
 
   #paused({ name, first }: Lane): void {
     const message = `the lane ${name} pauses: it has as much ahead of this event as it may`
-    this.#notices.tell({
-      code: 'LANE_PAUSED',
-      message,
-      queue: this.name,
-      ...(first && { type: first.type, id: first.id }),
-    })
+    const event = first && { type: first.type, id: first.id }
+    this.#notices.tell({ code: 'LANE_PAUSED', message, queue: this.name, ...event })
   }
 
   #failed(message: string, cause: unknown, code: ErrorCode = 'CONNECTION_LOST'): void {

@@ -104,6 +104,9 @@ export class KafkaSession implements Session, Taker {
 
   async extend(list: readonly Received[]): Promise<readonly ('ok' | 'lost')[]> {
     this.#checkOpen()
+    const { name, certain } = this.#parts.consumer
+    if (!certain)
+      throw new MillraceError('CONNECTION_LOST', `Whether '${name}' still has its lanes is not known yet`)
     return list.map((event) => (this.#held.has(event as KafkaEvent) ? 'ok' : 'lost'))
   }
 

@@ -37,6 +37,7 @@ const endings: ReadonlySet<string> = new Set(['EVENTS_EXPIRED', 'LOG_TRUNCATED',
 
 /** The lanes that this process has of a queue: joins, fetches, commits. */
 export class Group {
+  readonly membership: Membership
   readonly committer: Committer
   readonly lanes = new Map<string, Lane>()
   #paused = true
@@ -48,7 +49,6 @@ export class Group {
   readonly #cluster: Cluster
   readonly #queue: StoredQueue
   readonly #events: GroupEvents
-  readonly #membership: Membership
   readonly #fetcher: Fetcher
   readonly #closing = new AbortController()
   /** Counts the assignments: what was begun for an older one is dropped. */
@@ -66,7 +66,7 @@ export class Group {
     this.#queue = queue
     this.#events = events
     const assigner = assignerFor(topicsOf(queue.name), queue.order)
-    this.#membership = new Membership(
+    this.membership = new Membership(
       cluster.client,
       queue.name,
       { lease, assigner },
@@ -78,7 +78,7 @@ export class Group {
       },
     )
     this.committer = new Committer({
-      membership: this.#membership,
+      membership: this.membership,
       producing: cluster.producing,
       progressTopic: topicsOf(queue.name).progress,
       rates,
@@ -102,7 +102,7 @@ export class Group {
   async open(): Promise<void> {
     const ready = new Promise<void>((resolve) => (this.#ready = resolve))
     this.#topics = await this.#lookUp()
-    await this.#membership.join([...this.#topics.keys()])
+    await this.membership.join([...this.#topics.keys()])
     await ready
     if (this.error !== undefined) throw this.error
     if (this.#closing.signal.aborted)
@@ -112,7 +112,7 @@ export class Group {
 
   /** Nothing is handed out between a revocation and the next assignment, nor while others may have the lanes. */
   get paused(): boolean {
-    return this.#paused || !this.#membership.certain
+    return this.#paused || !this.membership.certain
   }
 
   /** The topics, if order by key leaves all keys of them to one process though they have more partitions. */
@@ -145,7 +145,7 @@ export class Group {
     // A queue that was removed has no place for it any more.
     if (!this.removed) await this.#commitLast()
     try {
-      await this.#membership.leave()
+      await this.membership.leave()
     } catch (error) {
       this.#events.failed(
         'The group could not be left: it misses this process when its session times out',
@@ -219,7 +219,7 @@ export class Group {
   async #takeOver(wanted: readonly GroupAssignment[], assignment: number): Promise<readonly Lane[]> {
     for (let wait = 100; ; wait = Math.min(2 * wait, 2_000)) {
       try {
-        return await takeOver(this.#cluster, this.#membership, this.#queue.name, wanted)
+        return await takeOver(this.#cluster, this.membership, this.#queue.name, wanted)
       } catch (error) {
         if (assignment !== this.#assignment || this.#closing.signal.aborted) return []
         const coded = failure(error, `The place where '${this.#queue.name}' goes on could not be found`)
@@ -281,7 +281,7 @@ export class Group {
       this.#loseReplaced(topics)
       if (gone.length > 0)
         this.#events.failed(`Somebody has deleted ${gone.join(', ')}`, undefined, 'TOPIC_GONE')
-      this.#membership.change(topics)
+      this.membership.change(topics)
     } catch (error) {
       if (this.#closing.signal.aborted) return
       const coded = failure(error, 'Topics could not be looked up')
