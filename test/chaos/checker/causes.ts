@@ -1,4 +1,5 @@
 import type { PublishedEvent } from '../history.ts'
+import { longestWait } from './clocks.ts'
 import { outcomeOf, type Facts, type Run } from './facts.ts'
 import { isRefusal } from './hand-outs.ts'
 import type { Process } from './lives.ts'
@@ -73,14 +74,26 @@ function isForked(run: Run, facts: Rules): boolean {
   return mayBeUnsettled(run, facts)
 }
 
+/** What is to wait for longer is carried from place to place where settling is only recorded, in milliseconds. */
+const longWait = 10_000
+
+/** From when on the event may have been carried; Infinity: never. */
+function carriedSince(event: PublishedEvent | undefined, runs: readonly Run[], facts: Facts): number {
+  if (facts.features.settlement !== 'recorded') return Infinity
+  if (event?.deliverAt !== undefined) return -Infinity
+  return runs.find((run) => longestWait(run, facts) > longWait)?.end?.at ?? Infinity
+}
+
 /**
- * What waits for long is carried from place to place before it ever starts, and that it has left one is only recorded too.
- * Who carried it leaves no line, so anybody may have who was killed or cut off.
+ * That an event which is carried has left a place is only recorded, too. Who carried it leaves no line, so anybody may have
+ * who was killed or cut off since.
  */
-export function* carriedTwice({ processes, features }: Facts, event: PublishedEvent): Generator<Reason> {
-  if (event.deliverAt === undefined || features.settlement !== 'recorded') return
-  for (const { killed, cutOff } of processes.values()) {
-    for (const from of [killed, ...cutOff.map(([began]) => began)]) yield { cause: 'not committed', from }
+export function* carriedTwice(facts: Facts, event: PublishedEvent, runs: readonly Run[]): Generator<Reason> {
+  const since = carriedSince(event, runs, facts)
+  if (since === Infinity) return
+  for (const { killed, cutOff } of facts.processes.values()) {
+    for (const [from, to] of [[killed, killed] as const, ...cutOff])
+      if (to >= since) yield { cause: 'not committed', from: Math.max(from, since) }
   }
 }
 
@@ -90,16 +103,13 @@ export function isSingle(queue: string, id: string, facts: Facts): boolean {
   if (calls.filter((call) => outcomeOf(call, id) !== 'rejected').length !== 1) return false
   if (facts.features.settlement !== 'recorded') return true
   const redriven = callsFor(queue, id, facts)
-  if (event?.deliverAt !== undefined || redriven.some(({ count, ids }) => count !== ids.length)) return false
+  const runs = facts.runs.get(queue)?.get(id) ?? []
+  const carried = carriedSince(event, runs, facts) < Infinity
+  if (carried || redriven.some(({ count, ids }) => count !== ids.length)) return false
   // What is a dead letter and comes again, too, is two events when the letter is put back.
   const dies = (run: Run): boolean =>
     redriven.length > 0 && run.end?.as === 'fatal' && mayBeUnsettled(run, facts)
-  return (
-    facts.runs
-      .get(queue)
-      ?.get(id)
-      ?.some((run) => isForked(run, facts) || dies(run)) !== true
-  )
+  return !runs.some((run) => isForked(run, facts) || dies(run))
 }
 
 /** Whether the system may not know how the run ended, be it that its process has no idea of that. */

@@ -159,6 +159,22 @@ describe('starts', () => {
     expect(broken(twice())).toEqual(['starts a', 'overlap a'])
     expect(broken(twice(15_000).run('q', 'a', 20, 21))).toEqual(['starts a'])
   })
+  test('an event that was put off, and carried on twice where a clock that is behind made its wait a long one', () => {
+    const twice = (ahead: number, behind: number, killed = 15): readonly string[] =>
+      story()
+        .on({ settlement: 'recorded' })
+        .publish(0, 0.1, ['a'])
+        .step('p', 0.2, ahead)
+        .step('q', 0.2, behind)
+        .run('p', 'a', 1, 2, 'deferred', 1)
+        .kill('q', killed)
+        .run('p', 'a', 16, 17)
+        .run('p', 'a', 21, 22).broken
+    expect(twice(6, -4)).toEqual([])
+    expect(twice(6, -4, 1.5)).toEqual(['starts a'])
+    expect(twice(6, -2)).toEqual(['starts a'])
+    expect(twice(0, -8)).toEqual(['starts a'])
+  })
   test('a failure that comes after the lease was lost, and the event started elsewhere', () => {
     const late = (answer: 'done' | 'gone'): Story =>
       story().publish(0, 0.1, ['a']).run('p', { id: 'a', answer }, 1, 8, 'failed').run('q', 'a', 5, 6)

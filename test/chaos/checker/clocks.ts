@@ -32,13 +32,24 @@ export function wasSet(
   return clocks.get(name)?.some((setting) => setting.from >= from && setting.from <= to) === true
 }
 
+/** How long the wait that the run has asked for may seem to a process whose clock is behind. 0: it has asked for none. */
+export function longestWait({ end, process }: Run, { clocks }: Pick<Facts, 'clocks'>): number {
+  if (end?.wait === undefined) return 0
+  const all = [...clocks.values()].flatMap((settings) => settings.map(({ off }) => off))
+  return end.wait + offAt(process, end.at, clocks) - Math.min(0, ...all)
+}
+
+function offAt({ name }: Process, at: number, clocks: Clocks): number {
+  return clocks.get(name)?.findLast(({ from }) => from <= at)?.off ?? 0
+}
+
 /**
  * Whether this date had come when the run started: by the clock of its process, or by one that is ahead of it, or was, for
  * whoever sees first that an event is due says so to all.
  */
 export function hadCome(date: number, { now, at, process }: Run, { clocks, processes }: Facts): boolean {
   if (now >= date) return true
-  const off = clocks.get(process.name)?.findLast(({ from }) => from <= at)?.off ?? 0
+  const off = offAt(process, at, clocks)
   for (const { name, killed, stopped } of processes.values()) {
     const settings = clocks.get(name) ?? [{ from: -Infinity, off: 0 }]
     for (const [i, { from, off: ahead }] of settings.entries()) {

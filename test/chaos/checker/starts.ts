@@ -33,7 +33,7 @@ function* reasonsIn(facts: Facts, queue: string, id: string, runs: readonly Run[
   for (const { called } of redrivesFor(facts, queue, id)) yield { cause: 'redriven', from: called }
   const known = facts.events.get(id)
   if (known === undefined) return
-  yield* carriedTwice(facts, known.event)
+  yield* carriedTwice(facts, known.event, runs)
   const possible = known.calls.filter((call) => outcomeOf(call, id) !== 'rejected')
   for (const call of possible.slice(1)) yield { cause: 'published again', from: call.called }
 }
