@@ -9,6 +9,7 @@ import {
   type MillraceEvent,
 } from '../../src/index.ts'
 import { transportFromUrl } from '../../src/url.ts'
+import type { Task } from './begin.ts'
 import { couldNotStart } from './exit-codes.ts'
 import { endWithHarness } from './harness-gone.ts'
 import { firstTime, historyOf, type Ending } from './history.ts'
@@ -23,11 +24,7 @@ import { stepWhenTold } from './steps.ts'
  * A process that handles events as planned, and writes down each start before it does anything, and each end before it
  * tells anybody. SIGTERM stops it in order.
  */
-export interface ConsumerTask {
-  readonly url: string
-  readonly folder: string
-  readonly name: string
-  readonly seed: number
+export interface ConsumerTask extends Task {
   readonly queues: readonly ChaosQueue[]
   readonly lease: number
   /** Whether an event that kills every process ends as a dead letter; else it must not be in the plan. */

@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createEvent, isMillraceError, millrace, type DeadLetter } from '../../src/index.ts'
+import { createEvent, isMillraceError, type DeadLetter } from '../../src/index.ts'
+import { begin, type Task } from './begin.ts'
 import { dice } from './dice.ts'
-import { endWithHarness } from './harness-gone.ts'
-import { historyOf } from './history.ts'
 import { cure } from './marks.ts'
 import type { ChaosData } from './plan.ts'
 
@@ -10,25 +9,16 @@ import type { ChaosData } from './plan.ts'
  * A process that looks at the dead letters now and then and puts some back: many as they are, or one with another event in
  * its place. SIGTERM ends it.
  */
-export interface OperatorTask {
-  readonly url: string
-  readonly folder: string
-  readonly name: string
-  readonly seed: number
+export interface OperatorTask extends Task {
   readonly queues: readonly string[]
 }
 
 /** Milliseconds between two looks at all queues. */
 const round = 2_000
 
-endWithHarness()
-const task = JSON.parse(process.argv[2] as string) as OperatorTask
-const { url, folder, name, seed, queues } = task
-const write = historyOf(folder, name)
+const { task, app, write, stopping } = begin<OperatorTask>()
+const { folder, name, seed, queues } = task
 const chance = dice(seed, name)
-const app = millrace({ transport: url, logger: false })
-const stopping = new AbortController()
-process.on('SIGTERM', () => stopping.abort())
 let calls = 0
 
 async function lookAt(queue: string): Promise<void> {
@@ -59,7 +49,7 @@ async function redrive(queue: string, letters: readonly DeadLetter[], replaces: 
 }
 
 write({ what: 'up' })
-while (!stopping.signal.aborted) {
+while (!stopping.aborted) {
   for (const queue of queues) {
     try {
       await lookAt(queue)
@@ -69,6 +59,6 @@ while (!stopping.signal.aborted) {
       write({ what: 'noticed', code: error.code, message: error.message })
     }
   }
-  await sleep(round, undefined, { signal: stopping.signal }).catch(() => undefined)
+  await sleep(round, undefined, { signal: stopping }).catch(() => undefined)
 }
 await app.stop()

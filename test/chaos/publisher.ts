@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createEvent, millrace, PublishError, type MillraceEvent } from '../../src/index.ts'
-import { endWithHarness } from './harness-gone.ts'
-import { historyOf, readHistories } from './history.ts'
+import { createEvent, PublishError, type MillraceEvent } from '../../src/index.ts'
+import { begin, type Task } from './begin.ts'
+import { readHistories } from './history.ts'
 import { callOf, type ChaosData } from './plan.ts'
 import { stepWhenTold } from './steps.ts'
 
@@ -9,26 +9,17 @@ import { stepWhenTold } from './steps.ts'
  * A process that publishes what is planned, one call of each of its streams at a time, until SIGTERM. What was not taken
  * it publishes again, also what a former process of its slot left open. Ends when all it has begun is taken.
  */
-export interface PublisherTask {
-  readonly url: string
-  readonly folder: string
-  readonly name: string
+export interface PublisherTask extends Task {
   readonly slot: string
-  readonly seed: number
   readonly streams: readonly number[]
 }
 
 const afterFailure = 200
 
-endWithHarness()
-const task = JSON.parse(process.argv[2] as string) as PublisherTask
-const { url, folder, name, seed } = task
+const { task, app, write, stopping } = begin<PublisherTask>()
+const { folder, name, seed } = task
 const former = readHistories(folder, `${task.slot}.`)
-const write = historyOf(folder, name)
 stepWhenTold(write)
-const app = millrace({ transport: url, logger: false })
-const stopping = new AbortController()
-process.on('SIGTERM', () => stopping.abort())
 
 /** Which call of a stream is the next, and what of the one before may not be taken yet. */
 function whereToGoOn(stream: number): { call: number; open: readonly MillraceEvent[] } {
@@ -96,7 +87,7 @@ async function publishOnce(
 async function run(stream: number): Promise<void> {
   const { call: first, open } = whereToGoOn(stream)
   await publish(stream, first - 1, open)
-  for (let call = first; !stopping.signal.aborted; call++) {
+  for (let call = first; !stopping.aborted; call++) {
     await sleep(callOf(seed, stream, call).pause)
     await publish(stream, call, eventsOf(stream, call))
   }

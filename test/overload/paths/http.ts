@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { serve } from '../../../src/adapters/http/index.ts'
 import type { Overload, Path } from '../path.ts'
+import { pathOn } from './path-on.ts'
 import type { Said, SendersTask } from '../senders-process.ts'
 
 const program = fileURLToPath(new URL('../senders-process.ts', import.meta.url))
@@ -25,27 +26,22 @@ function sentBy(senders: Omit<SendersTask, 'port'>): (overload: Overload) => Pro
   }
 }
 
+/** Bodies under way take memory of their own. */
+const ceiling = 1_500
+
 export const httpPaths: readonly Path[] = [
-  {
-    name: 'sqlite.http',
-    system: 'sqlite',
+  pathOn('sqlite', 'http', {
     about: '100 keep-alive senders of batches of 2,000 events, who send on at once whatever the answer',
-    heap: 512,
-    ceiling: 1_500,
+    ceiling,
     told: ['503'],
-    queue: {},
     handle: () => undefined,
     load: sentBy({ quick: 100, batch: 2_000, bytes: 256, slow: 0, endless: 0 }),
-  },
-  {
-    name: 'sqlite.bodies',
-    system: 'sqlite',
+  }),
+  pathOn('sqlite', 'bodies', {
     about: '400 senders whose bodies of 900 KB take 15 s, 100 whose bodies never end, and 16 quick ones',
-    heap: 512,
-    ceiling: 1_500,
+    ceiling,
     told: ['503'],
-    queue: {},
     handle: () => undefined,
     load: sentBy({ quick: 16, batch: 1, bytes: 900_000, slow: 400, endless: 100 }),
-  },
+  }),
 ]

@@ -1,0 +1,30 @@
+import { millrace, type App } from '../../src/index.ts'
+import { endWithHarness } from './harness-gone.ts'
+import { historyOf, type Happening } from './history.ts'
+
+/** What every process is told. */
+export interface Task {
+  readonly url: string
+  readonly folder: string
+  readonly name: string
+  readonly seed: number
+}
+
+/** The beginning of a process that has no queues: its task, an app, its history, and what SIGTERM aborts. */
+export function begin<T extends Task>(): {
+  task: T
+  app: App
+  write: (happening: Happening) => void
+  stopping: AbortSignal
+} {
+  endWithHarness()
+  const task = JSON.parse(process.argv[2] as string) as T
+  const stopping = new AbortController()
+  process.on('SIGTERM', () => stopping.abort())
+  return {
+    task,
+    app: millrace({ transport: task.url, logger: false }),
+    write: historyOf(task.folder, task.name),
+    stopping: stopping.signal,
+  }
+}
