@@ -25,7 +25,7 @@ export class Lanes {
 
   /** Gives false if the event may not even wait here: its key was parked in the meantime. */
   add(held: Held): boolean {
-    const key = this.#byKey ? held.received.key : undefined
+    const key = this.#keyOf(held)
     if (key !== undefined) {
       const lane = this.#lanes.get(key)
       if (lane?.parked === true) return false
@@ -68,7 +68,7 @@ export class Lanes {
 
   /** Somebody else has the event: takes out those of its key that wait behind it, to be given back. */
   behind(held: Held): readonly Held[] {
-    const { key } = held.received
+    const key = this.#keyOf(held)
     const lane = key === undefined ? undefined : this.#lanes.get(key)
     if (lane === undefined) return []
     const place = lane.waiting.indexOf(held) + 1
@@ -80,9 +80,14 @@ export class Lanes {
     if (this.#ledBy(held)?.parked === true) this.#lanes.delete(held.received.key as string)
   }
 
+  /** undefined where it makes no difference: not even looked up then, as a key that has just come must be hashed for that. */
+  #keyOf(held: Held): string | undefined {
+    return this.#byKey ? held.received.key : undefined
+  }
+
   /** An event that runs alone, past all others, leads no lane. */
   #ledBy(held: Held): Lane | undefined {
-    const { key } = held.received
+    const key = this.#keyOf(held)
     const lane = key === undefined ? undefined : this.#lanes.get(key)
     return lane?.head === held ? lane : undefined
   }
