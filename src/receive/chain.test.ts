@@ -62,6 +62,22 @@ test.each<[string, Handler]>([
   expect(compose([through, through], () => result)(event, context().ctx)).toBe(result)
 })
 
+test('a handler may return what does its work when it is asked, and is asked once', async () => {
+  let asked = 0
+  const query = {
+    // oxlint-disable-next-line unicorn/no-thenable -- that is what a query builder is
+    then: (ok: () => void) => (asked++, ok()),
+  }
+  const looking: Middleware = (_e, _c, next) => {
+    const call = next()
+    setImmediate(() => void call.then(() => undefined))
+    return call
+  }
+  expect(await outcome(() => query, looking)).toEqual(['handled'])
+  await turn().then(turn)
+  expect(asked).toBe(1)
+})
+
 test('another event goes on to those further in only', async () => {
   const seen: MillraceEvent[] = []
   const other = createEvent('other.one', 2)

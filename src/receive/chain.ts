@@ -128,12 +128,7 @@ function refuse(): never {
 }
 
 /** Whatever it does, throwing before its first await included, as something to wait for. What is one of ours stays so. */
-function promised(
-  middleware: Middleware,
-  event: MillraceEvent,
-  ctx: Context,
-  next: Next,
-): Promise<unknown> | NextCall {
+function promised(middleware: Middleware, event: MillraceEvent, ctx: Context, next: Next): Promise<unknown> {
   try {
     const result: unknown = middleware(event, ctx, next)
     return result instanceof NextCall ? result : Promise.resolve(result)
@@ -144,6 +139,14 @@ function promised(
 
 function passedOn(result: unknown): unknown {
   return result instanceof NextCall ? result.passOn() : result
+}
+
+/** undefined for what is no promise. A thenable of somebody's own is wrapped: it may do anything. */
+export function promiseOf(value: unknown): Promise<unknown> | undefined {
+  if (value instanceof Promise) return value
+  const thenable =
+    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
+  return thenable ? Promise.resolve(value) : undefined
 }
 
 function complain(ctx: Context, code: NextMisuse, message: string): void {
@@ -175,7 +178,8 @@ class NextCall implements Promise<unknown> {
   constructor(inner: Handler, event: MillraceEvent, ctx: Context, before: NextCall | undefined) {
     this.before = before
     try {
-      this.#outcome = passedOn(inner(event, ctx))
+      const result = passedOn(inner(event, ctx))
+      this.#outcome = promiseOf(result) ?? result
     } catch (error) {
       this.#outcome = Promise.reject(error)
     }

@@ -3,6 +3,7 @@ import { addFailure, deadLetterRecord } from '../contract/dead-letter.ts'
 import type { Settlement } from '../contract/transport.ts'
 import { messageOf } from '../errors/millrace-error.ts'
 import type { Breaker } from './breaker.ts'
+import { promiseOf } from './chain.ts'
 import { Deadlines, timeoutError } from './deadlines.ts'
 import { aboutOf, type Held } from './held.ts'
 import { Lanes } from './lanes.ts'
@@ -267,12 +268,4 @@ export class Runs {
     const message = `its handler goes on though its signal was aborted, ${when}`
     this.#parts.reporter.notice({ ...aboutOf(held), code: 'HANDLER_STUCK', message })
   }
-}
-
-/** undefined for what is no promise. A thenable of somebody's own is wrapped: it may do anything. */
-function promiseOf(value: unknown): Promise<unknown> | undefined {
-  if (value instanceof Promise) return value
-  const thenable =
-    typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  return thenable ? Promise.resolve(value) : undefined
 }
