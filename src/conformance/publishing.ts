@@ -133,6 +133,24 @@ export const publishing: readonly Case[] = [
     },
   },
   {
+    name: 'what is published once others have their places comes behind them',
+    async run(bench) {
+      const order = bench.features.order === 'key'
+      const queue = await bench.queue('queue', { order })
+      const events = bench.events(200, () => ({ key: 'one' }))
+      const calls: Promise<void>[] = []
+      for (let from = 0; from < events.length; from += 20) {
+        const placed = Promise.withResolvers<void>()
+        const call = bench.transport.publish(events.slice(from, from + 20), { placed: placed.resolve })
+        calls.push(call)
+        await Promise.race([placed.promise, call])
+      }
+      await Promise.all(calls)
+      const taken = numbersOf(await bench.handle(await bench.session(queue, { order }), 200))
+      expect(order ? taken : ascending(taken)).toEqual(numbers(200))
+    },
+  },
+  {
     name: 'publishing nothing does nothing',
     async run(bench) {
       const session = await bench.session(await bench.queue())

@@ -48,6 +48,11 @@ export interface TransportPublishOptions {
   /** The caller's transaction, in the system's own type. */
   readonly transaction?: unknown
   readonly signal?: AbortSignal
+  /**
+   * To be called, once at most, when whatever is published from now on comes behind these events, and only making them safe
+   * is left: the next call may begin while this one does that. Without it, each call waits for the one before.
+   */
+  readonly placed?: () => void
 }
 
 export interface QueueSpec {

@@ -63,6 +63,56 @@ test('what comes while a call is under way waits for it', async () => {
   expect(calls).toEqual([['1'], ['2']])
 })
 
+/** A transport that gives events their places at once, and makes them safe when it is told to. */
+function placing(): { coalescer: Coalescer; calls: string[][]; safe: (() => void)[] } {
+  const safe: (() => void)[] = []
+  const made = coalescing(async (call, events, options) => {
+    await call(events)
+    options?.placed?.()
+    await new Promise<void>((resolve) => safe.push(resolve))
+  })
+  return { ...made, safe }
+}
+
+test('where events have their places before they are safe, the next call begins, and not the one after', async () => {
+  const { coalescer, calls, safe } = placing()
+  const order: string[] = []
+  const publish = (id: string): Promise<void> =>
+    coalescer.publish([event(id)], undefined).then(() => void order.push(id))
+  const published = [publish('1')]
+  await expect.poll(() => safe.length).toBe(1)
+  published.push(publish('2'))
+  await expect.poll(() => safe.length).toBe(2)
+  published.push(publish('3'))
+  await new Promise((resolve) => setImmediate(resolve))
+  expect([calls, order]).toEqual([[['1'], ['2']], []])
+  safe[0]!()
+  await expect.poll(() => safe.length).toBe(3)
+  expect([calls, order]).toEqual([[['1'], ['2'], ['3']], ['1']])
+  safe[1]!()
+  safe[2]!()
+  await Promise.all(published)
+  expect(order).toEqual(['1', '2', '3'])
+})
+
+test('then a half of many goes first, of whole calls, so that the other can be written while it is made safe', async () => {
+  const { coalescer, calls, safe } = placing()
+  const first = coalescer.publish([event('0')], undefined)
+  await expect.poll(() => safe.length).toBe(1)
+  safe[0]!()
+  await first
+  const all = [some(20, 1), some(20, 21), some(60, 41)].map((events) => coalescer.publish(events, undefined))
+  await expect.poll(() => safe.length).toBe(2)
+  expect(calls[1]).toHaveLength(100)
+  safe[1]!()
+  await Promise.all(all)
+  const many = some(100).map((one) => coalescer.publish([one], undefined))
+  await expect.poll(() => safe.length).toBe(4)
+  expect(calls.slice(2).map((ids) => ids.length)).toEqual([50, 50])
+  for (const answer of safe) answer()
+  await Promise.all(many)
+})
+
 test('much leaves in calls of at most 512 events and 4 MiB', async () => {
   const { coalescer, calls } = coalescing()
   await coalescer.publish(some(1_100), undefined)

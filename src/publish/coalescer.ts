@@ -7,17 +7,25 @@ import { Call, givenUp, settle, type Item, type Outcomes } from './call.ts'
 /** Events in one call of a transport: enough that its fixed cost is small, few enough that a store's commit stays short. */
 const batchLength = 512
 const batchBytes = 4 * 1024 * 1024
+/** Fewer are not worth a call of their own. */
+const leastShare = 32
+
+/** Calls under way at once, where the transport says when their events have their places: one is made safe, one is written. */
+const mostUnderWay = 2
 
 /**
  * Joins the publishes of one turn of the event loop into one call of the transport, which then pays for one commit or one
- * round trip. One call is under way at a time, so that events leave in the order of their publishes.
+ * round trip. The next call begins when the events of the one before have their places, so that they leave in the order of
+ * their publishes.
  */
 export class Coalescer {
   readonly #transport: () => Promise<Transport>
   readonly #outcomes: Outcomes
   #items: Item[] = []
-  /** What the transport has been given and has not answered. */
-  #sending: readonly Item[] = []
+  /** What the transport has been given and has not answered, call by call. */
+  readonly #sending = new Map<readonly Item[], Promise<void>>()
+  /** The transport says when events have their places. */
+  #overlaps = false
   /** How many of the items belong to calls that have ended. */
   #dropped = 0
   #scheduled = false
@@ -43,7 +51,7 @@ export class Coalescer {
 
   /** Waits no longer: what is not taken yet is rejected as stopped. */
   giveUp(): void {
-    const calls = new Set([...this.#items, ...this.#sending].map(({ call }) => call))
+    const calls = new Set([...this.#items, ...[...this.#sending.keys()].flat()].map(({ call }) => call))
     for (const call of calls) this.#giveUp(call, 'STOPPED')
   }
 
@@ -73,20 +81,31 @@ export class Coalescer {
 
   async #run(): Promise<void> {
     while (this.#items.length > 0) {
-      this.#sending = this.#take()
-      await this.#send(this.#sending)
-      this.#sending = []
+      await this.#begin(this.#take())
+      while (this.#sending.size === mostUnderWay) await Promise.race(this.#sending.values())
       // Callers that were just answered publish again in this turn: let them join the next batch.
       await new Promise((resolve) => setImmediate(resolve))
     }
     this.#scheduled = false
   }
 
+  /** Resolves when the next call may begin. */
+  async #begin(batch: readonly Item[]): Promise<void> {
+    const placed = Promise.withResolvers<void>()
+    const sent = this.#send(batch, () => {
+      this.#overlaps = true
+      placed.resolve()
+    }).finally(() => void this.#sending.delete(batch))
+    this.#sending.set(batch, sent)
+    await Promise.race([placed.promise, sent])
+  }
+
   #take(): Item[] {
     if (this.#dropped > 0) this.#sweep()
+    const most = Math.min(batchLength, this.#share())
     let bytes = 0
     let n = 0
-    while (n < this.#items.length && n < batchLength) {
+    while (n < this.#items.length && n < most) {
       bytes += (this.#items[n] as Item).event.size
       if (bytes > batchBytes && n > 0) break
       n++
@@ -96,7 +115,19 @@ export class Coalescer {
     return taken
   }
 
-  async #send(batch: readonly Item[]): Promise<void> {
+  /**
+   * How much of what waits to take. If all callers waited for one call, nothing would be left to write while that is made
+   * safe: so a half goes first, of whole calls.
+   */
+  #share(): number {
+    const all = this.#items.length
+    if (!this.#overlaps || this.#sending.size > 0 || all < 2 * leastShare) return all
+    let n = Math.ceil(all / 2)
+    while (n < all && this.#items[n]!.call === this.#items[n - 1]!.call) n++
+    return n
+  }
+
+  async #send(batch: readonly Item[], placed: () => void): Promise<void> {
     let transport: Transport
     try {
       transport = await this.#transport()
@@ -107,7 +138,10 @@ export class Coalescer {
     const sendable = batch.filter((item) => fits(item, transport.features.maxBytes))
     if (sendable.length === 0) return
     try {
-      await transport.publish(sendable.map((item) => item.event))
+      await transport.publish(
+        sendable.map((item) => item.event),
+        { placed },
+      )
       for (const item of sendable) settle(item, 'taken')
     } catch (error) {
       await this.#failed(transport, sendable, error)

@@ -62,6 +62,18 @@ export const publishing: Readonly<Record<string, Proof>> = {
       'events of a key come in their order, and to one session at a time',
     ],
   },
+  'says that events have their places before they do': {
+    by: publish((inner) => {
+      let calls = 0
+      return async (events, options) => {
+        options?.placed?.()
+        // Every other call is overtaken by the next.
+        if (calls++ % 2 === 0) await new Promise((resolve) => setImmediate(resolve))
+        await inner.publish(events)
+      }
+    }),
+    caughtBy: ['what is published once others have their places comes behind them'],
+  },
   'cannot publish nothing': {
     by: publish((inner) => async (events, options) => {
       if (events.length === 0) throw new RangeError('no events')

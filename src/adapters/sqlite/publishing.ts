@@ -15,7 +15,7 @@ const insert = `
 /** Takes the events in one transaction: all of them or none. @throws PublishError */
 export async function publish(
   events: readonly Outgoing[],
-  { transaction, signal }: TransportPublishOptions,
+  { transaction, signal, placed }: TransportPublishOptions,
   now: number,
   file: { readonly database: Database; readonly subscriptions: Subscriptions; readonly unrouted: Unrouted },
 ): Promise<void> {
@@ -29,7 +29,7 @@ export async function publish(
     }
     // Before the transaction, which keeps other processes from writing.
     const heads = encodeHeads(events.map(({ head }) => head))
-    await database.write(() => {
+    await database.commit(() => {
       subscriptions.refresh()
       const statement = database.statement(insert)
       let isKept = false
@@ -47,6 +47,8 @@ export async function publish(
       }
       if (isKept) unrouted.sweep(now)
     }, signal)
+    placed?.()
+    await database.keep()
   } catch (error) {
     throw publishError(error, events.length, signal)
   }
