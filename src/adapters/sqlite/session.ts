@@ -46,7 +46,7 @@ export class SqliteSession implements Session {
   /** undefined: there may be something to take. */
   #rest: Rest | undefined
   /** What was settled and is on its way to the disk, an entry for each exchange. */
-  readonly #syncs: Promise<void>[] = []
+  readonly #syncs = new Set<Promise<void>>()
   #quiet = false
   #closing: Promise<void> | undefined
 
@@ -84,9 +84,11 @@ export class SqliteSession implements Session {
         return { received: [], lapsed: rest.lapsed }
       }
     }
-    if (this.#syncs.length >= mostAhead) await this.#syncs[0]
+    if (this.#syncs.size >= mostAhead) await Promise.race(this.#syncs)
     const claim = ++this.#lastClaim
     const result = await database.commit(() => {
+      // It may have been closed while this waited for the disk or the file: nobody would give back what is claimed now.
+      this.#checkOpen()
       const me = this.#claimant()
       const lease = this.#leaseUntil(this.#options.lease)
       const settled = settle.length === 0 ? undefined : this.#settlements.settle(settle, me.steady)
@@ -102,7 +104,7 @@ export class SqliteSession implements Session {
     // A claim that a power cut takes back is claimed anew. But that a lapsed event was claimed alone must be known after a
     // crash of the machine, too: it may have been the cause.
     if (received.some((event) => event.lapsed)) await this.#keep()
-    else if (settle.length > 0) this.#syncs.push(this.#keep().then(() => void this.#syncs.shift()))
+    else if (settle.length > 0) this.#keepBeside()
     const tookAll = received.length < wanted && !more
     if (settle.length > 0) this.#afterSettling(settle, settled, tookAll)
     if (tookAll || wanted === 0) await this.#rememberRest(wanted > 0)
@@ -173,6 +175,11 @@ export class SqliteSession implements Session {
   async #rememberRest(thorough: boolean): Promise<void> {
     const rest = await this.#look(thorough).catch(() => undefined)
     this.#rest = rest?.ready === true ? undefined : rest
+  }
+
+  #keepBeside(): void {
+    const sync = this.#keep().then(() => void this.#syncs.delete(sync))
+    this.#syncs.add(sync)
   }
 
   /** Until the disk has what was committed. If it refuses, the next transaction mends the log, or fails. */

@@ -93,6 +93,30 @@ test('flush resolves when the disk has all that was settled', async () => {
   await flushed
 })
 
+test('flush waits for all of them, in whatever order the disk has them', async () => {
+  await ack(0)
+  await ack(1)
+  asked[1]!.resolve()
+  await left()
+  let flushed = false
+  const flush = session.flush().then(() => (flushed = true))
+  await left()
+  expect(flushed).toBe(false)
+  asked[0]!.resolve()
+  await flush
+})
+
+test('an exchange that waits for the disk takes nothing once the session is closed', async () => {
+  for (let n = 0; n < 8; n++) await ack(n)
+  const ninth = session.exchange({ settle: [{ of: received[8]!, as: 'ack' }], max: 20 })
+  const refused = expect(ninth).rejects.toMatchObject({ code: 'STOPPED' })
+  await left()
+  await session.close()
+  asked[0]!.resolve()
+  await refused
+  expect(await left()).toBe(0)
+})
+
 test('what the disk refuses is settled all the same, and told', async () => {
   await ack(0)
   asked[0]!.reject(new MillraceError('STORE_FULL', 'no space left'))
