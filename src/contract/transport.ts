@@ -50,7 +50,8 @@ export interface TransportPublishOptions {
   readonly signal?: AbortSignal
   /**
    * To be called, once at most, when whatever is published from now on comes behind these events, and only making them safe
-   * is left: the next call may begin while this one does that. Without it, each call waits for the one before.
+   * is left: the next call may begin while this one does that. Without it, each call waits for the one before. What fails
+   * after it is of unknown outcome; but if any event behind them is taken, they are there, too.
    */
   readonly placed?: () => void
 }

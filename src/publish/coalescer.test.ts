@@ -113,6 +113,27 @@ test('then a half of many goes first, of whole calls, so that the other can be w
   await Promise.all(many)
 })
 
+test('what fails once others may come behind it is not sent again', async () => {
+  const safe = Promise.withResolvers<void>()
+  const { coalescer, calls } = coalescing(async (_call, events, options) => {
+    options?.placed?.()
+    await safe.promise
+    const results = events.map(() => 'unknown' as const)
+    throw new PublishError('refused', { results, retryable: false })
+  })
+  const published = Promise.allSettled([
+    coalescer.publish([event('1')], undefined),
+    coalescer.publish([event('2')], undefined),
+  ])
+  await expect.poll(() => calls.length).toBe(1)
+  const behind = Promise.allSettled([coalescer.publish([event('3')], undefined)])
+  await expect.poll(() => calls.length).toBe(2)
+  safe.resolve()
+  const unknown = { reason: { message: 'refused', results: ['unknown'], retryable: false } }
+  expect([...(await published), ...(await behind)]).toMatchObject([unknown, unknown, unknown])
+  expect(calls).toEqual([['1', '2'], ['3']])
+})
+
 test('much leaves in calls of at most 512 events and 4 MiB', async () => {
   const { coalescer, calls } = coalescing()
   await coalescer.publish(some(1_100), undefined)

@@ -137,14 +137,23 @@ export class Coalescer {
     }
     const sendable = batch.filter((item) => fits(item, transport.features.maxBytes))
     if (sendable.length === 0) return
+    let isPlaced = false
+    const options = {
+      placed: (): void => {
+        isPlaced = true
+        placed()
+      },
+    }
     try {
       await transport.publish(
         sendable.map((item) => item.event),
-        { placed },
+        options,
       )
       for (const item of sendable) settle(item, 'taken')
     } catch (error) {
-      await this.#failed(transport, sendable, error)
+      // What has its place is not sent again: it would come behind what was placed after it.
+      if (isPlaced) settleAll(sendable, error)
+      else await this.#failed(transport, sendable, error)
     }
   }
 
@@ -153,10 +162,7 @@ export class Coalescer {
     const results = error instanceof PublishError ? error.results : undefined
     const calls = new Set(batch.map((item) => item.call))
     const hopeless = error instanceof PublishError && !error.retryable
-    if (!hopeless || calls.size === 1) {
-      batch.forEach((item, i) => settle(item, results?.[i] ?? 'unknown', error))
-      return
-    }
+    if (!hopeless || calls.size === 1) return settleAll(batch, error)
     for (const call of calls) {
       const own = batch.filter((item, i) => item.call === call && results?.[i] !== 'taken')
       batch.forEach((item, i) => item.call === call && results?.[i] === 'taken' && settle(item, 'taken'))
@@ -165,11 +171,16 @@ export class Coalescer {
         await transport.publish(own.map((item) => item.event))
         for (const item of own) settle(item, 'taken')
       } catch (again) {
-        const outcomes = again instanceof PublishError ? again.results : undefined
-        own.forEach((item, i) => settle(item, outcomes?.[i] ?? 'unknown', again))
+        settleAll(own, again)
       }
     }
   }
+}
+
+/** As the error says, which the transport has answered for all of them. */
+function settleAll(batch: readonly Item[], error: unknown): void {
+  const results = error instanceof PublishError ? error.results : undefined
+  batch.forEach((item, i) => settle(item, results?.[i] ?? 'unknown', error))
 }
 
 function fits(item: Item, maxBytes: number): boolean {
