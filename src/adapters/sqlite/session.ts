@@ -47,6 +47,8 @@ export class SqliteSession implements Session {
   #rest: Rest | undefined
   /** What was settled and is on its way to the disk, an entry for each exchange. */
   readonly #syncs = new Set<Promise<void>>()
+  /** The disk has refused something, and nothing was taken since: that is told once. */
+  #refused = false
   #quiet = false
   #closing: Promise<void> | undefined
 
@@ -186,7 +188,10 @@ export class SqliteSession implements Session {
   async #keep(): Promise<void> {
     try {
       await this.#file.database.keep()
+      this.#refused = false
     } catch (error) {
+      if (this.#refused) return
+      this.#refused = true
       const cause = storeError(error, this.#file.database.path)
       const message = `What was settled last may come again after a power cut: ${cause.message}`
       this.#options.notice({ code: cause.code, message, queue: this.#name, cause })

@@ -125,6 +125,22 @@ test('what the disk refuses is settled all the same, and told', async () => {
   expect(await left()).toBe(19)
 })
 
+test('that the disk refuses is told once, until it takes something', async () => {
+  const full = new MillraceError('STORE_FULL', 'no space left')
+  const settle = async (n: number, answer: 'reject' | 'resolve'): Promise<void> => {
+    await ack(n)
+    if (answer === 'reject') asked[n]!.reject(full)
+    else asked[n]!.resolve()
+    await session.flush()
+  }
+  await settle(0, 'reject')
+  await settle(1, 'reject')
+  expect(notices).toHaveLength(1)
+  await settle(2, 'resolve')
+  await settle(3, 'reject')
+  expect(notices).toHaveLength(2)
+})
+
 test('that a lapsed event was claimed alone is on the disk before it is handed out', async () => {
   await session.extend(received.slice(0, 1), -1)
   let handedOut = false
