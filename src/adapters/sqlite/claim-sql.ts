@@ -1,21 +1,24 @@
-import { messageColumns } from './stored-event.ts'
+import { messageColumns, otherColumns } from './stored-event.ts'
 
 /** A claim looks at so many rows more than it wants. */
 export const window = 256
 
+const anyParked = 'EXISTS (SELECT 1 FROM messages WHERE parked = 1 AND queue = :queue)'
+const anyAside =
+  'EXISTS (SELECT 1 FROM messages INDEXED BY aside WHERE queue = :queue AND due IS NULL AND aside = 1)'
 /**
  * Another of the key keeps the row back: one before it is parked or aside, or one is held. `held` says which of those that
- * are held count.
+ * are held count. Mostly nothing at all is parked or aside, which is asked once for all rows.
  */
 const isBehind = (row: 'm' | 'l', held: string): string => `(
   EXISTS (SELECT 1 FROM held h WHERE h.queue = :queue AND h.key = ${row}.key AND ${held})
-  OR EXISTS (
+  OR (${anyParked} AND EXISTS (
     SELECT 1 FROM messages p WHERE p.parked = 1 AND p.queue = :queue AND p.key = ${row}.key AND p.seq < ${row}.seq
-  )
-  OR EXISTS (
+  ))
+  OR (${anyAside} AND EXISTS (
     SELECT 1 FROM messages a INDEXED BY aside
     WHERE a.queue = :queue AND a.due IS NULL AND a.aside = 1 AND a.key = ${row}.key AND a.seq < ${row}.seq
-  )
+  ))
 )`
 /**
  * Nobody else has an event of the key, none before it has lost its holder, and none before it is parked or aside. Claims
@@ -72,12 +75,7 @@ const firstOfKey = (from: string): string =>
   `ifnull((SELECT min(seq) FROM ${from} AND queue = :queue AND key = :key), ${Number.MAX_SAFE_INTEGER})`
 
 export const aside = {
-  /** Whether the window has as many rows as it may have. */
-  isFull: `SELECT (SELECT count(*) ${inWindow}) = :window AS full`,
-  /** Sets aside what stands in the window behind another of its key, unless the claimant itself holds that. */
-  set: `UPDATE messages SET aside = 1 WHERE seq IN (
-    SELECT m.seq ${inWindow} WHERE m.key IS NOT NULL AND ${isBehind('m', 'h.seq < m.seq AND (h.owner <> :owner OR h.lease <= :monotonic)')}
-  )`,
+  set: 'UPDATE messages SET aside = 1 WHERE seq IN (SELECT value FROM json_each(?))',
   /** Which of these keys have rows aside, and the place of the first. */
   keys: `SELECT k.value, (
     SELECT min(m.seq) FROM messages m INDEXED BY aside
@@ -105,11 +103,19 @@ export const promote = `UPDATE messages SET due = NULL WHERE seq IN (
   ${isDue(0, ':now')} UNION ALL ${isDue(1, ':steady')}
 )`
 
-/** The first that may be claimed. */
+/** Free: to be claimed. Behind: another of its key stands before it, which somebody else will settle. Kept: neither. */
+export const state = { free: 0, behind: 1, kept: 2 } as const
+const stateOf = `CASE WHEN ${keyIsFree('m')} THEN ${state.free}
+  WHEN ${isBehind('m', 'h.seq < m.seq AND (h.owner <> :owner OR h.lease <= :monotonic)')} THEN ${state.behind}
+  ELSE ${state.kept} END`
+
+/** What is ready, in its order: read row by row, no further than a claim needs to. */
 export const ready = {
   all: `SELECT ${messageColumns} ${allReady} ORDER BY m.seq LIMIT :limit`,
-  byKey: `SELECT ${messageColumns}
-    FROM (SELECT m.seq ${inWindow} WHERE ${keyIsFree('m')} ORDER BY m.seq LIMIT :limit) c CROSS JOIN messages m ON m.seq = c.seq`,
+  /** Of what is not free, only the place and the state. The limit keeps SQLite from finding out the state twice. */
+  byKey: `SELECT c.seq, ${otherColumns}, c.state FROM (
+    SELECT m.seq AS seq, ${stateOf} AS state ${allReady} ORDER BY m.seq LIMIT -1 OFFSET 0
+  ) c LEFT JOIN messages m ON c.state = ${state.free} AND m.seq = c.seq`,
 }
 export const hold = {
   all: 'INSERT INTO held SELECT value, :queue, NULL, :owner, :claim, :lease, 0 FROM json_each(:seqs)',

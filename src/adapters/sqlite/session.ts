@@ -78,7 +78,7 @@ export class SqliteSession implements Session {
     const { database } = this.#file
     const wanted = this.#quiet ? 0 : max
     const wantedLapsed = this.#quiet ? 0 : lapsed
-    if (settle.length === 0) {
+    if (settle.length === 0 && this.#rest !== undefined) {
       // Looking takes no lock: a consumer that finds nothing to do disturbs nobody.
       const rest = await this.#look(false)
       if (!(rest.ready && wanted > 0) && !(rest.lapsed && wantedLapsed > 0)) {

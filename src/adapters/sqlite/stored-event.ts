@@ -6,7 +6,8 @@ import { bytesOf, type Raw } from '../../event/payload.ts'
 import { decodeTrail } from './stored-json.ts'
 
 /** The columns of a message, in the order in which claims read them: as an array, which is cheaper than an object. */
-export const messageColumns = 'm.seq, m.id, m.type, m.key, m.failures, m.head, m.trail, m.data'
+export const otherColumns = 'm.id, m.type, m.key, m.failures, m.head, m.trail, m.data'
+export const messageColumns = `m.seq, ${otherColumns}`
 export type MessageRow = readonly [
   seq: number,
   id: string,
