@@ -45,6 +45,16 @@ export class Exchanges {
   #early = 0
   #hurries = false
   #busy = 0
+  // Made once: a function that makes others takes memory at every call, and these are called for each event.
+  readonly #tickEarly = (): void => {
+    this.#hurries = false
+    this.#tickNow()
+  }
+  readonly #endTurn = (): void => {
+    this.#scheduled = false
+    this.#early = 0
+    this.#tick()
+  }
 
   constructor(parts: ExchangesParts) {
     this.#parts = parts
@@ -80,10 +90,7 @@ export class Exchanges {
     // not at once: whoever gives back many events, one by one, must have done so before anything is claimed.
     if (this.settler.leaving >= this.#session.claim && !this.#hurries) {
       this.#hurries = true
-      queueMicrotask(() => {
-        this.#hurries = false
-        this.#tickNow()
-      })
+      queueMicrotask(this.#tickEarly)
     }
     this.#tickLater()
   }
@@ -97,11 +104,7 @@ export class Exchanges {
   #tickLater(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      this.#early = 0
-      this.#tick()
-    })
+    setImmediate(this.#endTurn)
   }
 
   #tick(): void {
