@@ -60,8 +60,9 @@ const head = `# Performance
 
 Absolute figures belong to the machine they were measured on, ratios much less so. Each row measures ours and a baseline in turns, in one
 process and one run: at least 7 pairs of windows of at least 3 s each. A figure is the median, with the least and the greatest in brackets;
-a ratio is ours divided by the baseline, of each pair. The baseline writes the same records, as durably, with the same number of events to
-a commit, an exchange or a fetch. Latencies are of 5 pairs. Where other programs had the machine too, the load says so.
+a ratio is ours divided by the baseline, of each pair. The baseline writes the same records, with the same number of events to a commit,
+an exchange or a fetch, and as durably, unless the row says otherwise. Latencies are of 5 pairs. Where other programs had the machine too,
+the load says so.
 
 \`\`\`sh
 npm run bench -- --list                  # what can be measured
