@@ -101,7 +101,7 @@ export class SqliteTransport implements Transport<never> {
     try {
       await Promise.all([...this.#sessions].map((session) => session.close()))
       await opened.rates.flush()
-      await opened.wakeUp.close()
+      opened.wakeUp.close()
     } finally {
       await opened.database.close()
     }

@@ -1,5 +1,4 @@
-import { closeSync, openSync, watch, type FSWatcher } from 'node:fs'
-import { appendFile, utimes } from 'node:fs/promises'
+import { closeSync, openSync, utimesSync, watch, type FSWatcher } from 'node:fs'
 import type { Notice } from '../../contract/transport.ts'
 import { messageOf } from '../../errors/millrace-error.ts'
 
@@ -17,8 +16,6 @@ export class WakeUp {
   readonly #waiting = new Set<() => void>()
   readonly #listeners = new Set<(notice: Notice) => void>()
   #watcher: FSWatcher | undefined
-  #touching: Promise<void> | undefined
-  #again = false
   #degraded: Notice | undefined
   #count = 0
 
@@ -63,36 +60,33 @@ export class WakeUp {
     for (const run of this.#waiting) run()
   }
 
-  /** Resolves when it has left the file alone for good. */
-  async close(): Promise<void> {
+  close(): void {
     this.#unwatch()
-    await this.#touching
   }
 
-  /** One at a time, and one more afterwards, whatever the number of commits meanwhile. */
+  /** In the event loop: that takes a microsecond, and fifty in a thread of libuv. */
   #touch(): void {
-    this.#again = true
-    this.#touching ??= this.#touchAll().finally(() => (this.#touching = undefined))
+    const now = new Date()
+    try {
+      utimesSync(this.#path, now, now)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') this.#make()
+      else this.#degrade(error)
+    }
   }
 
-  async #touchAll(): Promise<void> {
-    while (this.#again) {
-      this.#again = false
-      const now = new Date()
-      try {
-        await utimes(this.#path, now, now).catch(async (error: NodeJS.ErrnoException) => {
-          if (error.code !== 'ENOENT') throw error
-          await appendFile(this.#path, '')
-        })
-      } catch (error) {
-        this.#degrade(error)
-      }
+  #make(): void {
+    try {
+      closeSync(openSync(this.#path, 'a'))
+    } catch (error) {
+      this.#degrade(error)
     }
   }
 
   #watch(): void {
+    this.#make()
+    if (this.#degraded !== undefined) return
     try {
-      closeSync(openSync(this.#path, 'a'))
       const watcher = watch(this.#path, { persistent: false }, (event) => {
         if (event === 'rename') this.#rearm(watcher)
         this.#hint()
