@@ -59,7 +59,7 @@ export function describe({ sample, pragmas }: BenchFile): Settings {
   const bytes = Buffer.byteLength(Object.values(sample).join(''))
   return {
     event: `1 KB of JSON, ${bytes} bytes with its attributes`,
-    durable: 'fsync; ours settles up to 8 exchanges ahead of the sync',
+    durable: 'fsync',
     ...pragmas,
   }
 }
