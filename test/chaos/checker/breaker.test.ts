@@ -57,10 +57,6 @@ describe('while it is open', () => {
       .publish(0, 0.1, [`t${at}`])
       .run('p', { id: `t${at}`, attempt, settledAs: 'retry' }, at, until, 'failed')
 
-  test('what was begun just before may write its line just after', () => {
-    expect(wrong(tries(tries(tries(open(), 3), 3.05), 8.1))).toEqual([])
-    expect(wrong(tries(open(), 3.2))).toEqual(['breaker t3.2'])
-  })
   test('nothing starts for five seconds, then one event at a time', () => {
     expect(wrong(next(open(), 7.9))).toEqual(['breaker x'])
     expect(wrong(next(open(), 8))).toEqual([])

@@ -70,9 +70,7 @@ function breakerNoticed(entry: Entry): 'opened' | 'closed' | undefined {
 class WatchedBreaker {
   /** Since the last event that was handled. */
   #failures: { readonly at: number; readonly id: string }[] = []
-  #open:
-    | { readonly at: number; rest: number; until: number; tried: Run | undefined; succeeded: boolean }
-    | undefined
+  #open: { rest: number; until: number; tried: Run | undefined; succeeded: boolean } | undefined
 
   /** Says what is wrong about it. */
   sees(moment: Moment): string | undefined {
@@ -96,8 +94,6 @@ class WatchedBreaker {
         ? `${run.id} started, but the breaker should have opened`
         : undefined
     }
-    // Begun before, with others of its time: its line is written when its handler gets to run.
-    if (run.at < open.at + aMoment) return undefined
     const soon = open.tried !== undefined || run.at < open.until - early
     open.tried = run
     return soon ? `${run.id} started while the breaker was open` : undefined
@@ -123,7 +119,7 @@ class WatchedBreaker {
   #opens(at: number): string | undefined {
     if (this.#open !== undefined) return 'the breaker opened twice'
     const due = this.#isDue(at)
-    this.#open = { at, rest: firstRest, until: at + firstRest, tried: undefined, succeeded: false }
+    this.#open = { rest: firstRest, until: at + firstRest, tried: undefined, succeeded: false }
     return due ? undefined : 'the breaker opened, but there were not so many failures'
   }
 
