@@ -13,9 +13,7 @@ const longestRest = 60_000
 
 export interface BreakerHost {
   notice(notice: Notice): void
-  /** It has just opened: what is held and has not started is to be given back. */
-  opened(): void
-  /** How much may be taken has changed. */
+  /** How much may be taken has changed. Nothing: what is held and has not started is to be given back. */
   changed(): void
 }
 
@@ -86,7 +84,6 @@ export class Breaker {
       cause,
     })
     this.#sleep()
-    this.#host.opened()
   }
 
   /** The event is done with: if it was the one to try, and neither succeeded nor failed, another one is tried later. */

@@ -117,7 +117,6 @@ export class Subscription implements Holder, SettlerEvents {
   pause(): void {
     this.#claiming = false
     this.#admit()
-    this.#runs.giveBackWaiting()
   }
 
   resume(): void {
@@ -140,15 +139,20 @@ export class Subscription implements Holder, SettlerEvents {
   #breakerHost(): BreakerHost {
     return {
       notice: this.#notice,
-      opened: () => this.#runs.giveBackWaiting(),
       changed: () => this.#admit(),
     }
   }
 
-  /** What crashed elsewhere may be taken when anything may. */
+  /**
+   * What crashed elsewhere may be taken when anything may. Else what waits is given back, and before the lone claim is: that
+   * opens the gate, and whatever still waited would start.
+   */
   #admit(): void {
     if (this.#claiming && this.#breaker?.room !== 0) this.#lone.resume()
-    else this.#lone.pause()
+    else {
+      this.#runs.giveBackWaiting()
+      this.#lone.pause()
+    }
     this.#exchanges.tickSoon()
   }
 
@@ -160,9 +164,9 @@ export class Subscription implements Holder, SettlerEvents {
     const end = deadline + graceForHandlers + graceForSettling
     this.#stopping = true
     this.#claiming = false
+    this.#runs.stop()
     this.#lone.pause()
     this.#breaker?.stop()
-    this.#runs.stop()
     this.#exchanges.hurry()
     const quiet = stopStep(() => this.#session.quiesce(), end, this.#notice)
     await this.#progress.until(() => this.#runs.running === 0, deadline)
