@@ -18,9 +18,9 @@ import { topicsOf, type TopicShape } from '../queues/topics.ts'
 
 /** How soon new topics and subscriptions of other processes are seen, in milliseconds. */
 const watchInterval = 5_000
-
 /** How long the last commit may take, in milliseconds. */
 const patienceAtClose = 900
+const endings: ReadonlySet<string> = new Set(['EVENTS_EXPIRED', 'LOG_TRUNCATED', 'UNKNOWN_QUEUE'])
 
 export interface GroupEvents {
   /** Everything handed out is to come back now. Resolves when it has, or when that takes too long. */
@@ -33,7 +33,6 @@ export interface GroupEvents {
   /** Something goes wrong, and on. Usually the connection. */
   failed(message: string, error: unknown, code?: ErrorCode): void
 }
-const endings: ReadonlySet<string> = new Set(['EVENTS_EXPIRED', 'LOG_TRUNCATED', 'UNKNOWN_QUEUE'])
 
 /** The lanes that this process has of a queue: joins, fetches, commits. */
 export class Group {
