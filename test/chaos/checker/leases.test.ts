@@ -52,3 +52,30 @@ test('an abort without a notice is a lost lease too, for the same reasons', () =
   expect(aborted().broken).toEqual(['starts a', 'overlap a'])
   expect(aborted().stall('p', 3, 4.4).broken).toEqual([])
 })
+
+/** While b is with p, q is handed the retry of a, which stands before it. */
+function passedOver(): Story {
+  return new Story()
+    .on({ order: 'pass' })
+    .publish(0, 0.1, [keyed('a'), keyed('b')])
+    .run('p', keyed('a'), 0.2, 0.3, 'failed', 0.3)
+    .run('p', keyed('b'), 1, 4)
+    .run('q', keyed('a', { attempt: 2 }), 3.5, 3.6)
+}
+
+test('a lease that ran out while its process stood still keeps its key from nobody, though its ack counts', () => {
+  expect(passedOver().freeze('p', 2, 3.9).broken).toEqual([])
+  expect(passedOver().stall('p', 0.5, 3.9).broken).toEqual([])
+})
+
+test('but not one that had time to be renewed, nor the event itself', () => {
+  expect(passedOver().broken).toEqual(['overlap b a'])
+  expect(passedOver().freeze('p', 3, 3.9).broken).toEqual(['overlap b a'])
+  expect(passedOver().freeze('p', 2.6, 3.9).broken).toEqual(['overlap b a'])
+  const twice = new Story()
+    .publish(0, 0.1, [keyed('a')])
+    .run('p', keyed('a'), 1, 4)
+    .run('q', keyed('a'), 3.5, 3.6)
+    .freeze('p', 2, 3.9)
+  expect(twice.broken).toEqual(['starts a', 'overlap a'])
+})

@@ -19,11 +19,20 @@ export function overlap(facts: Facts): Violation[] {
   return violations
 }
 
+interface Held {
+  readonly run: Run
+  readonly until: number
+}
+
 function overlapsIn(group: readonly Run[], queue: string, facts: Facts): Violation[] {
   const violations: Violation[] = []
-  let before: { readonly run: Run; readonly until: number } | undefined
+  let before: Held | undefined
   for (const run of group.toSorted((a, b) => a.at - b.at)) {
-    if (before !== undefined && run.at < before.until && !comesAgain(before.run, run, group, facts)) {
+    if (
+      before !== undefined &&
+      run.at < heldUntil(before, run, group, facts) &&
+      !comesAgain(before.run, run, group, facts)
+    ) {
       const text = `${run.id} started in ${queue} while ${before.run.id} was with a handler`
       violations.push({ rule: 'overlap', text, ids: [...new Set([before.run.id, run.id])], queue })
     }
@@ -31,6 +40,18 @@ function overlapsIn(group: readonly Run[], queue: string, facts: Facts): Violati
     if (before === undefined || until > before.until) before = { run, until }
   }
   return violations
+}
+
+/**
+ * Until when the key was not for the next. Who stands still does not renew: the lease runs out, and an event that came
+ * before, of which there was a run already, may be handed out. The ack still counts, as long as nobody has taken over its
+ * event.
+ */
+function heldUntil({ run, until }: Held, next: Run, group: readonly Run[], facts: Facts): number {
+  const cameBefore = next.id !== run.id && group.some(({ id, at }) => id === next.id && at < run.at)
+  if (facts.features.leases !== 'timed' || !cameBefore) return until
+  const still = run.process.stoodStill.find(([from, to]) => to - Math.max(from, run.at) > facts.lease / 2)
+  return still === undefined ? until : Math.min(until, Math.max(still[0], run.at) + facts.lease / 2)
 }
 
 /**
