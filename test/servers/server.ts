@@ -20,6 +20,10 @@ export interface ServerKind {
   readonly name: string
   /** How many ports it listens on. */
   readonly ports: number
+  /** What makes it end in order, clients or not, if that is not SIGTERM. */
+  readonly orderly?: NodeJS.Signals
+  /** What ends it for good without a trace on the machine, if that is not SIGKILL. */
+  readonly discard?: NodeJS.Signals
   /** Installs what is not installed yet and returns the folder that holds it. Throws ServerMissing. */
   install(): Promise<string>
   /** The command that serves `data`, a folder that is empty at the first start and kept between starts. */
@@ -44,8 +48,11 @@ export interface Server extends AsyncDisposable {
   readonly log: string
   /** Resolves when the server does its work. Throws ServerMissing. */
   start(): Promise<void>
-  /** Resolves when the process is gone. SIGTERM, the default, lets it finish; SIGKILL is a crash. */
-  stop(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  /**
+   * Resolves when all its processes are gone. SIGTERM, the default, lets it finish; SIGKILL is a crash; SIGQUIT is what
+   * PostgreSQL calls an immediate stop, which is a crash that clients are told of.
+   */
+  stop(signal?: 'SIGTERM' | 'SIGQUIT' | 'SIGKILL'): Promise<void>
 }
 
 const startTimeout = 100_000
@@ -81,23 +88,24 @@ export async function createProxiedServer(kind: ServerKind): Promise<ProxiedServ
 function serverAt(kind: ServerKind, ports: readonly number[], clientPort: number): Server {
   const data = join(tmpdir(), `millrace-${kind.name}-${randomUUID()}`)
   const log = `${data}.log`
+  const discard = kind.discard ?? 'SIGKILL'
   let running: ChildProcess | undefined
 
   async function start(): Promise<void> {
     if (running && !hasEnded(running)) throw new Error(`${kind.name} is running already`)
     const installed = await kind.install()
     await mkdir(data, { recursive: true, mode: 0o700 })
-    running = spawnOwned(data, await kind.command({ installed, data, ports, clientPort }), log)
+    running = spawnOwned(data, discard, await kind.command({ installed, data, ports, clientPort }), log)
     try {
       await untilReady(running, () => kind.ready(ports))
     } catch (error) {
-      await stop('SIGKILL')
+      await end(discard)
       const printed = (await readFile(log, 'utf8')).trimEnd().split('\n').slice(-30).join('\n')
       throw new Error(`${kind.name} did not start, see ${log}\n${printed}`, { cause: error })
     }
   }
 
-  async function stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+  async function end(signal: NodeJS.Signals): Promise<void> {
     const owned = running
     running = undefined
     if (!owned || hasEnded(owned)) return
@@ -112,17 +120,17 @@ function serverAt(kind: ServerKind, ports: readonly number[], clientPort: number
     url: kind.url([clientPort, ...ports.slice(1)]),
     log,
     start,
-    stop,
+    stop: (signal = 'SIGTERM') => end(signal === 'SIGTERM' ? (kind.orderly ?? signal) : signal),
     async [Symbol.asyncDispose]() {
-      await stop('SIGKILL')
+      await end(discard)
       await rm(data, { recursive: true, force: true })
     },
   }
 }
 
-function spawnOwned(data: string, command: readonly string[], log: string): ChildProcess {
+function spawnOwned(data: string, discard: string, command: readonly string[], log: string): ChildProcess {
   const output = openSync(log, 'a')
-  const owned = fork(ownedProcess, [data, ...command], {
+  const owned = fork(ownedProcess, [data, discard, ...command], {
     // A group of its own, so that Ctrl-C in the terminal leaves the order of stopping to the tests.
     detached: true,
     execArgv: [],

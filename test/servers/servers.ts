@@ -1,6 +1,8 @@
 import { kafka } from './kafka.ts'
 import { kafkaSecured } from './kafka-secured.ts'
 import { askRun, isPartOfRun } from './per-run.ts'
+import { postgresPooled } from './postgres-pooled.ts'
+import { postgres } from './postgres.ts'
 import {
   createProxiedServer,
   createServer,
@@ -9,7 +11,12 @@ import {
   type Server,
 } from './server.ts'
 
-const kinds = { kafka, 'kafka-secured': kafkaSecured }
+const kinds = {
+  kafka,
+  'kafka-secured': kafkaSecured,
+  postgres,
+  'postgres-pooled': postgresPooled(sharedPostgres),
+}
 
 export type ServerName = keyof typeof kinds
 
@@ -45,6 +52,12 @@ export async function whyMissing(name: ServerName): Promise<string | undefined> 
     if (error instanceof ServerMissing) return error.message
     throw error
   }
+}
+
+async function sharedPostgres(): Promise<string> {
+  const found: Found = await serverFor('postgres')
+  if ('missing' in found) throw new ServerMissing(found.missing)
+  return found.url
 }
 
 const shared = new Map<string, Promise<Found>>()
