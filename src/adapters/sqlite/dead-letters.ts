@@ -7,7 +7,7 @@ import type { Outgoing } from '../../event/outgoing.ts'
 import type { Raw } from '../../event/payload.ts'
 import type { EventFile } from './event-file.ts'
 import { storedData } from './stored-event.ts'
-import { decodeRecord } from './stored-json.ts'
+import { decodeRecord } from '../../contract/stored-json.ts'
 
 interface LetterRow {
   readonly letter: number

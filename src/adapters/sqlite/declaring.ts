@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
+import { Routes } from '../../contract/routes.ts'
 import type { DeclareReport, QueueSpec } from '../../contract/transport.ts'
 import type { EventFile } from './event-file.ts'
-import { reaches } from './subscriptions.ts'
 
 /**
  * Makes queues and adds to their subscriptions. A new queue that wants what nobody had subscribed to gets it in steps, so
@@ -31,9 +31,10 @@ function takeStep(specs: readonly QueueSpec[], { subscriptions, unrouted, clock 
     .filter(({ from }) => from === 'beginning')
     .map((spec) => ({ queue: subscriptions.queue(spec.name), all: spec.subscriptions }))
     .filter(({ queue }) => subscriptions.of(queue).length === 0)
-  const route = (topic: string, type: string): readonly number[] =>
-    late.filter(({ all }) => all.some((one) => reaches(one, topic, type))).map(({ queue }) => queue)
+  const routes = new Routes(late.flatMap(({ queue, all }) => all.map((one) => ({ ...one, queue }))))
   const { routed, next } =
-    late.length === 0 ? { routed: 0, next: undefined } : unrouted.retry(after, route, clock.now())
+    late.length === 0
+      ? { routed: 0, next: undefined }
+      : unrouted.retry(after, (topic, type) => routes.of(topic, type), clock.now())
   return { created, routed, next, kept: next === undefined ? subscriptions.bind(specs) : [] }
 }

@@ -1,17 +1,12 @@
+import { latestTime } from '../../contract/stored-json.ts'
+
 /** 'mlrc' in ASCII: tells our files from the databases of others. */
 export const applicationId = 0x6d6c_7263
 /** Rises with every change of the tables. */
 export const version = 3
 
-/** The latest time that a Date can hold, in milliseconds since 1970. Later ones, and longer leases, are cut to it. */
-export const latestTime = 8_640_000_000_000_000
 /** More failures than this are not told apart. */
 export const mostFailures = 1_000_000_000
-
-/** Whether it is a time in milliseconds since 1970. */
-export function isTime(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value <= latestTime
-}
 
 /*
  * Numbers that JavaScript cannot hold fail the whole reading, and so every claim of the queue. The checks keep them out,

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { aborted } from '../../clock/aborted.ts'
+import { latestTime } from '../../contract/stored-json.ts'
 import type {
   ExchangeRequest,
   ExchangeResult,
@@ -14,7 +15,6 @@ import { timesOf } from './boot.ts'
 import { Claims, type Claimant, type View } from './claims.ts'
 import type { EventFile } from './event-file.ts'
 import { storeError } from './failures.ts'
-import { latestTime } from './schema.ts'
 import { Settlements } from './settlements.ts'
 import type { StoredEvent } from './stored-event.ts'
 import { untilHint } from './until-hint.ts'

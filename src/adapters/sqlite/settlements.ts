@@ -1,6 +1,7 @@
+import { latestTime } from '../../contract/stored-json.ts'
 import type { SettleResult, Settlement } from '../../contract/transport.ts'
 import type { Database } from './database.ts'
-import { latestTime, mostFailures } from './schema.ts'
+import { mostFailures } from './schema.ts'
 import type { StoredEvent } from './stored-event.ts'
 
 const ownOf =

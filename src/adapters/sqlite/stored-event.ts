@@ -3,7 +3,7 @@ import type { Received } from '../../contract/transport.ts'
 import type { EventHead } from '../../event/event.ts'
 import { decodeHead } from '../../event/head.ts'
 import { bytesOf, type Raw } from '../../event/payload.ts'
-import { decodeTrail } from './stored-json.ts'
+import { decodeTrail } from '../../contract/stored-json.ts'
 
 /** The columns of a message, in the order in which claims read them: as an array, which is cheaper than an object. */
 export const otherColumns = 'm.id, m.type, m.key, m.failures, m.head, m.trail, m.data'

@@ -1,15 +1,8 @@
 import { keptOf } from '../../contract/declared.ts'
+import { Routes, type Binding } from '../../contract/routes.ts'
 import type { QueueSpec, Subscription } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
-import { matches } from '../../event/names.ts'
 import type { Database } from './database.ts'
-
-/** Topics and types are few, but nothing keeps a publisher from making up new ones: beyond this a cache begins anew. */
-const rememberedNames = 1_000
-
-interface Binding extends Subscription {
-  readonly queue: number
-}
 
 /**
  * Which queues an event goes to. Remembered by each process; a counter in the file, read in every transaction that
@@ -17,8 +10,7 @@ interface Binding extends Subscription {
  */
 export class Subscriptions {
   readonly #database: Database
-  readonly #routes = new Map<string, Map<string, readonly number[]>>()
-  #bindings: readonly Binding[] = []
+  #routes = new Routes<number>([])
   #generation = -1
 
   constructor(database: Database) {
@@ -29,30 +21,15 @@ export class Subscriptions {
   refresh(): void {
     const { generation } = this.#database.get<{ generation: number }>('SELECT generation FROM meta')!
     if (generation === this.#generation) return
-    this.#bindings = this.#database.all<Binding>(
-      'SELECT queue, topic, pattern FROM subscriptions ORDER BY queue',
+    this.#routes = new Routes(
+      this.#database.all<Binding<number>>('SELECT queue, topic, pattern FROM subscriptions ORDER BY queue'),
     )
-    this.#routes.clear()
     this.#generation = generation
   }
 
   /** The queues that subscribe to the type. */
   route(topic: string, type: string): readonly number[] {
-    // Two maps, since gluing the names together would cost more than the look-up.
-    let byType = this.#routes.get(topic)
-    if (byType === undefined) {
-      if (this.#routes.size >= rememberedNames) this.#routes.clear()
-      byType = new Map()
-      this.#routes.set(topic, byType)
-    }
-    let queues = byType.get(type)
-    if (queues === undefined) {
-      const fitting = this.#bindings.filter((binding) => reaches(binding, topic, type))
-      queues = [...new Set(fitting.map((binding) => binding.queue))]
-      if (byType.size >= rememberedNames) byType.clear()
-      byType.set(type, queues)
-    }
-    return queues
+    return this.#routes.of(topic, type)
   }
 
   /** Makes those that are new, without subscriptions. Gives their names. Within a write transaction. */
@@ -119,8 +96,4 @@ export class Subscriptions {
   #changed(): void {
     this.#database.run('UPDATE meta SET generation = generation + 1')
   }
-}
-
-export function reaches(subscription: Subscription, topic: string, type: string): boolean {
-  return (subscription.topic === '*' || subscription.topic === topic) && matches(subscription.pattern, type)
 }

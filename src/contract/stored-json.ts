@@ -1,5 +1,7 @@
-import type { DeadLetterRecord, FailureNote, FailureTrail } from '../../contract/dead-letter.ts'
-import { isTime } from './schema.ts'
+import type { DeadLetterRecord, FailureNote, FailureTrail } from './dead-letter.ts'
+
+/** The latest time that a Date can hold, in milliseconds since 1970. Later ones, and longer leases, are cut to it. */
+export const latestTime = 8_640_000_000_000_000
 
 /** What somebody made of a record by hand, or a disk did, must not keep the other letters from being seen. */
 const unreadable: DeadLetterRecord = {
@@ -24,6 +26,11 @@ export function decodeTrail(text: string | null): FailureTrail | undefined {
 export function decodeRecord(text: string): DeadLetterRecord {
   const record = parse(text)
   return isRecord(record) ? record : unreadable
+}
+
+/** Whether it is a time in milliseconds since 1970. */
+function isTime(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= latestTime
 }
 
 function parse(text: string | null): unknown {
