@@ -25,8 +25,11 @@ export interface Features {
   readonly delayClock: 'process' | 'machine' | 'server'
   /** A due event is handed out at most this late, in milliseconds, when a consumer has room. */
   readonly delayResolution: number
-  /** For how long a second publish of the same id is recognised, in milliseconds; 0: not at all. */
-  readonly dedupe: number
+  /**
+   * For how long a second publish of the same id is recognised, in milliseconds; 0: not at all; waiting: in each queue as
+   * long as the first is in it, until it is acknowledged or a dead letter.
+   */
+  readonly dedupe: number | 'waiting'
   /**
    * What becomes of an event that no queue subscribes to: kept for `retention` until it is redriven; in the log with all
    * others, where a new queue finds it `from: 'beginning'`; an error; or checked now and then and noticed.

@@ -7,6 +7,7 @@ import type {
   Transport,
   TransportAdmin,
 } from '../../src/contract/transport.ts'
+import type { Features } from '../../src/contract/features.ts'
 import type { Outgoing } from '../../src/event/outgoing.ts'
 
 /** What a broken transport remembers to do harm with. */
@@ -20,6 +21,8 @@ export interface Loot {
 
 /** How a transport is broken. What is not named works as in memory. */
 export interface Sabotage {
+  /** What it says of itself besides what is true. */
+  readonly features?: Partial<Features>
   readonly outgoing?: (event: Outgoing) => Outgoing
   readonly settlement?: (settlement: Settlement) => Settlement
   readonly request?: (request: ExchangeRequest) => ExchangeRequest
@@ -50,7 +53,7 @@ export function brokenTransport(transport: MemoryTransport, by: Sabotage): Trans
   }
   return {
     system: 'broken',
-    features: transport.features,
+    features: { ...transport.features, ...by.features },
     ...parts,
     publish(events, options) {
       for (const event of events) loot.published.set(event.id, event)

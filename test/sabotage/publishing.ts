@@ -32,6 +32,26 @@ export const publishing: Readonly<Record<string, Proof>> = {
       'six declares at once make one queue',
     ],
   },
+  'says that it recognises ids, and does not': {
+    by: { features: { dedupe: 'waiting' } },
+    caughtBy: [
+      'one id published twice within features.dedupe is one event',
+      'one id published again is recognised in each queue that still has it, in whatever state, and in no other',
+    ],
+  },
+  'recognises ids for ever': {
+    by: {
+      features: { dedupe: 'waiting' },
+      ...publish((inner) => {
+        const known = new Set<string>()
+        const isNew = ({ id }: Outgoing): boolean => !known.has(id) && known.add(id) !== undefined
+        return (events, options) => inner.publish(events.filter(isNew), options)
+      }),
+    },
+    caughtBy: [
+      'one id published again is recognised in each queue that still has it, in whatever state, and in no other',
+    ],
+  },
   'loses the last of many events': {
     by: publish(
       (inner) => (events, options) =>
