@@ -1,0 +1,117 @@
+/*
+ * messages: one row for each queue that an event goes to, known by the queue and the event's id: a second publish of an id
+ *   that is still there changes nothing. Its state is in `lease`, `due` and `aside`:
+ *     ready    no lease, no due, not aside
+ *     waiting  no lease, due: delayed, retried or given back; '-infinity': given back or brought back, before all others
+ *     aside    no lease, no due: of a key that somebody holds back, so that claims do not pass over it again and again
+ *     held     lease; ended: its holder let it run out
+ * The order is (tx, seq): by transaction, and within one as it was written. A transaction that began earlier and commits
+ *   later is in nobody's way: who remembers how far he has read, and which transactions were under way then, reads nothing
+ *   twice. That matters while an old transaction keeps the rows of events that were handled long ago from being cleaned
+ *   up: claims must not pass over them.
+ * slot: 0 to 63 by key where the queue keeps order, else -1. Each slot is one session's at a time, so a claim need not ask
+ *   what others hold.
+ * claim: a number that no other exchange has, of this session or any other: what fences a settlement.
+ * All times are the database's.
+ */
+export const slots = 64
+
+/** The steps from one version to the next, the first from nothing. What is released is never changed, only added to. */
+export const migrations: readonly string[] = [
+  `
+CREATE TABLE {meta} (
+  one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  generation bigint NOT NULL DEFAULT 0 -- counts changes of queues and subscriptions
+);
+INSERT INTO {meta} DEFAULT VALUES;
+
+CREATE TABLE {queues} (
+  id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  name text NOT NULL UNIQUE,
+  ordered boolean NOT NULL
+);
+CREATE TABLE {subscriptions} (
+  queue integer NOT NULL REFERENCES {queues} ON DELETE CASCADE,
+  topic text NOT NULL,
+  pattern text NOT NULL,
+  PRIMARY KEY (queue, topic, pattern)
+);
+
+CREATE TABLE {messages} (
+  queue integer NOT NULL,
+  id text NOT NULL,
+  seq bigint GENERATED ALWAYS AS IDENTITY,
+  tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
+  slot smallint NOT NULL,
+  type text NOT NULL,
+  key text,
+  head text NOT NULL,
+  data text,  -- or bytes, if it is no text that the database can hold
+  bytes bytea,
+  taken timestamptz NOT NULL DEFAULT statement_timestamp(),
+  due timestamptz,
+  failures integer NOT NULL DEFAULT 0,
+  parked boolean NOT NULL DEFAULT false,
+  aside boolean NOT NULL DEFAULT false,
+  trail text,
+  claim bigint,
+  lease timestamptz,
+  lone boolean NOT NULL DEFAULT false, -- claimed as lapsed, by itself
+  PRIMARY KEY (queue, id)
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+CREATE INDEX ready ON {messages} (queue, tx, seq) WHERE lease IS NULL AND due IS NULL AND NOT aside;
+CREATE INDEX waiting ON {messages} (queue, due, tx, seq) WHERE lease IS NULL AND due IS NOT NULL;
+CREATE INDEX aside ON {messages} (queue, key, tx, seq) WHERE aside;
+CREATE INDEX parked ON {messages} (queue, key) WHERE parked;
+CREATE INDEX held ON {messages} (queue, lease) WHERE lease IS NOT NULL;
+
+CREATE TABLE {sessions} (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  queue integer NOT NULL,
+  alive timestamptz NOT NULL -- until then; and at least until its last lease ends
+);
+CREATE TABLE {slots} (
+  queue integer NOT NULL,
+  slot smallint NOT NULL,
+  session bigint NOT NULL,
+  PRIMARY KEY (queue, slot)
+) WITH (fillfactor = 50);
+
+CREATE TABLE {dead} (
+  letter bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  queue integer NOT NULL,
+  name text NOT NULL,
+  id text NOT NULL,
+  type text NOT NULL,
+  key text,
+  head text NOT NULL,
+  data text,
+  bytes bytea,
+  record text NOT NULL
+);
+CREATE UNIQUE INDEX dead_name ON {dead} (queue, name);
+CREATE INDEX dead_queue ON {dead} (queue, letter);
+
+CREATE TABLE {unrouted} (
+  seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  topic text NOT NULL,
+  due timestamptz,
+  taken timestamptz NOT NULL DEFAULT statement_timestamp(),
+  id text NOT NULL,
+  type text NOT NULL,
+  key text,
+  head text NOT NULL,
+  data text,
+  bytes bytea
+);
+CREATE INDEX unrouted_taken ON {unrouted} (taken);
+
+CREATE TABLE {rates} (
+  queue integer NOT NULL,
+  at bigint NOT NULL,
+  handled bigint NOT NULL,
+  failed bigint NOT NULL,
+  PRIMARY KEY (queue, at)
+) WITH (fillfactor = 50);
+`,
+]
