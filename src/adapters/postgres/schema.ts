@@ -5,10 +5,12 @@
  *     waiting  no lease, due: delayed, retried or given back; '-infinity': given back or brought back, before all others
  *     aside    no lease, no due: of a key that somebody holds back, so that claims do not pass over it again and again
  *     held     lease; ended: its holder let it run out
- * The order is (tx, seq): by transaction, and within one as it was written. A transaction that began earlier and commits
- *   later is in nobody's way: who remembers how far he has read, and which transactions were under way then, reads nothing
- *   twice. That matters while an old transaction keeps the rows of events that were handled long ago from being cleaned
- *   up: claims must not pass over them.
+ * The order is `seq`, which rises with every call of publish, whichever transaction it is in: b that is published after a
+ *   has committed has the higher one, though its transaction may be the older one. So seq may become visible out of order.
+ *   Who remembers how far he has read must go back when a transaction has ended that was under way when he read: not
+ *   further than where he stood when he saw it first, for `tx` comes before `seq`, so that a transaction has its number,
+ *   and every snapshot knows of it, before it draws its first place. Reading on from there matters while an old transaction
+ *   keeps the rows of events that were handled long ago from being cleaned up: claims must not pass over a million of those.
  * slot: 0 to 63 by key where the queue keeps order, else -1. Each slot is one session's at a time, so a claim need not ask
  *   what others hold.
  * claim: a number that no other exchange has, of this session or any other: what fences a settlement.
@@ -40,8 +42,8 @@ CREATE TABLE {subscriptions} (
 CREATE TABLE {messages} (
   queue integer NOT NULL,
   id text NOT NULL,
+  tx xid8 NOT NULL DEFAULT pg_current_xact_id(), -- before seq
   seq bigint GENERATED ALWAYS AS IDENTITY,
-  tx xid8 NOT NULL DEFAULT pg_current_xact_id(),
   slot smallint NOT NULL,
   type text NOT NULL,
   key text,
@@ -59,9 +61,9 @@ CREATE TABLE {messages} (
   lone boolean NOT NULL DEFAULT false, -- claimed as lapsed, by itself
   PRIMARY KEY (queue, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
-CREATE INDEX ready ON {messages} (queue, tx, seq) WHERE lease IS NULL AND due IS NULL AND NOT aside;
-CREATE INDEX waiting ON {messages} (queue, due, tx, seq) WHERE lease IS NULL AND due IS NOT NULL;
-CREATE INDEX aside ON {messages} (queue, key, tx, seq) WHERE aside;
+CREATE INDEX ready ON {messages} (queue, seq) WHERE lease IS NULL AND due IS NULL AND NOT aside;
+CREATE INDEX waiting ON {messages} (queue, due, seq) WHERE lease IS NULL AND due IS NOT NULL;
+CREATE INDEX aside ON {messages} (queue, key, seq) WHERE aside;
 CREATE INDEX parked ON {messages} (queue, key) WHERE parked;
 CREATE INDEX held ON {messages} (queue, lease) WHERE lease IS NOT NULL;
 
