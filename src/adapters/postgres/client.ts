@@ -5,9 +5,11 @@
 
 export interface PgQuery {
   readonly text: string
-  readonly values?: readonly unknown[]
+  readonly values?: unknown[]
   /** Prepared under this name, once for each connection. */
   readonly name?: string
+  /** The connection is given up if no answer has come after so many milliseconds. */
+  readonly query_timeout?: number
 }
 
 export interface PgResult {
@@ -18,11 +20,16 @@ export interface PgResult {
 /** A connection of a pool. */
 export interface PgConnection {
   query(query: PgQuery): Promise<PgResult>
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(
+    event: 'notification',
+    listener: (message: { readonly channel: string; readonly payload?: string | undefined }) => void,
+  ): unknown
+  removeListener(event: 'error', listener: (error: Error) => void): unknown
   /** @param broken whether the pool must not hand it out again */
   release(broken?: boolean): void
 }
 
 export interface PgPool {
-  query(query: PgQuery): Promise<PgResult>
   connect(): Promise<PgConnection>
 }

@@ -1,0 +1,66 @@
+import type { Clock } from '../../clock/clock.ts'
+import type { Notice } from '../../contract/transport.ts'
+import type { PgPool } from './client.ts'
+import { Database } from './database.ts'
+import { migrate, type Migrating } from './migrate.ts'
+import { openPool, type PoolConfig } from './pool.ts'
+import { Rates } from './rates.ts'
+import { checkServer } from './server.ts'
+import { Subscriptions } from './subscriptions.ts'
+import { Unrouted } from './unrouted.ts'
+import { WakeUp, type WakeUpOptions } from './wake-up.ts'
+
+export interface EventTablesOptions {
+  /** The user's pool, or what is needed to make one. */
+  readonly connect: { readonly pool: PgPool } | { readonly config: PoolConfig; readonly max: number }
+  /** The server, for messages. No secret is in it. */
+  readonly where: string
+  readonly schema: string
+  readonly migrate: Migrating
+  /** Of unrouted events, in milliseconds. */
+  readonly retention: number
+  readonly wake: WakeUpOptions
+  readonly clock: Clock
+}
+
+/** The tables of one schema as one transport has them open. */
+export interface EventTables {
+  readonly database: Database
+  readonly subscriptions: Subscriptions
+  readonly unrouted: Unrouted
+  readonly rates: Rates
+  readonly wakeUp: WakeUp
+  /** For everything that belongs to no session. When something is due, and when a lease ends, the database says. */
+  readonly clock: Clock
+  /** How the server is set up to lose what it has taken; undefined if it is not. Each session is told. */
+  readonly weakness: Notice | undefined
+  close(): Promise<void>
+}
+
+/** @throws MillraceError MISSING_PEER, TRANSPORT_UNREACHABLE, LOGIN_REFUSED, MIGRATION_NEEDED, a STORE_ code */
+export async function openEventTables(options: EventTablesOptions): Promise<EventTables> {
+  const { connect, schema, where, clock } = options
+  const { pool, close } = 'pool' in connect ? { ...connect, close: undefined } : await openPool(connect.config, connect.max)
+  const database = new Database(pool, schema, where)
+  try {
+    const weakness = await checkServer(database)
+    await migrate(database, options.migrate)
+    const wakeUp = new WakeUp(database, options.wake)
+    const rates = new Rates(database, clock)
+    return {
+      database,
+      subscriptions: new Subscriptions(database),
+      unrouted: new Unrouted(database, clock, options.retention),
+      rates,
+      wakeUp,
+      clock,
+      weakness,
+      async close() {
+        await rates.flush().finally(() => wakeUp.close()).finally(() => close?.())
+      },
+    }
+  } catch (error) {
+    await close?.()
+    throw error
+  }
+}

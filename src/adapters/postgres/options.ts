@@ -1,0 +1,35 @@
+import type { Duration } from '../../clock/duration.ts'
+import type { PgPool } from './client.ts'
+
+/*
+ * Apart from the client, so that its types are no business of those who only read ours.
+ */
+
+export interface PostgresOptions {
+  /** `postgres://user:password@host:5432/database`; see `postgres`. */
+  connectionString?: string
+  host?: string
+  port?: number
+  database?: string
+  user?: string
+  password?: string | (() => string | Promise<string>)
+  /** true, or options of node:tls. */
+  ssl?: boolean | Readonly<Record<string, unknown>>
+  /** Connections at most, besides one that listens. Default 10. */
+  max?: number
+  /** A pool of `pg` that is yours, in place of all above: it stays open at the close, and one of its connections listens. */
+  pool?: PgPool
+  /** Where the tables are. Made if it is not there. Default `millrace`. */
+  schema?: string
+  /** Whether tables are made and brought forward at first use (`auto`, the default), or must be there (`off`). */
+  migrate?: 'auto' | 'off'
+  /** How long events are kept that no queue subscribes to. Default 7 days. */
+  retention?: Duration
+  /**
+   * How consumers learn of new events: at once by LISTEN and NOTIFY, by looking each `pollInterval`, or by both (the
+   * default), so that a notification that was lost costs no more than that.
+   */
+  wake?: 'notify' | 'interval' | 'both'
+  /** Default 1 s. */
+  pollInterval?: Duration
+}

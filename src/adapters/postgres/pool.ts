@@ -1,0 +1,41 @@
+import { MillraceError } from '../../errors/millrace-error.ts'
+import type { PgPool } from './client.ts'
+
+/** How long a free connection is waited for, and a new one, in milliseconds. */
+const connectTimeout = 10_000
+/** After so long without a word TCP asks whether the server is still there, in milliseconds. */
+const keepAliveDelay = 10_000
+
+/** What `pg` is told of the server. */
+export type PoolConfig = Readonly<Record<string, unknown>>
+
+export interface OpenPool {
+  readonly pool: PgPool
+  close(): Promise<void>
+}
+
+/** @throws MillraceError MISSING_PEER, INVALID_OPTION */
+export async function openPool(config: PoolConfig, max: number): Promise<OpenPool> {
+  const { Pool } = await loadLibrary()
+  const pool = new Pool({
+    application_name: 'millrace',
+    ...config,
+    max: max + 1, // the one that listens
+    connectionTimeoutMillis: connectTimeout,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveDelay,
+    allowExitOnIdle: true,
+  })
+  // A connection that breaks while nobody uses it is replaced by the pool.
+  pool.on('error', () => undefined)
+  return { pool, close: () => pool.end() }
+}
+
+async function loadLibrary(): Promise<typeof import('pg')> {
+  try {
+    return await import('pg')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause
+    throw new MillraceError('MISSING_PEER', 'The Postgres transport needs its client: npm i pg', { cause })
+  }
+}

@@ -1,0 +1,128 @@
+import { readable } from '../../clock/duration.ts'
+import { checkOrder } from '../../contract/declared.ts'
+import type { Features } from '../../contract/features.ts'
+import type {
+  DeclareReport,
+  QueueSpec,
+  Session,
+  SessionOptions,
+  Transport,
+  TransportPublishOptions,
+} from '../../contract/transport.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
+import type { Outgoing } from '../../event/outgoing.ts'
+import { PostgresAdmin } from './admin.ts'
+import { declare } from './declaring.ts'
+import { openEventTables, type EventTables, type EventTablesOptions } from './event-tables.ts'
+import { publish, publishError } from './publishing.ts'
+import { PostgresSession } from './session.ts'
+
+/** Postgres takes texts of 1 GB, but data passes whole through memory, a few copies at a time, here and there. */
+const maxBytes = 100 * 1024 * 1024
+
+export class PostgresTransport implements Transport<never> {
+  readonly system = 'postgres'
+  readonly admin: PostgresAdmin
+  readonly #options: EventTablesOptions
+  readonly #sessions = new Set<Session>()
+  #tables: Promise<EventTables> | undefined
+  #durable: Features['durable'] = 'fsync'
+  #closed = false
+
+  constructor(options: EventTablesOptions) {
+    this.#options = options
+    this.admin = new PostgresAdmin(() => this.#open())
+  }
+
+  /** `durable` is the usual one until the server has told its settings. */
+  get features(): Features {
+    return {
+      durable: this.#durable,
+      settlement: 'confirmed',
+      fencing: 'strict',
+      attempts: 'exact',
+      leases: 'timed',
+      sharing: 'event',
+      counts: 'exact',
+      order: 'key',
+      onRetry: ['park', 'pass'],
+      delayClock: 'server',
+      delayResolution: 50,
+      dedupe: 'waiting',
+      unrouted: 'kept',
+      retention: `waiting and dead events until they are handled or purged, unrouted ones for ${readable(this.#options.retention)}`,
+      processes: true,
+      filters: true,
+      transactions: false,
+      maxBytes,
+    }
+  }
+
+  async declare(queues: readonly QueueSpec[]): Promise<DeclareReport> {
+    return declare(queues, await this.#open())
+  }
+
+  async publish(events: readonly Outgoing[], options: TransportPublishOptions = {}): Promise<void> {
+    if (events.length === 0) return
+    let tables: EventTables
+    try {
+      tables = await this.#open()
+    } catch (error) {
+      throw publishError(events, error)
+    }
+    await publish(events, options, tables)
+  }
+
+  async open(queue: string, options: SessionOptions): Promise<Session> {
+    const tables = await this.#open()
+    const { id, ordered } = await tables.subscriptions.queue(queue)
+    checkOrder(queue, ordered, options.order)
+    if (this.#closed) throw stopped()
+    const session: PostgresSession = new PostgresSession(tables, queue, id, options, () =>
+      this.#sessions.delete(session),
+    )
+    this.#sessions.add(session)
+    if (tables.weakness !== undefined) options.notice({ ...tables.weakness, queue })
+    return session
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const tables = this.#tables
+    this.#tables = undefined
+    // An opening that fails is reported to whoever asked for it.
+    const opened = await tables?.catch(() => undefined)
+    if (opened === undefined) return
+    try {
+      await Promise.all([...this.#sessions].map((session) => session.close()))
+    } finally {
+      await opened.close()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** At first use; uses at the same time share it. If it fails, the next use tries again. */
+  #open(): Promise<EventTables> {
+    if (this.#closed) return Promise.reject(stopped())
+    if (this.#tables !== undefined) return this.#tables
+    const opening = this.#connect()
+    this.#tables = opening
+    opening.catch(() => {
+      if (this.#tables === opening) this.#tables = undefined
+    })
+    return opening
+  }
+
+  async #connect(): Promise<EventTables> {
+    const tables = await openEventTables(this.#options)
+    this.#durable = tables.weakness === undefined ? 'fsync' : 'process'
+    return tables
+  }
+}
+
+function stopped(): MillraceError {
+  return new MillraceError('STOPPED', 'The transport is closed')
+}
