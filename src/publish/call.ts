@@ -1,5 +1,5 @@
 import { PublishError, type PublishOutcome } from '../contract/publish-error.ts'
-import { isMillraceError, messageOf } from '../errors/millrace-error.ts'
+import { isMillraceError, MillraceError, messageOf } from '../errors/millrace-error.ts'
 import type { Outgoing } from '../event/outgoing.ts'
 
 /** Hears of each call once, before whoever made it does. */
@@ -25,7 +25,7 @@ export class Call {
   /** Why its first event that failed was not taken, and the keys of all: what follows with one of them must not overtake. */
   failure: { readonly error: unknown; readonly keys: Set<string> } | undefined = undefined
   /** Listens no more to the signal. */
-  deafen: (() => void) | undefined = undefined
+  #deafen: (() => void) | undefined = undefined
   readonly #outcomes: Outcomes
   readonly #resolve: () => void
   readonly #reject: (error: unknown) => void
@@ -48,11 +48,22 @@ export class Call {
     return this.items.map(({ outcome }) => outcome)
   }
 
+  /** Calls `abort` if the signal is aborted before this has ended. */
+  listen(signal: AbortSignal, abort: (reason: unknown) => void): void {
+    const onAbort = (): void => {
+      // The listener is gone by itself; to look for it among those of all who share the signal would take long.
+      this.#deafen = undefined
+      abort(signal.reason)
+    }
+    signal.addEventListener('abort', onAbort, { once: true })
+    this.#deafen = () => signal.removeEventListener('abort', onAbort)
+  }
+
   /** Nothing if it has ended before. */
   end(error?: PublishError): void {
     if (this.ended) return
     this.ended = true
-    this.deafen?.()
+    this.#deafen?.()
     if (error === undefined) {
       this.#outcomes.taken(this.events)
       this.#resolve()
@@ -96,6 +107,13 @@ function failed(results: readonly PublishOutcome[], first: unknown): PublishErro
       cause: first instanceof PublishError ? first.cause : first,
     },
   )
+}
+
+/** What keeps the event from being sent, if anything does. */
+export function oversize(event: Outgoing, maxBytes: number): MillraceError | undefined {
+  if (event.size <= maxBytes) return undefined
+  const text = `The event ${event.id} of type '${event.type}' takes ${event.size} bytes; the transport takes ${maxBytes}`
+  return new MillraceError('EVENT_TOO_LARGE', text)
 }
 
 export function givenUp(

@@ -1,8 +1,7 @@
 import { PublishError } from '../contract/publish-error.ts'
 import type { Transport } from '../contract/transport.ts'
-import { MillraceError } from '../errors/millrace-error.ts'
 import type { Outgoing } from '../event/outgoing.ts'
-import { Call, givenUp, settle, type Item, type Outcomes } from './call.ts'
+import { Call, givenUp, oversize, settle, type Item, type Outcomes } from './call.ts'
 
 /** Events in one call of a transport: enough that its fixed cost is small, few enough that a store's commit stays short. */
 const batchLength = 512
@@ -42,7 +41,7 @@ export class Coalescer {
       if (signal?.aborted === true) return call.end(givenUp('PUBLISH_ABORTED', call.results, signal.reason))
       if (events.length === 0) return call.end()
       for (const item of call.items) this.#items.push(item)
-      if (signal !== undefined) this.#abortable(call, signal)
+      if (signal !== undefined) call.listen(signal, (reason) => this.#giveUp(call, 'PUBLISH_ABORTED', reason))
       if (this.#scheduled) return
       this.#scheduled = true
       setImmediate(() => void this.#run())
@@ -53,16 +52,6 @@ export class Coalescer {
   giveUp(): void {
     const calls = new Set([...this.#items, ...[...this.#sending.keys()].flat()].map(({ call }) => call))
     for (const call of calls) this.#giveUp(call, 'STOPPED')
-  }
-
-  #abortable(call: Call, signal: AbortSignal): void {
-    const abort = (): void => {
-      // The listener is gone by itself; to look for it among those of all who share the signal would take long.
-      call.deafen = undefined
-      this.#giveUp(call, 'PUBLISH_ABORTED', signal.reason)
-    }
-    signal.addEventListener('abort', abort, { once: true })
-    call.deafen = () => signal.removeEventListener('abort', abort)
   }
 
   #giveUp(call: Call, code: 'PUBLISH_ABORTED' | 'STOPPED', reason?: unknown): void {
@@ -189,8 +178,7 @@ function fits(item: Item, maxBytes: number): boolean {
     settle(item, 'rejected')
     return false
   }
-  if (event.size <= maxBytes) return true
-  const text = `The event ${event.id} of type '${event.type}' takes ${event.size} bytes; the transport takes ${maxBytes}`
-  settle(item, 'rejected', new MillraceError('EVENT_TOO_LARGE', text))
-  return false
+  const error = oversize(event, maxBytes)
+  if (error !== undefined) settle(item, 'rejected', error)
+  return error === undefined
 }

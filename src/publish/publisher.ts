@@ -18,8 +18,10 @@ import { derivedId } from '../event/ids.ts'
 import { defaultTopic } from '../event/names.ts'
 import { encodeEvent, encodeNew, recordOf, travelled, type Outgoing } from '../event/outgoing.ts'
 import { Backlog } from './backlog.ts'
+import type { Outcomes } from './call.ts'
 import { Coalescer } from './coalescer.ts'
 import { Hooks } from '../report/hooks.ts'
+import { TransactionalCalls } from './transactional-calls.ts'
 
 /** Events that could not be delivered, as `onDeliveryFailure` reports them. */
 export interface DeliveryFailure {
@@ -60,7 +62,9 @@ export class EventPublisher implements Publisher, EventSender {
   readonly publish: UntypedPublish
   readonly #parts: PublisherParts
   readonly #origin: Origin
+  /** Undefined where a bridge stands in place of the transport. */
   readonly #coalescer: Coalescer | undefined
+  readonly #transactional: TransactionalCalls
   readonly #hooks: Hooks<DeliveryFailure>
   readonly #backlog = new Backlog()
   /** Calls of failure hooks under way. */
@@ -74,14 +78,13 @@ export class EventPublisher implements Publisher, EventSender {
     }
     this.#parts = parts
     this.#hooks = new Hooks((error) => parts.hookFailed?.(error))
-    this.#coalescer =
-      parts.transport === undefined
-        ? undefined
-        : new Coalescer(parts.transport, {
-            taken: (events) => this.#taken(events),
-            failed: (events, error) => this.#failed(events, error),
-          })
-    const { catalog, clock, source = defaultSource } = parts
+    const { transport, catalog, clock, source = defaultSource } = parts
+    const outcomes: Outcomes = {
+      taken: (events) => this.#taken(events),
+      failed: (events, error) => this.#failed(events, error),
+    }
+    this.#coalescer = transport && new Coalescer(transport, outcomes)
+    this.#transactional = new TransactionalCalls(transport, outcomes)
     this.#origin = {
       source,
       topicOf: catalog === undefined ? defaultTopic : (type) => catalog.topicOf(type),
@@ -161,27 +164,17 @@ export class EventPublisher implements Publisher, EventSender {
     )
   }
 
-  #handOver(events: readonly Outgoing[], options: SendOptions): Promise<void> {
-    if (this.#coalescer !== undefined && options.transaction === undefined)
-      return this.#coalescer.publish(events, options.signal)
-    return this.#handOverApart(events, options).then(
+  #handOver(events: readonly Outgoing[], { transaction, signal }: SendOptions): Promise<void> {
+    if (transaction !== undefined) return this.#transactional.publish(events, transaction, signal)
+    if (this.#coalescer !== undefined) return this.#coalescer.publish(events, signal)
+    return this.#bridge(events).then(
       () => this.#taken(events),
       (error: unknown) => this.#fail(events, error),
     )
   }
 
-  /** To the bridge, or in a transaction: nothing is coalesced there. */
-  async #handOverApart(events: readonly Outgoing[], { transaction, signal }: SendOptions): Promise<void> {
-    const { bridge, transport } = this.#parts
-    if (bridge !== undefined) return bridge.publish(events.map(travelled))
-    const target = await transport?.()
-    if (target?.features.transactions !== true) {
-      throw new MillraceError(
-        'TRANSACTION_UNSUPPORTED',
-        `The transport ${target?.system ?? ''} has no transactions`,
-      )
-    }
-    await target.publish(events, { transaction, ...(signal && { signal }) })
+  async #bridge(events: readonly Outgoing[]): Promise<void> {
+    await this.#parts.bridge?.publish(events.map(travelled))
   }
 
   #taken(events: readonly Outgoing[]): void {
@@ -259,6 +252,7 @@ export class EventPublisher implements Publisher, EventSender {
   giveUp(): void {
     this.#closed = true
     this.#coalescer?.giveUp()
+    this.#transactional.giveUp()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
