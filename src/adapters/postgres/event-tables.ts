@@ -40,7 +40,8 @@ export interface EventTables {
 /** @throws MillraceError MISSING_PEER, TRANSPORT_UNREACHABLE, LOGIN_REFUSED, MIGRATION_NEEDED, a STORE_ code */
 export async function openEventTables(options: EventTablesOptions): Promise<EventTables> {
   const { connect, schema, where, clock } = options
-  const { pool, close } = 'pool' in connect ? { ...connect, close: undefined } : await openPool(connect.config, connect.max)
+  const { pool, close } =
+    'pool' in connect ? { ...connect, close: undefined } : await openPool(connect.config, connect.max)
   const database = new Database(pool, schema, where)
   try {
     const weakness = await checkServer(database)
@@ -56,7 +57,10 @@ export async function openEventTables(options: EventTablesOptions): Promise<Even
       clock,
       weakness,
       async close() {
-        await rates.flush().finally(() => wakeUp.close()).finally(() => close?.())
+        await rates
+          .flush()
+          .finally(() => wakeUp.close())
+          .finally(() => close?.())
       },
     }
   } catch (error) {

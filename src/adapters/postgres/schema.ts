@@ -17,6 +17,8 @@
  * All times are the database's.
  */
 export const slots = 64
+/** More failures than this are not told apart. */
+export const mostFailures = 1_000_000_000
 
 /** The steps from one version to the next, the first from nothing. What is released is never changed, only added to. */
 export const migrations: readonly string[] = [
