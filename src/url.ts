@@ -17,6 +17,8 @@ const schemes: Readonly<Record<string, (url: string) => Promise<Transport>>> = {
   memory: async () => (await import('./adapters/memory/index.ts')).memory(),
   kafka: async (url) => (await import('./adapters/kafka/index.ts')).kafkaFromUrl(url),
   kafkas: async (url) => (await import('./adapters/kafka/index.ts')).kafkaFromUrl(url),
+  postgres: async (url) => (await import('./adapters/postgres/index.ts')).postgres(url),
+  postgresql: async (url) => (await import('./adapters/postgres/index.ts')).postgres(url),
   sqlite: async (url) => (await import('./adapters/sqlite/index.ts')).sqlite(sqliteOptions(url)),
 }
 

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
-import type { PgConnection, PgPool, PgQuery, PgResult } from './client.ts'
-import { storeError } from './failures.ts'
+import type { PgConnection, PgPool, PgResult } from './client.ts'
+import { isMillraceError } from '../../errors/millrace-error.ts'
+import { connectError, OutcomeUnknown, sqlState, storeError } from './failures.ts'
 
-/** The commit was sent and no answer came: nobody can say whether it is there. */
-export class CommitUnknown extends Error {
-  override readonly name = 'CommitUnknown'
-}
+/** A connection on which a statement takes longer is given up, in milliseconds: it may be cut without anybody having told. */
+const queryTimeout = 60_000
+
+/** What a server behind a pooler says that gives each transaction another connection: it does not know what was prepared. */
+const unprepared: ReadonlySet<string | undefined> = new Set(['26000', '42P05'])
 
 /** Who runs statements: the database, or a transaction of it. */
 export interface Runner {
@@ -13,61 +15,65 @@ export interface Runner {
   rows<Row>(sql: string, ...values: readonly unknown[]): Promise<readonly Row[]>
   /** Gives how many rows were changed. */
   run(sql: string, ...values: readonly unknown[]): Promise<number>
+  /** Any number of statements, without values. They may take any time. */
+  script(sql: string): Promise<void>
 }
 
 /** The statements of millrace in one schema of a database, over a pool. Errors are coded. */
 export class Database implements Runner {
   readonly schema: string
+  /** The server, for messages. */
+  readonly where: string
   readonly #pool: PgPool
   readonly #quoted: string
   readonly #statements = new Map<string, { readonly name: string; readonly text: string }>()
+  #prepares = true
 
-  constructor(pool: PgPool, schema: string) {
+  constructor(pool: PgPool, schema: string, where: string) {
     this.#pool = pool
     this.schema = schema
+    this.where = where
     this.#quoted = quoted(schema)
   }
 
+  /** @throws OutcomeUnknown if it may have changed something */
   async rows<Row>(sql: string, ...values: readonly unknown[]): Promise<readonly Row[]> {
-    return (await this.#query(this.#pool, sql, values)).rows as readonly Row[]
+    return (await this.#alone(sql, values)).rows as readonly Row[]
   }
 
+  /** @throws OutcomeUnknown if it may have changed something */
   async run(sql: string, ...values: readonly unknown[]): Promise<number> {
-    return (await this.#query(this.#pool, sql, values)).rowCount ?? 0
+    return (await this.#alone(sql, values)).rowCount ?? 0
+  }
+
+  async script(sql: string): Promise<void> {
+    await this.transaction((runner) => runner.script(sql))
   }
 
   /**
    * Runs statements in a transaction, on a connection of their own.
-   * @throws CommitUnknown if it may have been committed
+   * @throws OutcomeUnknown if it may have been committed
    */
-  async transaction<T>(work: (runner: Runner) => Promise<T>): Promise<T> {
-    const connection = await this.connect()
-    let broken = false
-    try {
+  transaction<T>(work: (runner: Runner) => Promise<T>): Promise<T> {
+    return this.#connected(async (connection) => {
       await this.#query(connection, 'BEGIN', [])
-      const result = await work({
-        rows: async <Row>(sql: string, ...values: readonly unknown[]) =>
-          (await this.#query(connection, sql, values)).rows as readonly Row[],
-        run: async (sql, ...values) => (await this.#query(connection, sql, values)).rowCount ?? 0,
-      })
-      await this.#commit(connection)
-      return result
-    } catch (error) {
-      broken = await this.#query(connection, 'ROLLBACK', []).then(
-        () => false,
-        () => true,
-      )
-      throw error
-    } finally {
-      connection.release(broken)
-    }
+      try {
+        const result = await work(this.#runner(connection))
+        await this.#decisive(this.#query(connection, 'COMMIT', []))
+        return result
+      } catch (error) {
+        if (!isLost(error)) await this.#query(connection, 'ROLLBACK', [])
+        throw error
+      }
+    })
   }
 
+  /** A connection of the pool, to be released by whoever asked for it. @throws MillraceError TRANSPORT_UNREACHABLE, LOGIN_REFUSED */
   async connect(): Promise<PgConnection> {
     try {
       return await this.#pool.connect()
     } catch (error) {
-      throw storeError(error)
+      throw connectError(error, this.where)
     }
   }
 
@@ -75,7 +81,7 @@ export class Database implements Runner {
   statement(sql: string): { readonly name: string; readonly text: string } {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
-      const text = sql.replaceAll(/\{(\w+)\}/g, (_, table: string) => `${this.#quoted}.${table}`)
+      const text = this.#text(sql)
       // By its text: a pool of the user's may carry the statements of several schemas.
       const name = `millrace_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`
       statement = { name, text }
@@ -84,23 +90,65 @@ export class Database implements Runner {
     return statement
   }
 
-  async #commit(connection: PgConnection): Promise<void> {
-    try {
-      await this.#query(connection, 'COMMIT', [])
-    } catch (cause) {
-      throw new CommitUnknown('No answer to the commit', { cause })
+  #text(sql: string): string {
+    return sql.replaceAll(/\{(\w+)\}/g, (_, table: string) => `${this.#quoted}.${table}`)
+  }
+
+  #runner(connection: PgConnection): Runner {
+    return {
+      rows: async <Row>(sql: string, ...values: readonly unknown[]) =>
+        (await this.#query(connection, sql, values)).rows as readonly Row[],
+      run: async (sql, ...values) => (await this.#query(connection, sql, values)).rowCount ?? 0,
+      script: async (sql) => {
+        try {
+          await connection.query({ text: this.#text(sql) })
+        } catch (error) {
+          throw storeError(error, this.where)
+        }
+      },
     }
   }
 
-  async #query(
-    on: { query(query: PgQuery): Promise<PgResult> },
-    sql: string,
-    values: readonly unknown[],
-  ): Promise<PgResult> {
+  /** A statement that is a transaction of its own. */
+  #alone(sql: string, values: readonly unknown[]): Promise<PgResult> {
+    return this.#connected((connection) => this.#decisive(this.#query(connection, sql, values)))
+  }
+
+  async #connected<T>(work: (connection: PgConnection) => Promise<T>): Promise<T> {
+    const connection = await this.connect()
+    // A connection that breaks between two statements tells by this event, and without a listener it would end the process.
+    connection.on('error', ignore)
+    let broken = false
     try {
-      return await on.query({ ...this.statement(sql), values })
+      return await work(connection)
     } catch (error) {
-      throw storeError(error)
+      broken = isLost(error)
+      throw error
+    } finally {
+      connection.removeListener('error', ignore)
+      connection.release(broken)
+    }
+  }
+
+  /** What may have been committed though it failed. */
+  async #decisive<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer
+    } catch (error) {
+      if (!isMillraceError(error, 'CONNECTION_LOST')) throw error
+      throw new OutcomeUnknown('CONNECTION_LOST', error.message, { cause: error.cause })
+    }
+  }
+
+  async #query(connection: PgConnection, sql: string, values: readonly unknown[]): Promise<PgResult> {
+    const { name, text } = this.statement(sql)
+    const query = { text, values: values as unknown[], query_timeout: queryTimeout }
+    try {
+      return await connection.query(this.#prepares ? { ...query, name } : query)
+    } catch (error) {
+      if (!this.#prepares || !unprepared.has(sqlState(error))) throw storeError(error, this.where)
+      this.#prepares = false
+      return this.#query(connection, sql, values)
     }
   }
 }
@@ -109,3 +157,9 @@ export class Database implements Runner {
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
 }
+
+function isLost(error: unknown): boolean {
+  return isMillraceError(error, 'CONNECTION_LOST')
+}
+
+function ignore(): void {}

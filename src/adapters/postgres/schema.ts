@@ -19,12 +19,19 @@
 export const slots = 64
 /** More failures than this are not told apart. */
 export const mostFailures = 1_000_000_000
+/**
+ * The slot of a row with the column `key`; `ordered` is whether its queue keeps order. These hashes are the same in all
+ * versions of Postgres, since partitions on disk depend on them.
+ */
+export const slotOf = (ordered: string): string =>
+  `CASE WHEN key IS NULL OR NOT ${ordered} THEN -1 ELSE hashtextextended(key, 0) & ${slots - 1} END`
 
 /** The steps from one version to the next, the first from nothing. What is released is never changed, only added to. */
 export const migrations: readonly string[] = [
   `
 CREATE TABLE {meta} (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
+  version integer NOT NULL DEFAULT 0, -- of these tables: how many migrations have made them
   generation bigint NOT NULL DEFAULT 0 -- counts changes of queues and subscriptions
 );
 INSERT INTO {meta} DEFAULT VALUES;

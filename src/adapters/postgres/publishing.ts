@@ -1,0 +1,192 @@
+import { PublishError, type PublishOutcome } from '../../contract/publish-error.ts'
+import type { TransportPublishOptions } from '../../contract/transport.ts'
+import { MillraceError, messageOf } from '../../errors/millrace-error.ts'
+import { encodeHeads } from '../../event/head.ts'
+import type { Outgoing } from '../../event/outgoing.ts'
+import type { EventTables } from './event-tables.ts'
+import { isPassing, OutcomeUnknown, sqlState } from './failures.ts'
+import { Rows } from './rows.ts'
+import { slotOf } from './schema.ts'
+import { dueTime } from './stored-data.ts'
+import type { Routing } from './subscriptions.ts'
+
+/** Events of one statement: above these its arrays would take too much memory, here and in the server. */
+const mostEvents = 5_000
+const mostBytes = 32 * 1024 * 1024
+
+/** Two publishes of the same ids may wait for each other; the server ends one of them. */
+const deadlock = '40P01'
+const mostTries = 4
+
+/** $1 is the generation that the routes are of, $2 the queues with order by key, the others are `Rows.columns`. */
+const events = `unnest($3::int4[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::int8[], $11::text[])
+  WITH ORDINALITY AS e (queue, id, type, key, head, data, bytes, due, topic, n)`
+const isCurrent = '(SELECT generation FROM {meta}) = $1::bigint'
+const insertRows = (from: string, where: string): string => `
+  INSERT INTO {messages} (queue, id, slot, type, key, head, data, bytes, due)
+  SELECT queue, id, ${slotOf('queue = ANY($2::int4[])')}, type, key, head, data, bytes, ${dueTime}
+  FROM ${from} WHERE ${where} ORDER BY n
+  ON CONFLICT (queue, id) DO NOTHING`
+
+/** Writes nothing if the routes are outdated. */
+const insert = insertRows(events, isCurrent)
+/** The same where some rows have no queue. Tells whether the routes are of today. */
+const insertOrKeep = `
+  WITH e AS MATERIALIZED (SELECT * FROM ${events} WHERE ${isCurrent}),
+  kept AS (
+    INSERT INTO {unrouted} (topic, due, id, type, key, head, data, bytes)
+    SELECT topic, ${dueTime}, id, type, key, head, data, bytes FROM e WHERE queue IS NULL ORDER BY n
+  ),
+  taken AS (${insertRows('e', 'queue IS NOT NULL')})
+  SELECT ${isCurrent} AS current`
+
+/** @throws PublishError */
+export async function publish(
+  list: readonly Outgoing[],
+  { transaction, signal }: TransportPublishOptions,
+  tables: EventTables,
+): Promise<void> {
+  if (signal?.aborted === true) {
+    throw publishError(list, new MillraceError('PUBLISH_ABORTED', 'Aborted before anything was sent'))
+  }
+  if (transaction !== undefined) {
+    const message = 'The postgres transport cannot join a transaction of the caller'
+    throw publishError(list, new MillraceError('TRANSACTION_UNSUPPORTED', message))
+  }
+  const refused = unstorable(list)
+  const sound = refused === undefined ? list : list.filter((_, i) => !refused.has(i))
+  const outcomes: PublishOutcome[] = []
+  let failure: unknown
+  for (const part of partsOf(sound)) {
+    try {
+      await send(part, tables)
+      for (const _ of part) outcomes.push('taken')
+    } catch (error) {
+      failure = error
+      const outcome = error instanceof OutcomeUnknown ? 'unknown' : 'rejected'
+      for (const _ of part) outcomes.push(outcome)
+      break
+    }
+  }
+  if (failure === undefined && refused === undefined) return
+  let next = 0
+  const results = list.map((_, i) =>
+    refused?.has(i) === true ? 'rejected' : (outcomes[next++] ?? 'rejected'),
+  )
+  throw publishError(
+    list,
+    failure ??
+      new MillraceError('INVALID_EVENT', 'A NUL or a lone surrogate stands in an id, a type or a key'),
+    results,
+  )
+}
+
+/** What the caller of publish is told. */
+export function publishError(
+  list: readonly Outgoing[],
+  error: unknown,
+  results: readonly PublishOutcome[] = list.map(() => 'rejected'),
+): PublishError {
+  const coded = error instanceof MillraceError ? error : undefined
+  const count = (outcome: PublishOutcome): number => results.filter((one) => one === outcome).length
+  const lost = count('unknown') > 0 ? `, of ${count('unknown')} it is not known` : ''
+  return new PublishError(
+    `${count('taken')} of ${list.length} events were taken${lost}: ${messageOf(error)}`,
+    {
+      code: coded?.code ?? 'PUBLISH_FAILED',
+      results,
+      retryable: coded !== undefined && (isPassing(coded) || coded.code === 'PUBLISH_ABORTED'),
+      cause: error,
+    },
+  )
+}
+
+/** Takes the events in one statement: all of them or none. */
+async function send(list: readonly Outgoing[], tables: EventTables): Promise<void> {
+  const { subscriptions, unrouted } = tables
+  const heads = encodeHeads(list.map(({ head }) => head))
+  let routing: Routing | undefined
+  for (let tries = 1; ; tries++) {
+    routing = await subscriptions.routing(routing)
+    const rows = rowsOf(list, heads, routing)
+    try {
+      if (!(await write(rows, routing, tables))) continue
+    } catch (error) {
+      if (error instanceof OutcomeUnknown) announce(rows, tables)
+      if (sqlState(error) === deadlock && tries < mostTries) continue
+      throw error
+    }
+    announce(rows, tables)
+    if (rows.hasUnrouted) unrouted.sweepSoon()
+    return
+  }
+}
+
+function rowsOf(list: readonly Outgoing[], heads: readonly string[], { routes }: Routing): Rows {
+  const rows = new Rows()
+  for (let i = 0; i < list.length; i++) {
+    const event = list[i]!
+    const queues = routes.of(event.topic, event.type)
+    if (queues.length === 0) rows.add(null, event, heads[i]!)
+    for (const queue of queues) rows.add(queue, event, heads[i]!)
+  }
+  return rows
+}
+
+/** Tells whether the rows were written: not if the routes are outdated. */
+async function write(
+  rows: Rows,
+  routing: Routing,
+  { database, subscriptions }: EventTables,
+): Promise<boolean> {
+  const values = [routing.generation, routing.ordered, ...rows.columns()]
+  if (rows.hasUnrouted) {
+    const [answer] = await database.rows<{ current: boolean }>(insertOrKeep, ...values)
+    return answer?.current === true
+  }
+  if ((await database.run(insert, ...values)) > 0) return true
+  // Either the queues have all of them already, or the routes are outdated; to write once more is safe.
+  return (await subscriptions.routing(routing)).generation === routing.generation
+}
+
+/** Also where the outcome is unknown: they may be there. */
+function announce({ queues }: Rows, { wakeUp }: EventTables): void {
+  wakeUp.announce(new Set(queues.filter((queue) => queue !== null)))
+}
+
+function* partsOf(list: readonly Outgoing[]): Generator<readonly Outgoing[]> {
+  let from = 0
+  let bytes = 0
+  for (let i = 0; i < list.length; i++) {
+    const { size } = list[i]!
+    if (i > from && (i - from === mostEvents || bytes + size > mostBytes)) {
+      yield list.slice(from, i)
+      from = i
+      bytes = 0
+    }
+    bytes += size
+  }
+  if (from < list.length) yield list.slice(from)
+}
+
+/** Those that Postgres has no text for, and what stands behind them in their keys; undefined: none. */
+function unstorable(list: readonly Outgoing[]): ReadonlySet<number> | undefined {
+  if (list.every(isStorable)) return undefined
+  const refused = new Set<number>()
+  const keys = new Set<string>()
+  for (const [i, event] of list.entries()) {
+    const { key } = event
+    if (isStorable(event) && (key === undefined || !keys.has(key))) continue
+    refused.add(i)
+    if (key !== undefined) keys.add(key)
+  }
+  return refused
+}
+
+function isStorable({ id, type, key = '' }: Outgoing): boolean {
+  return isText(id) && isText(type) && isText(key)
+}
+
+function isText(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\u0000')
+}
