@@ -10,7 +10,7 @@ const batch = 1_000
 /** So many of a kind are counted; where there are more, they are given as so many. A million takes a tenth of a second. */
 const mostCounted = 1_000_000
 
-const count = (from: string): string =>
+const counted = (from: string): string =>
   `(SELECT count(*) FROM (SELECT 1 ${from} LIMIT ${mostCounted}) some)::int`
 const ready = 'FROM {messages} WHERE queue = q.id AND lease IS NULL AND due IS NULL AND NOT aside'
 const aside = 'FROM {messages} WHERE queue = q.id AND aside'
@@ -20,11 +20,11 @@ const held = (lease: string): string => `FROM {messages} WHERE queue = q.id AND 
 /** All of one queue in one reading. Those whose holder has let the lease run out wait. */
 const counts = `
   SELECT name,
-    ${count(ready)} + ${count(aside)} + ${count(held('<= now()'))} + ${count(waiting('<= now()'))} AS depth,
-    ${count(held('> now()'))} AS "inFlight",
-    ${count(waiting('> now() AND failures > 0'))} AS retrying,
-    ${count(waiting('> now() AND failures = 0'))} AS delayed,
-    ${count('FROM {dead} WHERE queue = q.id')} AS dead,
+    ${counted(ready)} + ${counted(aside)} + ${counted(held('<= now()'))} + ${counted(waiting('<= now()'))} AS depth,
+    ${counted(held('> now()'))} AS "inFlight",
+    ${counted(waiting('> now() AND failures > 0'))} AS retrying,
+    ${counted(waiting('> now() AND failures = 0'))} AS delayed,
+    ${counted('FROM {dead} WHERE queue = q.id')} AS dead,
     coalesce((SELECT extract(epoch FROM now() - min(taken)) * 1000 FROM (
       (SELECT taken ${ready} ORDER BY seq LIMIT 1)
       UNION ALL (SELECT taken ${aside} ORDER BY seq LIMIT 1)
