@@ -11,7 +11,7 @@ const batch = 1_000
 const mostCounted = 1_000_000
 
 const counted = (from: string): string =>
-  `(SELECT count(*) FROM (SELECT 1 ${from} LIMIT ${mostCounted}) some)::int`
+  `(SELECT count(*) FROM (SELECT 1 ${from} LIMIT ${mostCounted}) counted)::int`
 const ready = 'FROM {messages} WHERE queue = q.id AND lease IS NULL AND due IS NULL AND NOT aside'
 const aside = 'FROM {messages} WHERE queue = q.id AND aside'
 const waiting = (due: string): string => `FROM {messages} WHERE queue = q.id AND lease IS NULL AND due ${due}`
@@ -30,7 +30,7 @@ const counts = `
       UNION ALL (SELECT taken ${aside} ORDER BY seq LIMIT 1)
       UNION ALL (SELECT min(taken) FROM (SELECT taken ${waiting('<= now()')} ORDER BY due, seq LIMIT 100) due)
       UNION ALL (SELECT min(taken) FROM (SELECT taken ${held('<= now()')} LIMIT 100) lapsed)
-    ) first), 0)::float8 AS "oldestMs",
+    ) oldest), 0)::float8 AS "oldestMs",
     coalesce(r.handled, 0)::float8 AS "handledPerSecond",
     coalesce(r.failed, 0)::float8 AS "failedPerSecond"
   FROM {queues} q LEFT JOIN LATERAL (${perSecond}) r ON true

@@ -23,13 +23,13 @@ interface LetterRow extends StoredData {
 const batch = 500
 
 const columns = 'letter::text AS letter, name, id, type, key, head, data, bytes, record'
-const page = `SELECT ${columns} FROM {dead} WHERE queue = $1 AND letter > $2 ORDER BY letter LIMIT $3`
+const page = `SELECT ${columns} FROM {dead} d WHERE queue = $1 AND letter > $2 ORDER BY d.letter LIMIT $3`
 const one = `SELECT ${columns} FROM {dead} WHERE queue = $1 AND name = $2`
 /** The letters of some names, or the next of all, each with what becomes of it: locked, so that nobody else moves them. */
-const named = `SELECT letter::text AS letter, record FROM {dead} WHERE queue = $1 AND name = ANY($2::text[])
-  ORDER BY letter FOR UPDATE`
-const next = `SELECT letter::text AS letter, record FROM {dead} WHERE queue = $1 AND letter > $2 AND letter <= $3
-  ORDER BY letter LIMIT $4 FOR UPDATE`
+const named = `SELECT letter::text AS letter, record FROM {dead} d WHERE queue = $1 AND name = ANY($2::text[])
+  ORDER BY d.letter FOR UPDATE`
+const next = `SELECT letter::text AS letter, record FROM {dead} d WHERE queue = $1 AND letter > $2 AND letter <= $3
+  ORDER BY d.letter LIMIT $4 FOR UPDATE`
 const last = 'SELECT coalesce(max(letter), 0)::text AS letter FROM {dead} WHERE queue = $1'
 /**
  * At attempt 1 again, as the latest of its queue; the history goes with it. A letter stays where the queue has its event,

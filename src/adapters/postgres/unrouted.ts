@@ -14,9 +14,10 @@ const move = `
   WITH gone AS (DELETE FROM {unrouted} WHERE seq = ANY($1::bigint[]) RETURNING *),
   taken AS (
     INSERT INTO {messages} (queue, id, slot, type, key, head, data, bytes, taken, due)
-    SELECT r.queue, id, ${slotOf('q.ordered')}, type, key, head, data, bytes, taken,
+    SELECT queue, id, ${slotOf('q.ordered')}, type, key, head, data, bytes, taken,
       CASE WHEN due > statement_timestamp() THEN due END
-    FROM unnest($1::bigint[], $2::int4[]) AS r (seq, queue) JOIN gone USING (seq) JOIN {queues} q ON q.id = r.queue
+    FROM unnest($1::bigint[], $2::int4[]) AS r (seq, queue) JOIN gone USING (seq)
+      JOIN (SELECT id AS queue, ordered FROM {queues}) q USING (queue)
     ORDER BY seq
     ON CONFLICT (queue, id) DO NOTHING
   )
