@@ -11,7 +11,7 @@ const unprepared: ReadonlySet<string | undefined> = new Set(['26000', '42P05'])
 
 /** Who runs statements: the database, or a transaction of it. */
 export interface Runner {
-  /** Tables stand in braces: `{messages}`. */
+  /** Tables stand in braces: `{messages}`; `{}` is their schema. */
   rows<Row>(sql: string, ...values: readonly unknown[]): Promise<readonly Row[]>
   /** Gives how many rows were changed. */
   run(sql: string, ...values: readonly unknown[]): Promise<number>
@@ -25,7 +25,6 @@ export class Database implements Runner {
   /** The server, for messages. */
   readonly where: string
   readonly #pool: PgPool
-  readonly #quoted: string
   readonly #statements = new Map<string, { readonly name: string; readonly text: string }>()
   #prepares = true
 
@@ -33,7 +32,6 @@ export class Database implements Runner {
     this.#pool = pool
     this.schema = schema
     this.where = where
-    this.#quoted = quoted(schema)
   }
 
   /** @throws OutcomeUnknown if it may have changed something */
@@ -81,17 +79,13 @@ export class Database implements Runner {
   statement(sql: string): { readonly name: string; readonly text: string } {
     let statement = this.#statements.get(sql)
     if (statement === undefined) {
-      const text = this.#text(sql)
+      const text = inSchema(this.schema, sql)
       // By its text: a pool of the user's may carry the statements of several schemas.
       const name = `millrace_${createHash('sha256').update(text).digest('base64url').slice(0, 16)}`
       statement = { name, text }
       this.#statements.set(sql, statement)
     }
     return statement
-  }
-
-  #text(sql: string): string {
-    return sql.replaceAll(/\{(\w+)\}/g, (_, table: string) => `${this.#quoted}.${table}`)
   }
 
   #runner(connection: PgConnection): Runner {
@@ -101,7 +95,7 @@ export class Database implements Runner {
       run: async (sql, ...values) => (await this.#query(connection, sql, values)).rowCount ?? 0,
       script: async (sql) => {
         try {
-          await connection.query({ text: this.#text(sql) })
+          await connection.query({ text: inSchema(this.schema, sql) })
         } catch (error) {
           throw storeError(error, this.where)
         }
@@ -156,6 +150,12 @@ export class Database implements Runner {
 /** An identifier as SQL takes any. */
 export function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`
+}
+
+/** SQL with the names of one schema. */
+export function inSchema(schema: string, sql: string): string {
+  const name = quoted(schema)
+  return sql.replaceAll(/\{(\w*)\}/g, (_, table: string) => (table === '' ? name : `${name}.${table}`))
 }
 
 function isLost(error: unknown): boolean {

@@ -57,10 +57,9 @@ export async function openEventTables(options: EventTablesOptions): Promise<Even
       clock,
       weakness,
       async close() {
-        await rates
-          .flush()
-          .finally(() => wakeUp.close())
-          .finally(() => close?.())
+        // A database that is gone is no reason not to close; then the counts of the last second are lost.
+        await rates.flush().catch(() => undefined)
+        await wakeUp.close().finally(() => close?.())
       },
     }
   } catch (error) {

@@ -1,5 +1,5 @@
 import { isMillraceError, MillraceError } from '../../errors/millrace-error.ts'
-import { quoted, type Database, type Runner } from './database.ts'
+import { inSchema, quoted, type Database, type Runner } from './database.ts'
 import { migrations } from './schema.ts'
 
 export type Migrating = 'auto' | 'off'
@@ -25,7 +25,7 @@ export async function migrate(database: Database, migrating: Migrating): Promise
       await runner.rows(lock, database.schema)
       const isThere = (await runner.rows(schemaIs, database.schema)).length > 0
       // Not IF NOT EXISTS alone: that needs the right to make it even if it is there.
-      if (!isThere) await runner.script(`CREATE SCHEMA ${quoted(database.schema)}`)
+      if (!isThere) await runner.script('CREATE SCHEMA {}')
       await runner.script(stepsFrom(await versionOf(database, runner)))
     })
   } catch (error) {
@@ -36,8 +36,7 @@ export async function migrate(database: Database, migrating: Migrating): Promise
 
 /** All that makes the tables in an empty schema, for people to run. */
 export function migrationScript(schema: string): string {
-  const steps = stepsFrom(0).replaceAll(/\{(\w+)\}/g, (_, table: string) => `${quoted(schema)}.${table}`)
-  return `BEGIN;\nCREATE SCHEMA IF NOT EXISTS ${quoted(schema)};\n${steps}COMMIT;\n`
+  return inSchema(schema, `BEGIN;\nCREATE SCHEMA IF NOT EXISTS {};\n${stepsFrom(0)}COMMIT;\n`)
 }
 
 function stepsFrom(found: number): string {

@@ -1,0 +1,61 @@
+import { randomUUID } from 'node:crypto'
+import { Pool } from 'pg'
+import { onTestFinished } from 'vitest'
+import { postgres, type PostgresOptions } from '../../src/adapters/postgres/index.ts'
+import { systemClock } from '../../src/clock/clock.ts'
+import type { QueueSpec, Received, Session, Transport } from '../../src/contract/transport.ts'
+import { createEvent, type EventOptions } from '../../src/event/event.ts'
+import { encodeEvent, type Outgoing } from '../../src/event/outgoing.ts'
+
+/** Somebody with psql. */
+export interface Hand {
+  query<Row>(sql: string, values?: unknown[]): Promise<readonly Row[]>
+}
+
+/** A schema that no other test of any run uses. */
+export function newSchema(): string {
+  return `test_${randomUUID().replaceAll('-', '')}`
+}
+
+export function handOn(url: string): Hand {
+  const pool = new Pool({ connectionString: url, max: 2 })
+  pool.on('error', () => undefined)
+  onTestFinished(() => pool.end())
+  return {
+    query: async <Row>(sql: string, values?: unknown[]) => (await pool.query(sql, values)).rows as Row[],
+  }
+}
+
+/** Closed at the end of the test. */
+export function open(url: string, schema: string, options: PostgresOptions = {}): Transport<never> {
+  const transport = postgres({ connectionString: url, schema, ...options })
+  onTestFinished(() => transport.close())
+  return transport
+}
+
+export function spec(name: string, options: Partial<QueueSpec> = {}): QueueSpec {
+  return { name, subscriptions: [{ topic: 'order', pattern: '*' }], from: 'now', order: false, ...options }
+}
+
+export function event(data: unknown, options: EventOptions = {}): Outgoing {
+  return encodeEvent(createEvent('order.placed', data, options))
+}
+
+export function sessionOn(transport: Transport, queue: string, lease = 30_000): Promise<Session> {
+  const handlers = { notice: () => {}, onRevoke: () => {}, onLost: () => {} }
+  return transport.open(queue, { lease, order: false, clock: systemClock, ...handlers })
+}
+
+/** Takes and acknowledges all that is ready. */
+export async function handleAll(transport: Transport, queue: string): Promise<readonly Received[]> {
+  const session = await sessionOn(transport, queue)
+  const taken: Received[] = []
+  let received: readonly Received[] = []
+  do {
+    const settle = received.map((of) => ({ of, as: 'ack' as const }))
+    received = (await session.exchange({ settle, max: 128 })).received
+    taken.push(...received)
+  } while (received.length > 0)
+  await session.close()
+  return taken
+}
