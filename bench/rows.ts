@@ -1,5 +1,6 @@
 import { engineRows } from './engine/rows.ts'
 import { kafkaRows } from './kafka/rows.ts'
+import { postgresRows } from './postgres/rows.ts'
 import type { Row } from './row.ts'
 import { comparisonRows } from './sqlite/comparisons.ts'
 import { enduranceRows } from './sqlite/endurance.ts'
@@ -14,4 +15,5 @@ export const rows: readonly Row[] = [
   ...comparisonRows,
   ...enduranceRows,
   ...kafkaRows,
+  ...postgresRows,
 ]

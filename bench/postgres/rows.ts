@@ -1,0 +1,5 @@
+import type { Row } from '../row.ts'
+import { postgresComparisons } from './comparisons.ts'
+import { postgresThroughput } from './throughput.ts'
+
+export const postgresRows: readonly Row[] = [...postgresThroughput, ...postgresComparisons]
