@@ -10,7 +10,7 @@ import { callsByEvent, redrivesIn, type Redrive } from './redrives.ts'
 export interface Evidence {
   readonly entries: readonly Entry[]
   readonly queues: readonly ChaosQueue[]
-  readonly features: Pick<Features, 'settlement' | 'attempts' | 'leases'>
+  readonly features: Pick<Features, 'settlement' | 'attempts' | 'leases' | 'delayClock'>
   /** Milliseconds. */
   readonly lease: number
   /** How long a settlement may take to reach the system, where it is only recorded to be committed, in milliseconds. */

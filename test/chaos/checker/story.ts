@@ -39,7 +39,7 @@ export class Story {
   readonly #entries: Entry[] = []
   #evidence: Omit<Evidence, 'entries'> = {
     queues: [queues[0]!],
-    features: { settlement: 'confirmed', attempts: 'exact', leases: 'timed' },
+    features: { settlement: 'confirmed', attempts: 'exact', leases: 'timed', delayClock: 'machine' },
     attempts: 3,
     lease: 2_000,
     settling: 2_000,
@@ -54,6 +54,7 @@ export class Story {
     settlement?: 'recorded'
     attempts?: 'failures'
     rare?: true
+    delayClock?: 'server'
   }): this {
     const { queues: given, features, ...rest } = this.#evidence
     this.#evidence = {
@@ -62,6 +63,7 @@ export class Story {
         settlement: change.settlement ?? features.settlement,
         attempts: change.attempts ?? features.attempts,
         leases: change.settlement === 'recorded' ? 'session' : features.leases,
+        delayClock: change.delayClock ?? features.delayClock,
       },
       ...rest,
       retryClock: change.settlement === 'recorded' ? 'wall' : rest.retryClock,
