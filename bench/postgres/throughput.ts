@@ -2,6 +2,7 @@ import { createEvent, type App, type QueueOptions } from '../../src/index.ts'
 import { appOn, type } from '../app.ts'
 import { customerOf, inBatches, inFlight, order, Tally, timed } from '../load.ts'
 import type { RateRow, Run, Settings, Work } from '../row.ts'
+import { besidePeers, consumeAll, publishMany, publishOneByOne } from './peers.ts'
 import { fill, MinimalTable, minimalTable, OurTables, type Hand, type RawQueue } from './raw.ts'
 import { Server, type BenchSchema } from './schema.ts'
 
@@ -102,6 +103,7 @@ interface Plan {
   readonly bar: number
   readonly raw: RawWork
   readonly ours: OurWork
+  readonly peers: Parameters<typeof besidePeers>[1]
   readonly settings: Settings
 }
 
@@ -115,14 +117,14 @@ const inSchema =
 
 const event = '1 KB of JSON'
 
-function row({ name, about, bar, raw, ours, settings }: Plan): RateRow {
+function row({ name, about, bar, raw, ours, peers, settings }: Plan): RateRow {
   return {
     kind: 'rate',
     name: `postgres.${name}`,
     about,
     bar,
     baseline: 'the bare client pg on our tables and indexes, coalescing, with the same records',
-    async open() {
+    async open(options) {
       const server = await Server.connect()
       return {
         settings: { ...settings, event, ...(await server.settings()), 'minimal table': minimalTable },
@@ -132,6 +134,7 @@ function row({ name, about, bar, raw, ours, settings }: Plan): RateRow {
           'minimal table': inSchema(server, {}, async (schema, count) =>
             raw(await MinimalTable.make(schema), count),
           ),
+          ...(options.peers && besidePeers(server, peers)),
         },
         [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
       }
@@ -164,6 +167,7 @@ export const postgresThroughput: readonly RateRow[] = [
     bar: 0.9,
     raw: puttingOneByOne,
     ours: publishing(oneByOne),
+    peers: publishOneByOne(width),
     settings: { 'in flight': width },
   }),
   row({
@@ -172,6 +176,7 @@ export const postgresThroughput: readonly RateRow[] = [
     bar: 0.9,
     raw: putting,
     ours: publishing(inArrays),
+    peers: publishMany(batch),
     settings: { 'events per statement': batch },
   }),
   row({
@@ -180,6 +185,7 @@ export const postgresThroughput: readonly RateRow[] = [
     bar: 0.85,
     raw: taking,
     ours: consuming({}),
+    peers: consumeAll,
     settings: { claim, 'claims that overlap': hands, concurrency: 16 },
   }),
   byKey,
