@@ -67,7 +67,7 @@ async function openPgBoss(server: Server): Promise<Opened> {
         task,
         numbers.map((n) => ({ data: order(n) })),
       ),
-    size: () => count(server, `${schema}.job WHERE name = '${task}'`),
+    size: () => jobsIn(server, `${schema}.job WHERE name = '${task}'`),
     async consume(seen) {
       await boss.work(
         task,
@@ -95,7 +95,7 @@ async function openGraphile(server: Server): Promise<Opened> {
   return {
     send: (n) => utils.addJob(task, order(n)),
     sendMany: (numbers) => utils.addJobs(numbers.map((n) => ({ identifier: task, payload: order(n) }))),
-    size: () => count(server, `${schema}._private_jobs`),
+    size: () => jobsIn(server, `${schema}._private_jobs`),
     async consume(seen) {
       const runner = await run({
         ...options,
@@ -116,7 +116,7 @@ async function openGraphile(server: Server): Promise<Opened> {
   }
 }
 
-async function count(server: Server, from: string): Promise<number> {
+async function jobsIn(server: Server, from: string): Promise<number> {
   const { rows } = await server.pool.query(`SELECT count(*)::int AS count FROM ${from}`)
   return (rows[0] as { readonly count: number }).count
 }
@@ -128,7 +128,7 @@ const peers: Readonly<Record<string, (server: Server) => Promise<Opened>>> = {
   [`graphile-worker ${versions['graphile-worker']}`]: openGraphile,
 }
 
-type Use = (opened: Opened, count: number) => ReturnType<Run>
+type Use = (opened: Opened, events: number) => ReturnType<Run>
 
 /** The same work done by each of them, with a schema of its own for each window. */
 export function besidePeers(server: Server, use: Use): Readonly<Record<string, Run>> {

@@ -69,7 +69,7 @@ export class OurTables implements RawQueue {
   }
 
   async size(): Promise<number> {
-    return await count(this.#pool, this.#statements.size)
+    return await countWith(this.#pool, this.#statements.size)
   }
 }
 
@@ -111,7 +111,7 @@ export class MinimalTable implements RawQueue {
   }
 
   async size(): Promise<number> {
-    return await count(this.#pool, this.#statements.size)
+    return await countWith(this.#pool, this.#statements.size)
   }
 }
 
@@ -130,6 +130,6 @@ function run(pool: Pool, text: string, values: readonly unknown[]): Promise<Quer
   return pool.query({ name, text, values: values as unknown[] })
 }
 
-async function count(pool: Pool, text: string): Promise<number> {
+async function countWith(pool: Pool, text: string): Promise<number> {
   return ((await pool.query(text)).rows[0] as { readonly count: number }).count
 }
