@@ -109,7 +109,7 @@ const through =
 
 const crowd = 10_000_000
 
-const beside: RateRow = {
+const besideWaiting: RateRow = {
   kind: 'rate',
   name: 'postgres.beside-waiting',
   about: 'publish, 256 in flight, and consume, while ten million events wait in another queue of the table',
@@ -197,4 +197,4 @@ const openTransaction: QuantityRow = {
   },
 }
 
-export const postgresComparisons = [wakeUp, beside, openTransaction] as const
+export const postgresComparisons = [wakeUp, besideWaiting, openTransaction] as const
