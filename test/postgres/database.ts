@@ -10,6 +10,8 @@ import { encodeEvent, type Outgoing } from '../../src/event/outgoing.ts'
 /** Somebody with psql. */
 export interface Hand {
   query<Row>(sql: string, values?: unknown[]): Promise<readonly Row[]>
+  /** Does something within a transaction that has run a statement, and takes that back. */
+  during<T>(sql: string, work: () => Promise<T>): Promise<T>
 }
 
 /** A schema that no other test of any run uses. */
@@ -23,6 +25,16 @@ export function handOn(url: string): Hand {
   onTestFinished(() => pool.end())
   return {
     query: async <Row>(sql: string, values?: unknown[]) => (await pool.query(sql, values)).rows as Row[],
+    async during(sql, work) {
+      const connection = await pool.connect()
+      connection.on('error', () => undefined)
+      try {
+        await connection.query(`BEGIN; ${sql}`)
+        return await work()
+      } finally {
+        connection.release(true)
+      }
+    },
   }
 }
 

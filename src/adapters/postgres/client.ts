@@ -31,5 +31,6 @@ export interface PgConnection {
 }
 
 export interface PgPool {
-  connect(): Promise<PgConnection>
+  /** The callback gets the connection before anything can befall it, as a promise would not. */
+  connect(callback: (error: Error | undefined, connection: PgConnection | undefined) => void): void
 }

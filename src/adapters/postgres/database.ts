@@ -66,13 +66,22 @@ export class Database implements Runner {
     })
   }
 
-  /** A connection of the pool, to be released by whoever asked for it. @throws MillraceError TRANSPORT_UNREACHABLE, LOGIN_REFUSED */
-  async connect(): Promise<PgConnection> {
-    try {
-      return await this.#pool.connect()
-    } catch (error) {
-      throw connectError(error, this.where)
-    }
+  /** A connection of the pool, until `release`. @throws MillraceError TRANSPORT_UNREACHABLE, LOGIN_REFUSED */
+  connect(): Promise<PgConnection> {
+    return new Promise((resolve, reject) => {
+      this.#pool.connect((error, connection) => {
+        if (connection === undefined) return reject(connectError(error, this.where))
+        // A connection that breaks between two statements says so by an event, which without a listener ends the process.
+        connection.on('error', ignore)
+        resolve(connection)
+      })
+    })
+  }
+
+  /** @param broken whether the pool must not hand it out again */
+  release(connection: PgConnection, broken = false): void {
+    connection.removeListener('error', ignore)
+    connection.release(broken)
   }
 
   /** The statement as the database gets it: for callers who run it on a connection of their own. */
@@ -110,8 +119,6 @@ export class Database implements Runner {
 
   async #connected<T>(work: (connection: PgConnection) => Promise<T>): Promise<T> {
     const connection = await this.connect()
-    // A connection that breaks between two statements tells by this event, and without a listener it would end the process.
-    connection.on('error', ignore)
     let broken = false
     try {
       return await work(connection)
@@ -119,8 +126,7 @@ export class Database implements Runner {
       broken = isLost(error)
       throw error
     } finally {
-      connection.removeListener('error', ignore)
-      connection.release(broken)
+      this.release(connection, broken)
     }
   }
 

@@ -14,9 +14,8 @@ import type { Routing } from './subscriptions.ts'
 const mostEvents = 5_000
 const mostBytes = 32 * 1024 * 1024
 
-/** Two publishes of the same ids may wait for each other; the server ends one of them. */
+/** Two publishes of the same ids in another order may wait for each other; the server ends one of them. */
 const deadlock = '40P01'
-const mostTries = 4
 
 /** $1 is the generation that the routes are of, $2 the queues with order by key, the others are `Rows.columns`. */
 const events = `unnest($3::int4[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::int8[], $11::text[])
@@ -57,11 +56,17 @@ export async function publish(
   const sound = refused === undefined ? list : list.filter((_, i) => !refused.has(i))
   const outcomes: PublishOutcome[] = []
   let failure: unknown
-  for (const part of partsOf(sound)) {
+  const parts = [...partsOf(sound)]
+  for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
     try {
       await send(part, tables)
       for (const _ of part) outcomes.push('taken')
     } catch (error) {
+      if (sqlState(error) === deadlock && part.length > 1) {
+        // Half as many meet the other less often, and one alone waits for nobody who waits for it.
+        parts.unshift(part.slice(0, part.length >> 1), part.slice(part.length >> 1))
+        continue
+      }
       failure = error
       const outcome = error instanceof OutcomeUnknown ? 'unknown' : 'rejected'
       for (const _ of part) outcomes.push(outcome)
@@ -106,14 +111,13 @@ async function send(list: readonly Outgoing[], tables: EventTables): Promise<voi
   const { subscriptions, unrouted } = tables
   const heads = encodeHeads(list.map(({ head }) => head))
   let routing: Routing | undefined
-  for (let tries = 1; ; tries++) {
+  for (;;) {
     routing = await subscriptions.routing(routing)
     const rows = rowsOf(list, heads, routing)
     try {
       if (!(await write(rows, routing, tables))) continue
     } catch (error) {
       if (error instanceof OutcomeUnknown) announce(rows, tables)
-      if (sqlState(error) === deadlock && tries < mostTries) continue
       throw error
     }
     announce(rows, tables)
