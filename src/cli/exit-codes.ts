@@ -25,6 +25,7 @@ const byCode: { readonly [code in ErrorCode]?: ExitCode } = {
   CONNECTION_LOST: exitCodes.unreachable,
   MISSING_PEER: exitCodes.unreachable,
   SQLITE_TOO_OLD: exitCodes.unreachable,
+  MIGRATION_NEEDED: exitCodes.unreachable,
   STORE_BUSY: exitCodes.unreachable,
   STORE_FULL: exitCodes.unreachable,
   STORE_READ_ONLY: exitCodes.unreachable,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError } from 'commander'
 import type { AppChoice } from './app-of.ts'
 import { list, purge, redrive, show } from './commands/dead.ts'
+import { migrate, type MigrateFlags } from './commands/migrate.ts'
 import { publish, type PublishFlags } from './commands/publish.ts'
 import { queues } from './commands/queues.ts'
 import { run, type RunFlags } from './commands/run.ts'
@@ -53,6 +54,14 @@ export function program(end: (code: ExitCode) => void): Command {
     .action(async (args: string[], flags: Flags) => {
       const { choice } = read(args, flags, [])
       end(await queues(choice))
+    })
+
+  withTransport(root.command('migrate').usage('postgres [options]'))
+    .description('make the tables of a database, or bring them forward')
+    .option('--print', 'only print the SQL that makes them')
+    .option('--schema <name>', 'default: that of the URL, else millrace')
+    .action(async (args: string[], flags: MigrateFlags) => {
+      end(await migrate(args, flags))
     })
 
   deadCommands(

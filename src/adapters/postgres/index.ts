@@ -1,17 +1,14 @@
 import { systemClock } from '../../clock/clock.ts'
 import { milliseconds } from '../../clock/duration.ts'
 import type { Transport } from '../../contract/transport.ts'
-import { MillraceError } from '../../errors/millrace-error.ts'
 import type { EventTablesOptions } from './event-tables.ts'
+import { checkSchema, invalid } from './checks.ts'
 import type { PostgresOptions } from './options.ts'
 import { PostgresTransport } from './postgres-transport.ts'
 import { optionsFromUrl } from './url.ts'
 
 export type { PgConnection, PgPool, PgQuery, PgResult } from './client.ts'
 export type { PostgresOptions } from './options.ts'
-
-/** Postgres cuts longer names off. */
-const longestName = 63
 
 /**
  * PostgreSQL 15 or newer, in a schema of its own. Needs the package `pg`. A URL may have the options as parameters:
@@ -22,15 +19,7 @@ const longestName = 63
 export function postgres(options: string | PostgresOptions): Transport<never> {
   const all = typeof options === 'string' ? optionsFromUrl(options) : options
   const { schema = 'millrace', migrate = 'auto', retention = '7d', wake = 'both', pollInterval = '1s' } = all
-  if (
-    typeof schema !== 'string' ||
-    schema === '' ||
-    schema.includes('\u0000') ||
-    Buffer.byteLength(schema) > longestName
-  ) {
-    throw invalid('schema', `a name of 1 to ${longestName} bytes`, schema)
-  }
-  if (schema.startsWith('pg_')) throw invalid('schema', 'a name that Postgres has not reserved', schema)
+  checkSchema(schema)
   checkOneOf('migrate', migrate, ['auto', 'off'])
   checkOneOf('wake', wake, ['notify', 'interval', 'both'])
   return new PostgresTransport({
@@ -65,9 +54,4 @@ function whereOf(connectionString: string | undefined, host = 'localhost', port 
 
 function checkOneOf(name: string, value: string, allowed: readonly string[]): void {
   if (!allowed.includes(value)) throw invalid(name, allowed.map((one) => `'${one}'`).join(' or '), value)
-}
-
-function invalid(name: string, expected: string, got: unknown): MillraceError {
-  const shown = JSON.stringify(got) ?? String(got)
-  return new MillraceError('INVALID_OPTION', `Expected \`${name}\` to be ${expected}, got ${shown}`)
 }

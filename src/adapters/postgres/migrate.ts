@@ -1,4 +1,5 @@
 import { isMillraceError, MillraceError } from '../../errors/millrace-error.ts'
+import { checkSchema } from './checks.ts'
 import { inSchema, quoted, type Database, type Runner } from './database.ts'
 import { migrations } from './schema.ts'
 
@@ -34,8 +35,9 @@ export async function migrate(database: Database, migrating: Migrating): Promise
   }
 }
 
-/** All that makes the tables in an empty schema, for people to run. */
+/** All that makes the tables in an empty schema, for people to run. @throws MillraceError INVALID_OPTION */
 export function migrationScript(schema: string): string {
+  checkSchema(schema)
   return inSchema(schema, `BEGIN;\nCREATE SCHEMA IF NOT EXISTS {};\n${stepsFrom(0)}COMMIT;\n`)
 }
 

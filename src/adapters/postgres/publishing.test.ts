@@ -166,16 +166,17 @@ await describeWithPrivateServer('postgres', (server) => {
       const transport = open(server.url, newSchema())
       await transport.declare([spec('mail')])
       const failures: PublishError[] = []
-      let stopped = false
+      const enough = new AbortController()
       const streams = numbers(8).map(async (stream) => {
         let n = 0
-        for (; !stopped || n < 100; n++) await insist(transport, [event(stream * 1e6 + n)], failures)
+        for (; !enough.signal.aborted || n < 100; n++)
+          await insist(transport, [event(stream * 1e6 + n)], failures)
         return numbers(n).map((i) => stream * 1e6 + i)
       })
       await server.stop('SIGKILL')
       await expect.poll(() => failures.length, { timeout: 10_000 }).toBeGreaterThan(0)
       await server.start()
-      stopped = true
+      enough.abort()
       const all = (await Promise.all(streams)).flat()
       const codes = new Set<string>(failures.map(({ code }) => code))
       codes.delete('CONNECTION_LOST')
