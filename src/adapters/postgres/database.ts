@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { PgConnection, PgPool, PgResult } from './client.ts'
 import { isMillraceError } from '../../errors/millrace-error.ts'
+import { types } from './parsers.ts'
 import { connectError, OutcomeUnknown, sqlState, storeError } from './failures.ts'
 
 /** A connection on which a statement takes longer is given up, in milliseconds: it may be cut without anybody having told. */
@@ -142,7 +143,7 @@ export class Database implements Runner {
 
   async #query(connection: PgConnection, sql: string, values: readonly unknown[]): Promise<PgResult> {
     const { name, text } = this.statement(sql)
-    const query = { text, values: values as unknown[], query_timeout: queryTimeout }
+    const query = { text, values: values as unknown[], types, query_timeout: queryTimeout }
     try {
       return await connection.query(this.#prepares ? { ...query, name } : query)
     } catch (error) {
