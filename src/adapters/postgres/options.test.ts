@@ -83,6 +83,23 @@ await describeWithServer('postgres', (url) => {
     expect(pool.idleCount).toBe(pool.totalCount)
   })
 
+  test('a pool that the user has exhausted is told, and serves again', { timeout: 30_000 }, async () => {
+    const pool = new Pool({ connectionString: url, max: 1 })
+    onTestFinished(() => pool.end())
+    await using transport = postgres({ pool, schema: newSchema() })
+    await transport.declare([])
+    const mine = await pool.connect()
+    await expect(transport.publish([event(1)])).rejects.toMatchObject({
+      code: 'TRANSPORT_UNREACHABLE',
+      results: ['rejected'],
+      retryable: true,
+      message: expect.stringContaining('all of the pool are in use'),
+    })
+    mine.release()
+    await transport.publish([event(1)])
+    expect(pool.idleCount).toBe(1)
+  })
+
   test('a role that does not wait for the disk is told so, and the features say it', async () => {
     const schema = newSchema()
     const transport = open(`${url}?options=-c%20synchronous_commit%3Doff`, schema)
