@@ -39,7 +39,11 @@ export function handOn(url: string): Hand {
 }
 
 /** Closed at the end of the test. */
-export function open(url: string, schema: string, options: PostgresOptions = {}): Transport<never> {
+export function open(
+  url: string,
+  schema: string,
+  options: PostgresOptions = {},
+): ReturnType<typeof postgres> {
   const transport = postgres({ connectionString: url, schema, ...options })
   onTestFinished(() => transport.close())
   return transport

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock/clock.ts'
 import type { Notice } from '../../contract/transport.ts'
+import { channelOf } from './channel.ts'
 import type { PgPool } from './client.ts'
 import { Database } from './database.ts'
 import { migrate, type Migrating } from './migrate.ts'
@@ -30,6 +31,8 @@ export interface EventTables {
   readonly unrouted: Unrouted
   readonly rates: Rates
   readonly wakeUp: WakeUp
+  /** Where a publish in somebody else's transaction tells of itself; undefined: it does not. */
+  readonly channel: string | undefined
   /** For everything that belongs to no session. When something is due, and when a lease ends, the database says. */
   readonly clock: Clock
   /** How the server is set up to lose what it has taken; undefined if it is not. Each session is told. */
@@ -54,6 +57,7 @@ export async function openEventTables(options: EventTablesOptions): Promise<Even
       unrouted: new Unrouted(database, clock, options.retention),
       rates,
       wakeUp,
+      channel: options.wake.wake === 'interval' ? undefined : channelOf(schema),
       clock,
       weakness,
       async close() {

@@ -16,11 +16,13 @@ import { declare } from './declaring.ts'
 import { openEventTables, type EventTables, type EventTablesOptions } from './event-tables.ts'
 import { publish, publishError } from './publishing.ts'
 import { PostgresSession } from './session.ts'
+import type { PostgresTransaction } from './transactions/joined-transaction.ts'
+import { publishInTransaction } from './transactions/publishing.ts'
 
 /** Postgres takes texts of 1 GB, but data passes whole through memory, a few copies at a time, here and there. */
 const maxBytes = 100 * 1024 * 1024
 
-export class PostgresTransport implements Transport<never> {
+export class PostgresTransport implements Transport<PostgresTransaction> {
   readonly system = 'postgres'
   readonly admin: PostgresAdmin
   readonly #options: EventTablesOptions
@@ -53,7 +55,7 @@ export class PostgresTransport implements Transport<never> {
       retention: `waiting and dead events until they are handled or purged, unrouted ones for ${readable(this.#options.retention)}`,
       processes: true,
       filters: true,
-      transactions: false,
+      transactions: true,
       maxBytes,
     }
   }
@@ -70,7 +72,9 @@ export class PostgresTransport implements Transport<never> {
     } catch (error) {
       throw publishError(events, error)
     }
-    await publish(events, options, tables)
+    const { transaction, signal } = options
+    if (transaction === undefined) await publish(events, options, tables)
+    else await publishInTransaction(events, transaction, signal, tables)
   }
 
   async open(queue: string, options: SessionOptions): Promise<Session> {

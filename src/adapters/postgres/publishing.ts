@@ -5,9 +5,8 @@ import { encodeHeads } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import type { EventTables } from './event-tables.ts'
 import { isPassing, OutcomeUnknown, sqlState } from './failures.ts'
+import { insertOrKeepRows, insertRows } from './insert-sql.ts'
 import { Rows } from './rows.ts'
-import { slotOf } from './schema.ts'
-import { dueTime } from './stored-data.ts'
 import type { Routing } from './subscriptions.ts'
 
 /** Events of one statement: above these its arrays would take too much memory, here and in the server. */
@@ -21,36 +20,24 @@ const deadlock = '40P01'
 const events = `unnest($3::int4[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::int8[], $11::text[])
   WITH ORDINALITY AS e (queue, id, type, key, head, data, bytes, due, topic, n)`
 const isCurrent = '(SELECT generation FROM {meta}) = $1::bigint'
-const insertRows = (from: string, where: string): string => `
-  INSERT INTO {messages} (queue, id, slot, type, key, head, data, bytes, due)
-  SELECT queue, id, ${slotOf('queue = ANY($2::int4[])')}, type, key, head, data, bytes, ${dueTime}
-  FROM ${from} WHERE ${where} ORDER BY n
-  ON CONFLICT (queue, id) DO NOTHING`
+const isOrdered = 'queue = ANY($2::int4[])'
 
 /** Writes nothing if the routes are outdated. */
-const insert = insertRows(events, isCurrent)
+const insert = insertRows(events, isCurrent, isOrdered)
 /** The same where some rows have no queue. Tells whether the routes are of today. */
 const insertOrKeep = `
   WITH e AS MATERIALIZED (SELECT * FROM ${events} WHERE ${isCurrent}),
-  kept AS (
-    INSERT INTO {unrouted} (topic, due, id, type, key, head, data, bytes)
-    SELECT topic, ${dueTime}, id, type, key, head, data, bytes FROM e WHERE queue IS NULL ORDER BY n
-  ),
-  taken AS (${insertRows('e', 'queue IS NOT NULL')})
+  ${insertOrKeepRows(isOrdered)}
   SELECT ${isCurrent} AS current`
 
 /** @throws PublishError */
 export async function publish(
   list: readonly Outgoing[],
-  { transaction, signal }: TransportPublishOptions,
+  { signal }: TransportPublishOptions,
   tables: EventTables,
 ): Promise<void> {
   if (signal?.aborted === true) {
     throw publishError(list, new MillraceError('PUBLISH_ABORTED', 'Aborted before anything was sent'))
-  }
-  if (transaction !== undefined) {
-    const message = 'The postgres transport cannot join a transaction of the caller'
-    throw publishError(list, new MillraceError('TRANSACTION_UNSUPPORTED', message))
   }
   const refused = unstorable(list)
   const sound = refused === undefined ? list : list.filter((_, i) => !refused.has(i))
@@ -158,7 +145,7 @@ function announce({ queues }: Rows, { wakeUp }: EventTables): void {
   wakeUp.announce(new Set(queues.filter((queue) => queue !== null)))
 }
 
-function* partsOf(list: readonly Outgoing[]): Generator<readonly Outgoing[]> {
+export function* partsOf(list: readonly Outgoing[]): Generator<readonly Outgoing[]> {
   let from = 0
   let bytes = 0
   for (let i = 0; i < list.length; i++) {
@@ -174,7 +161,7 @@ function* partsOf(list: readonly Outgoing[]): Generator<readonly Outgoing[]> {
 }
 
 /** Those that Postgres has no text for, and what stands behind them in their keys; undefined: none. */
-function unstorable(list: readonly Outgoing[]): ReadonlySet<number> | undefined {
+export function unstorable(list: readonly Outgoing[]): ReadonlySet<number> | undefined {
   if (list.every(isStorable)) return undefined
   const refused = new Set<number>()
   const keys = new Set<string>()

@@ -32,6 +32,7 @@ const state = `
 export class Subscriptions {
   readonly #database: Database
   #routing: Promise<Routing> | undefined
+  #latest: Routing | undefined
 
   constructor(database: Database) {
     this.#database = database
@@ -53,7 +54,20 @@ export class Subscriptions {
     // Somebody else has seen that, too, and has read them anew.
     const latest = await known?.catch(() => undefined)
     if (latest !== undefined && latest !== outdated) return latest
-    return readRouting(this.#database)
+    this.#latest = await readRouting(this.#database)
+    return this.#latest
+  }
+
+  /** What was read last; undefined if nothing was read yet. */
+  get latest(): Routing | undefined {
+    return this.#latest
+  }
+
+  /** Takes over what somebody has read in a transaction of his own, unless that looks at an earlier time. */
+  learn(routing: Routing): void {
+    if (this.#latest !== undefined && BigInt(routing.generation) <= BigInt(this.#latest.generation)) return
+    this.#latest = routing
+    this.#routing = Promise.resolve(routing)
   }
 
   /** A queue. @throws MillraceError UNKNOWN_QUEUE */
@@ -68,7 +82,7 @@ export class Subscriptions {
   }
 }
 
-export async function readRouting(runner: Runner): Promise<Routing> {
+export async function readRouting(runner: Pick<Runner, 'rows'>): Promise<Routing> {
   const [row] = await runner.rows<{ generation: string; bindings: string; ordered: string }>(state)
   const { generation, bindings, ordered } = row!
   return {
