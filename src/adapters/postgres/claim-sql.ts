@@ -1,45 +1,177 @@
-import { mostFailures } from './schema.ts'
+import { mostFailures, slotOf } from './schema.ts'
 import { messageColumns } from './stored-event.ts'
 
-const lease = "statement_timestamp() + $4::float8 * interval '1 ms'"
+/*
+ * Every statement here is a transaction of its own, so it sees what was committed when it began, and no more of its own changes.
+ *
+ * Parameters that all claims have: $1 session, $2 queue, $3 slots of the session, one bit each, $4 lease in milliseconds,
+ * $5 claim, $6 limit.
+ */
+
+const now = 'statement_timestamp()'
+const milliseconds = (ms: string): string => `${ms}::float8 * interval '1 ms'`
+const lease = `${now} + ${milliseconds('$4')}`
 
 /**
- * Acknowledges and claims. $1 queue, $2 and $3 ids and claims of what is acknowledged, $4 lease, $5 claim, $6 limit.
+ * The row of the session, locked until the claim is committed, if the session lives beyond the leases that it would give.
+ * Whoever takes its slots deletes the row first, and so waits for the claim, and sees what it took; a claim that comes
+ * later finds no row, and takes nothing. A claim of which the session has heard no answer ends in the same way.
+ */
+const me = `me AS MATERIALIZED (SELECT id FROM {sessions} WHERE id = $1 AND alive >= ${lease} FOR KEY SHARE)`
+const isMine = '(m.slot < 0 OR ($3::bigint >> m.slot::int) & 1 = 1)'
+
+const free = 'FROM {messages} m WHERE m.queue = $2 AND m.lease IS NULL'
+const isDue = `${free} AND m.due <= ${now} AND NOT m.parked AND ${isMine}`
+const isReady = `${free} AND m.due IS NULL AND NOT m.aside AND m.seq > $9::bigint AND ${isMine}`
+const isLapsed = `m.queue = $2 AND m.lease <= ${now} AND ${isMine}`
+/** Another of the key, at an earlier place. */
+const earlier = (state: string): string =>
+  `EXISTS (SELECT 1 FROM {messages} o WHERE o.queue = $2 AND o.key = m.key AND ${state} AND o.seq < m.seq)`
+/** What keeps those behind it back. Only the session that has the slot makes such rows, so it knows when there are any. */
+const isBehind = `(${earlier('o.parked')} OR ${earlier('o.aside')} OR ${earlier(`o.lease <= ${now}`)})`
+
+const held = `claim = $5, lease = ${lease}, due = NULL, aside = false`
+
+/**
+ * Acknowledges and claims. $7 and $8 ids and claims of what is acknowledged, $9 the place behind which ready events are
+ * read, $10 whether any of the session's keys may be kept back, $11 the time since which leases may have ended.
  *
- * What two claims see as free at the same time, the first one locks, and the second one skips; if the first has committed
- * by then, the row is read anew under the lock and is not free any more.
+ * What two claims see as free at the same time, the first one locks, and the second one skips. If the first has committed
+ * by then, the row is looked at anew under the lock, and is not free any more: no event goes from ready to ready.
+ * Where an event lapsed of whose key nobody knew that it may be kept back, nothing is claimed, and that is told.
  */
 export const exchange = `
-  WITH acked AS (
-    DELETE FROM {messages} m USING unnest($2::text[], $3::bigint[]) a (id, claim)
-    WHERE m.queue = $1 AND m.id = a.id AND m.claim = a.claim AND m.lease IS NOT NULL
+  WITH ${me}, acked AS (
+    DELETE FROM {messages} m USING unnest($7::text[], $8::bigint[]) a (id, claim)
+    WHERE m.queue = $2 AND m.id = a.id AND m.claim = a.claim AND m.lease IS NOT NULL
     RETURNING m.id
-  ), due AS MATERIALIZED (
-    SELECT ctid FROM {messages} WHERE queue = $1 AND lease IS NULL AND due <= statement_timestamp()
-    ORDER BY due, seq LIMIT ceil($6::int / 2.0) FOR UPDATE SKIP LOCKED
+  ), unheard AS MATERIALIZED (
+    SELECT EXISTS (SELECT 1 FROM {messages} m WHERE ${isLapsed} AND m.lease > $11::timestamptz) AS lapsed,
+      NOT $10 AND EXISTS (
+        SELECT 1 FROM {messages} m WHERE ${isLapsed} AND m.lease > $11::timestamptz AND m.slot >= 0
+      ) AS key
+  ), may AS MATERIALIZED (SELECT 1 FROM me, unheard WHERE NOT unheard.key),
+  due AS MATERIALIZED (
+    SELECT m.ctid, $10 AND m.slot >= 0 AND ${isBehind} AS behind
+    ${isDue} AND EXISTS (SELECT 1 FROM may)
+    ORDER BY m.due, m.seq LIMIT ceil($6::int / 2.0) FOR UPDATE SKIP LOCKED
+  ), ready AS MATERIALIZED (
+    SELECT m.ctid, m.seq, $10 AND m.slot >= 0 AND ${isBehind} AS behind
+    ${isReady} AND EXISTS (SELECT 1 FROM may)
+    ORDER BY m.seq LIMIT $6 - (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED
   ), taken AS (
-    UPDATE {messages} m SET claim = $5, lease = ${lease}, due = NULL
-    WHERE ctid = ANY(ARRAY(SELECT ctid FROM due) || ARRAY(
-      SELECT ctid FROM {messages} WHERE queue = $1 AND lease IS NULL AND due IS NULL AND NOT aside
-      ORDER BY seq LIMIT $6 - (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED
-    ))
-    RETURNING ${messageColumns}
+    UPDATE {messages} m SET ${held} WHERE m.ctid = ANY(
+      ARRAY(SELECT ctid FROM due WHERE NOT behind) || ARRAY(SELECT ctid FROM ready WHERE NOT behind)
+    ) RETURNING ${messageColumns}
+  ), put AS (
+    UPDATE {messages} m SET aside = true, due = NULL WHERE $10 AND m.ctid = ANY(
+      ARRAY(SELECT ctid FROM due WHERE behind) || ARRAY(SELECT ctid FROM ready WHERE behind)
+    )
   )
-  SELECT NULL AS id, NULL AS type, NULL AS key, NULL AS failures, NULL AS head, NULL AS trail, NULL AS data, NULL AS bytes,
-    NULL AS seq, json_build_object(
-      'acked', CASE WHEN (SELECT count(*) FROM acked) < cardinality($2) THEN (SELECT coalesce(json_agg(id), '[]') FROM acked) END,
-      'more', (SELECT count(*) FROM due) = ceil($6 / 2.0),
-      'lapsed', EXISTS (SELECT 1 FROM {messages} WHERE queue = $1 AND lease <= statement_timestamp()),
-      'queue', EXISTS (SELECT 1 FROM {queues} WHERE id = $1)
-    )::text AS state
+  SELECT NULL AS id, NULL AS type, NULL AS key, NULL AS slot, NULL AS failures, NULL AS head, NULL AS trail,
+    NULL AS data, NULL AS bytes, NULL AS seq, json_build_object(
+      'lives', EXISTS (SELECT 1 FROM me),
+      'acked', CASE WHEN (SELECT count(*) FROM acked) < cardinality($7)
+        THEN (SELECT coalesce(json_agg(id), '[]') FROM acked) END,
+      'lapsed', unheard.lapsed,
+      'unheard', unheard.key,
+      'now', ${now}::text,
+      'snapshot', pg_current_snapshot()::text,
+      'last', (SELECT max(seq) FROM ready),
+      'more', CASE WHEN $6 > 0 THEN (SELECT count(*) FROM due) = ceil($6 / 2.0)
+          OR (SELECT count(*) FROM ready) = $6 - (SELECT count(*) FROM due)
+        ELSE EXISTS (SELECT 1 ${isDue}) OR EXISTS (SELECT 1 ${isReady}) END,
+      'parked', (SELECT json_agg(key) FROM (
+        SELECT m.key ${free} AND m.parked AND m.due <= ${now} AND ${isMine} LIMIT 128
+      ) m),
+      'wait', (SELECT extract(epoch FROM min(m.due) - ${now}) * 1000 ${free} AND m.due > ${now})
+    )::text AS state FROM unheard
   UNION ALL SELECT taken.*, NULL FROM taken`
 
-/** $1 queue, $2 lease, $3 claim, $4 limit. */
+export interface ExchangeState {
+  /** Whether the session was there to claim. */
+  readonly lives: boolean
+  /** The ids of what was acknowledged; null: all. */
+  readonly acked: readonly string[] | null
+  readonly lapsed: boolean
+  /** An event with a key has lapsed, so nothing was claimed. */
+  readonly unheard: boolean
+  /** The database's time. */
+  readonly now: string
+  /** Which transactions were under way: `xmin:xmax:xid,...` */
+  readonly snapshot: string
+  /** The last place that was read. */
+  readonly last: number | null
+  /** There may be others that it did not get to. */
+  readonly more: boolean
+  /** Keys whose parked event is due. */
+  readonly parked: readonly string[] | null
+  /** When the next event becomes due, in milliseconds. */
+  readonly wait: number | null
+}
+
+/** Acknowledges only. $1 queue, $2 ids, $3 claims. */
+export const acknowledge = `
+  DELETE FROM {messages} m USING unnest($2::text[], $3::bigint[]) a (id, claim)
+  WHERE m.queue = $1 AND m.id = a.id AND m.claim = a.claim AND m.lease IS NOT NULL
+  RETURNING m.id`
+
+/**
+ * Of keys that may be kept back ($7): what stands aside before the first that keeps back those behind it, and that one if
+ * it is parked and due. Nobody else changes such rows, as long as the session has the slot, but for late settlements.
+ */
+export const keptBack = `
+  WITH ${me}, first AS MATERIALIZED (
+    SELECT k.key, (
+      SELECT min(seq) FROM (
+        SELECT m.seq FROM {messages} m WHERE m.queue = $2 AND m.key = k.key AND m.parked
+        UNION ALL
+        SELECT m.seq FROM {messages} m WHERE ${isLapsed} AND m.key = k.key
+      ) all_
+    ) AS seq FROM unnest($7::text[]) k (key)
+  ), chosen AS MATERIALIZED (
+    SELECT c.ctid FROM first f CROSS JOIN LATERAL (
+      (SELECT m.ctid, m.seq FROM {messages} m
+        WHERE m.queue = $2 AND m.key = f.key AND m.aside AND (f.seq IS NULL OR m.seq < f.seq) AND ${isMine}
+        ORDER BY m.seq LIMIT $6)
+      UNION ALL
+      SELECT m.ctid, m.seq ${free} AND m.key = f.key AND m.parked AND m.due <= ${now} AND m.seq = f.seq AND ${isMine}
+    ) c WHERE EXISTS (SELECT 1 FROM me) ORDER BY c.seq LIMIT $6
+  )
+  UPDATE {messages} m SET ${held}
+  WHERE m.ctid = ANY(ARRAY(SELECT ctid FROM chosen)) AND m.lease IS NULL
+  RETURNING ${messageColumns}`
+
+/** Which of the keys ($3) still have something that keeps others back, in the queue $1 and these slots ($2). */
+export const stillKeptBack = `
+  SELECT k.key FROM unnest($3::text[]) k (key) WHERE ${slotOf('true')} = ANY($2::int[]) AND (
+    EXISTS (SELECT 1 FROM {messages} m WHERE m.queue = $1 AND m.key = k.key AND m.parked)
+    OR EXISTS (SELECT 1 FROM {messages} m WHERE m.queue = $1 AND m.key = k.key AND m.aside)
+    OR EXISTS (SELECT 1 FROM {messages} m WHERE m.queue = $1 AND m.key = k.key AND m.lease <= ${now})
+  )`
+
+/** The keys of these slots ($2) that may be kept back. What of them is held has lapsed, or will. */
+export const keysKeptBack = `
+  SELECT DISTINCT m.key FROM {messages} m WHERE m.queue = $1 AND m.slot = ANY($2::int[]) AND m.parked
+  UNION SELECT DISTINCT m.key FROM {messages} m WHERE m.queue = $1 AND m.slot = ANY($2::int[]) AND m.aside
+  UNION SELECT DISTINCT m.key FROM {messages} m WHERE m.queue = $1 AND m.slot = ANY($2::int[]) AND m.lease IS NOT NULL`
+
+/** With a key only while nobody holds another of it, and while none before it is lapsed, parked or aside. */
+const isNext = `(m.slot < 0 OR NOT (
+  EXISTS (SELECT 1 FROM {messages} o WHERE o.queue = $2 AND o.lease > ${now} AND o.key = m.key) OR ${isBehind}
+))`
+
+/** Takes events whose holder let the lease run out. If it had claimed one as lapsed, that was a failure. */
 export const lapsed = `
-  UPDATE {messages} m SET claim = $3, lease = ${lease.replace('$4', '$2')}, lone = true,
-    failures = CASE WHEN lone THEN least(failures + 1, ${mostFailures}) ELSE failures END
-  WHERE ctid = ANY(ARRAY(
-    SELECT ctid FROM {messages} WHERE queue = $1 AND lease <= statement_timestamp()
-    ORDER BY seq LIMIT $4 FOR UPDATE SKIP LOCKED
+  WITH ${me}
+  UPDATE {messages} m SET ${held}, lone = true,
+    failures = CASE WHEN m.lone THEN least(m.failures + 1, ${mostFailures}) ELSE m.failures END
+  WHERE m.ctid = ANY(ARRAY(
+    SELECT m.ctid FROM {messages} m WHERE ${isLapsed} AND ${isNext} AND EXISTS (SELECT 1 FROM me)
+    ORDER BY m.seq LIMIT $6 FOR UPDATE OF m SKIP LOCKED
   ))
   RETURNING ${messageColumns}`
+
+/** $1 nothing, $2 queue, $3 slots. */
+export const hasLapsed = `
+  SELECT $1::int, EXISTS (SELECT 1 FROM {messages} m WHERE ${isLapsed} AND ${isNext}) AS lapsed`

@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto'
 import type { PgConnection, PgPool, PgResult } from './client.ts'
-import { isMillraceError } from '../../errors/millrace-error.ts'
+import { isMillraceError, MillraceError } from '../../errors/millrace-error.ts'
+import { types } from './parsers.ts'
 import { connectError, OutcomeUnknown, sqlState, storeError } from './failures.ts'
 
 /** A connection on which a statement takes longer is given up, in milliseconds: it may be cut without anybody having told. */
 const queryTimeout = 60_000
+
+/** How long a connection is waited for, in milliseconds: the user's pool may wait for ever. */
+export const connectTimeout = 10_000
 
 /** What a server behind a pooler says that gives each transaction another connection: it does not know what was prepared. */
 const unprepared: ReadonlySet<string | undefined> = new Set(['26000', '42P05'])
@@ -69,7 +73,15 @@ export class Database implements Runner {
   /** A connection of the pool, until `release`. @throws MillraceError TRANSPORT_UNREACHABLE, LOGIN_REFUSED */
   connect(): Promise<PgConnection> {
     return new Promise((resolve, reject) => {
+      let isLate = false
+      const timer = setTimeout(() => {
+        isLate = true
+        const message = `${this.where}: no connection within ${connectTimeout} ms; all of the pool are in use, or the server does not answer`
+        reject(new MillraceError('TRANSPORT_UNREACHABLE', message))
+      }, connectTimeout)
       this.#pool.connect((error, connection) => {
+        clearTimeout(timer)
+        if (isLate) return connection?.release()
         if (connection === undefined) return reject(connectError(error, this.where))
         // A connection that breaks between two statements says so by an event, which without a listener ends the process.
         connection.on('error', ignore)
@@ -142,7 +154,7 @@ export class Database implements Runner {
 
   async #query(connection: PgConnection, sql: string, values: readonly unknown[]): Promise<PgResult> {
     const { name, text } = this.statement(sql)
-    const query = { text, values: values as unknown[], query_timeout: queryTimeout }
+    const query = { text, values: values as unknown[], types, query_timeout: queryTimeout }
     try {
       return await connection.query(this.#prepares ? { ...query, name } : query)
     } catch (error) {

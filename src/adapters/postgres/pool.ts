@@ -1,8 +1,7 @@
 import { MillraceError } from '../../errors/millrace-error.ts'
 import type { PgPool } from './client.ts'
+import { connectTimeout } from './database.ts'
 
-/** How long a free connection is waited for, and a new one, in milliseconds. */
-const connectTimeout = 10_000
 /** After so long without a word TCP asks whether the server is still there, in milliseconds. */
 const keepAliveDelay = 10_000
 

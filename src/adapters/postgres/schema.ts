@@ -69,7 +69,11 @@ CREATE TABLE {messages} (
   lease timestamptz,
   lone boolean NOT NULL DEFAULT false, -- claimed as lapsed, by itself
   PRIMARY KEY (queue, id)
-) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = false);
+-- Plans are made once, for all that comes after. For a table that looks empty, Postgres would plan to read all of it and to
+-- sort it, and would do so with a million rows until it has analysed them. So it has pages from the beginning, and keeps them.
+INSERT INTO {messages} (queue, id, slot, type, head) SELECT 0, n, -1, '', repeat(' ', 1900) FROM generate_series(1, 2000) n;
+DELETE FROM {messages};
 CREATE INDEX ready ON {messages} (queue, seq) WHERE lease IS NULL AND due IS NULL AND NOT aside;
 CREATE INDEX waiting ON {messages} (queue, due, seq) WHERE lease IS NULL AND due IS NOT NULL;
 CREATE INDEX aside ON {messages} (queue, key, seq) WHERE aside;
@@ -79,8 +83,10 @@ CREATE INDEX held ON {messages} (queue, lease) WHERE lease IS NOT NULL;
 CREATE TABLE {sessions} (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   queue integer NOT NULL,
-  alive timestamptz NOT NULL -- until then; and at least until its last lease ends
-);
+  alive timestamptz NOT NULL, -- until then; and at least until its last lease ends
+  wants boolean NOT NULL DEFAULT false -- more slots
+) WITH (fillfactor = 50);
+CREATE INDEX sessions_queue ON {sessions} (queue);
 CREATE TABLE {slots} (
   queue integer NOT NULL,
   slot smallint NOT NULL,

@@ -10,10 +10,13 @@ import type {
   Settlement,
 } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
-import { exchange, lapsed as takeLapsed } from './claim-sql.ts'
+import { Claims } from './claims.ts'
 import type { EventTables } from './event-tables.ts'
-import { leasesOf, Settlements } from './settlements.ts'
-import { StoredEvent, type MessageRow } from './stored-event.ts'
+import { Presence } from './presence.ts'
+import { Settlements } from './settlements.ts'
+import { Slots } from './slots.ts'
+import type { StoredEvent } from './stored-event.ts'
+import { Tending } from './tending.ts'
 import { untilHint } from './until-hint.ts'
 
 /** What the session saw when there was nothing more to take. */
@@ -24,20 +27,6 @@ export interface Rest {
   readonly until: number
 }
 
-type ExchangeRow = MessageRow & { readonly state: string | null }
-interface State {
-  readonly acked: readonly string[] | null
-  readonly more: boolean
-  readonly lapsed: boolean
-  readonly queue: boolean
-}
-
-const giveBackAll = `
-  UPDATE {messages} SET lease = NULL, lone = false, due = statement_timestamp()
-  WHERE queue = $1 AND lease IS NOT NULL AND claim >> 32 = $2 AND id <> ALL($3)`
-const register = `
-  INSERT INTO {sessions} (queue, alive) VALUES ($1, statement_timestamp() + interval '1 day') RETURNING id::float8 AS id`
-
 export class PostgresSession implements Session {
   readonly claim = 128
   readonly pulls = 1
@@ -45,23 +34,58 @@ export class PostgresSession implements Session {
   readonly #name: string
   readonly #queue: number
   readonly #options: SessionOptions
+  readonly #presence: Presence
+  readonly #slots: Slots
+  readonly #claims: Claims
   readonly #settlements: Settlements
+  readonly #tending: Tending
   readonly #leave: () => void
   readonly #end = new AbortController()
-  #id: Promise<number> | undefined
-  #lastClaim = 0
+  /** Whether something is not known: what was claimed, or which slots are the session's. It then begins anew. */
+  #doubtful = true
+  #alone: Promise<unknown> = Promise.resolve()
+  /** undefined: there may be something to take. */
   #rest: Rest | undefined
   #quiet = false
   #closing: Promise<void> | undefined
 
   /** @param ended called at its close */
   constructor(tables: EventTables, name: string, queue: number, options: SessionOptions, ended: () => void) {
+    const { database, wakeUp } = tables
+    const { clock, order } = options
+    const lease = Math.min(options.lease, latestTime)
     this.#tables = tables
     this.#name = name
     this.#queue = queue
     this.#options = options
-    this.#settlements = new Settlements(tables.database)
-    const leave = tables.wakeUp.join((notice) => options.notice({ ...notice, queue: name }))
+    this.#presence = new Presence(database, queue, lease, order)
+    this.#slots = new Slots(database, queue)
+    this.#settlements = new Settlements(database, queue)
+    this.#claims = new Claims({
+      database,
+      queue,
+      presence: this.#presence,
+      slots: this.#slots,
+      clock,
+      lease,
+      ordered: order,
+      revive: () => this.#revive(),
+    })
+    this.#tending = new Tending({
+      presence: this.#presence,
+      slots: this.#slots,
+      ordered: order,
+      clock,
+      alone: (run) => this.#inTurn(run),
+      gained: (slots) => this.#gained(slots),
+      announce: () => wakeUp.announceSlots(queue),
+      failed: () => this.#doubt(),
+    })
+    const leave = wakeUp.join(
+      queue,
+      (notice) => options.notice({ ...notice, queue: name }),
+      () => this.#tending.now(),
+    )
     this.#leave = () => {
       leave()
       ended()
@@ -69,57 +93,65 @@ export class PostgresSession implements Session {
   }
 
   async exchange(request: ExchangeRequest): Promise<ExchangeResult> {
-    this.#checkOpen()
-    const { database, wakeUp } = this.#tables
     const max = this.#quiet ? 0 : request.max
-    const wantedLapsed = this.#quiet ? 0 : (request.lapsed ?? 0)
-    const hints = wakeUp.count
-    const results = request.settle.map((): SettleResult => 'lost')
-    await this.#settlements.giveBack(this.#queue, request.settle, results)
-    const lease = Math.min(this.#options.lease, latestTime)
-    const received: StoredEvent[] = []
-    if (wantedLapsed > 0) {
-      const claim = await this.#nextClaim()
-      const rows = await database.rows<MessageRow>(takeLapsed, this.#queue, lease, claim, wantedLapsed)
-      received.push(...rows.map((row) => new StoredEvent(row, claim, true)))
+    const lapsed = this.#quiet ? 0 : (request.lapsed ?? 0)
+    if (max === 0 && lapsed === 0) return this.#inTurn(() => this.#exchange(request.settle, 0, 0))
+    const asked = this.#tending.asks()
+    try {
+      return await this.#inTurn(() => this.#exchange(request.settle, max, lapsed))
+    } finally {
+      asked()
     }
-    const acks = request.settle.filter(({ as }) => as === 'ack').map(({ of }) => of)
-    const claim = await this.#nextClaim()
-    const rows = await database.rows<ExchangeRow>(exchange, this.#queue, ...leasesOf(acks), lease, claim, max)
-    const state = JSON.parse(rows.find((row) => row.state !== null)!.state!) as State
-    const fresh = rows.filter((row) => row.state === null).toSorted((a, b) => a.seq - b.seq)
-    received.unshift(...fresh.map((row) => new StoredEvent(row, claim, false)))
-    const acked = state.acked === null ? undefined : new Set(state.acked)
-    for (const [i, { as, of }] of request.settle.entries()) {
-      if (as === 'ack' && acked?.has(of.id) !== false) results[i] = 'done'
-    }
-    await this.#settlements.sort(this.#queue, request.settle, results)
-    const tookAll = fresh.length < max && !state.more
-    this.#rest =
-      tookAll || max === 0 ? { hints, until: this.#options.clock.monotonic() + wakeUp.pollEvery } : undefined
-    this.#afterSettling(request.settle, results)
-    if (!state.queue && request.max > 0)
-      throw new MillraceError('UNKNOWN_QUEUE', `The queue '${this.#name}' was removed`)
-    const settled = results.every((one) => one === 'done') ? undefined : results
-    return { received, settled, lapsed: state.lapsed }
   }
 
   async settle(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined> {
-    return (await this.exchange({ settle: list, max: 0 })).settled
+    return this.#inTurn(async () => {
+      this.#checkOpen()
+      const results = list.map((): SettleResult => 'lost')
+      await this.#settling(list, async () => {
+        await this.#giveBack(list, results)
+        const acks = list.filter(isAck).map(({ of }) => of)
+        await this.#answer(list, results, await this.#claims.acknowledge(acks))
+      })
+      return allDone(results) ? undefined : results
+    })
+  }
+
+  async #exchange(settle: readonly Settlement[], max: number, lapsed: number): Promise<ExchangeResult> {
+    this.#checkOpen()
+    const results = settle.map((): SettleResult => 'lost')
+    return this.#settling(settle, async () => {
+      if (this.#doubtful) await this.#enter()
+      const hints = this.#tables.wakeUp.count(this.#queue)
+      await this.#giveBack(settle, results)
+      const acks = settle.filter(isAck).map(({ of }) => of)
+      const { events, acked, ...found } = await this.#claims.take(acks, max, lapsed)
+      await this.#answer(settle, results, acked)
+      this.#rest = found.more ? undefined : { hints, until: this.#options.clock.monotonic() + found.wait }
+      if (max + lapsed > 0) this.#tending.found(events.length < max + lapsed)
+      return { received: events, settled: allDone(results) ? undefined : results, lapsed: found.lapsed }
+    })
   }
 
   async extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]> {
     this.#checkOpen()
-    return this.#settlements.extend(this.#queue, list, ms)
+    const { id } = this.#presence
+    const wanted = Math.min(ms, latestTime)
+    if (id === undefined) return list.map(() => 'lost')
+    let extended = await this.#settlements.extend(id, list, wanted)
+    if (extended === undefined && (await this.#presence.beat(wanted)))
+      extended = await this.#settlements.extend(id, list, wanted)
+    return list.map((one) => (extended?.has(one.id) === true ? 'ok' : 'lost'))
   }
 
   async ready(signal: AbortSignal): Promise<void> {
     if (this.#closing !== undefined) return
-    if (this.#quiet) await aborted(signal, this.#end.signal)
-    else if (this.#rest !== undefined) {
-      const any = AbortSignal.any([signal, this.#end.signal])
-      await untilHint(this.#tables.wakeUp, this.#rest, this.#options.clock, any)
-    }
+    const end = AbortSignal.any([signal, this.#end.signal])
+    if (this.#quiet) return aborted(end)
+    const asked = this.#tending.asks()
+    if (this.#rest !== undefined && !this.#doubtful)
+      await untilHint(this.#tables.wakeUp, this.#queue, this.#rest, this.#options.clock, end)
+    asked()
   }
 
   async quiesce(): Promise<void> {
@@ -135,23 +167,50 @@ export class PostgresSession implements Session {
     this.#quiet = true
     this.#leave()
     this.#end.abort()
-    if (this.#id === undefined) return
-    const ids = keep.map(({ id }) => id)
-    await this.#tables.database.run(giveBackAll, this.#queue, await this.#id, ids)
+    await this.#tending.close()
+    await this.#inTurn(() => this.#presence.leave(keep.map(({ id }) => id)))
     this.#tables.wakeUp.announce([this.#queue])
+    this.#tables.wakeUp.announceSlots(this.#queue)
   }
 
-  async #nextClaim(): Promise<string> {
-    this.#id ??= this.#tables.database.rows<{ id: number }>(register, this.#queue).then(([row]) => row!.id)
-    return String((BigInt(await this.#id) << 32n) + BigInt(++this.#lastClaim))
+  /** One exchange, settling or moving of slots after the other. */
+  #inTurn<T>(run: () => Promise<T>): Promise<T> {
+    const result = this.#alone.then(run)
+    this.#alone = result.catch(() => undefined)
+    return result
   }
 
-  #checkOpen(): void {
-    if (this.#closing !== undefined)
-      throw new MillraceError('STOPPED', `The session on '${this.#name}' is closed`)
+  /** Runs what settles; if it fails, it may have been done, and claims may have been made. */
+  async #settling<T>(list: readonly Settlement[], run: () => Promise<T>): Promise<T> {
+    try {
+      return await run()
+    } catch (error) {
+      this.#settlements.doubt(list)
+      this.#doubt()
+      throw error
+    }
   }
 
-  #afterSettling(list: readonly Settlement[], results: readonly SettleResult[]): void {
+  async #giveBack(list: readonly Settlement[], results: SettleResult[]): Promise<void> {
+    await this.#settlements.giveBack(list, results)
+    for (const { as, of } of list) {
+      const { key, ordered } = of as StoredEvent
+      if (key === undefined || !ordered) continue
+      if (as === 'retry' || as === 'release') this.#claims.kept.add(key)
+      else this.#claims.kept.changed(key)
+    }
+  }
+
+  /** @param acked ids; undefined: all */
+  async #answer(
+    list: readonly Settlement[],
+    results: SettleResult[],
+    acked: ReadonlySet<string> | undefined,
+  ): Promise<void> {
+    for (const [i, one] of list.entries()) {
+      if (isAck(one) && acked?.has(one.of.id) !== false) results[i] = 'done'
+    }
+    await this.#settlements.sort(list, results)
     let handled = 0
     let failed = 0
     let givenBack = false
@@ -163,5 +222,52 @@ export class PostgresSession implements Session {
     }
     this.#tables.rates.count(this.#queue, handled, failed)
     if (givenBack) this.#tables.wakeUp.announce([this.#queue])
+    if (list.length > 0) this.#tending.settled()
   }
+
+  /** @throws MillraceError UNKNOWN_QUEUE if it was removed */
+  async #enter(): Promise<void> {
+    const slots = await this.#presence.enter()
+    if (slots === undefined) throw new MillraceError('UNKNOWN_QUEUE', `The queue '${this.#name}' was removed`)
+    this.#slots.set([])
+    this.#claims.kept.clear()
+    await this.#gained(slots)
+    await this.#tending.begin()
+    this.#doubtful = false
+  }
+
+  async #gained(slots: readonly number[]): Promise<void> {
+    await this.#claims.kept.load(slots)
+    this.#slots.add(slots)
+    this.#claims.reset()
+    this.#wake()
+  }
+
+  /** Called by a claim that took nothing since the session seemed dead. */
+  async #revive(): Promise<void> {
+    if (!(await this.#presence.beat())) await this.#enter()
+  }
+
+  #doubt(): void {
+    this.#doubtful = true
+    this.#wake()
+  }
+
+  #wake(): void {
+    this.#rest = undefined
+    this.#tables.wakeUp.hint(this.#queue)
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined)
+      throw new MillraceError('STOPPED', `The session on '${this.#name}' is closed`)
+  }
+}
+
+function isAck({ as }: Settlement): boolean {
+  return as === 'ack'
+}
+
+function allDone(results: readonly SettleResult[]): boolean {
+  return results.every((result) => result === 'done')
 }

@@ -7,11 +7,23 @@ import type { StoredEvent } from './stored-event.ts'
 /** Those of the list that this claim still holds. What a claim that came later holds has another number. */
 const own = 'm.queue = $1 AND m.id = s.id AND m.claim = s.claim AND m.lease IS NOT NULL'
 
+/**
+ * What a release sets. With order by key the event stands aside, at its place, for its key may have gone on; a parked one
+ * waits there for itself. `lapsed` says of which nobody may know that they were held in between.
+ */
+export const released = (lapsed: string): string => {
+  const keepsPlace = `m.slot >= 0 AND NOT m.parked`
+  return `lone = false, aside = NOT ${lapsed} AND ${keepsPlace},
+    lease = CASE WHEN ${lapsed} THEN statement_timestamp() END,
+    due = CASE WHEN NOT ${lapsed} AND NOT (${keepsPlace}) THEN statement_timestamp() END`
+}
+
+const parks = 'm.slot >= 0 AND (s.park OR NOT s.failed AND m.parked)'
+const keepsPlace = `m.slot >= 0 AND NOT s.failed AND s.delay = 0 AND NOT (${parks})`
 const giveBack = `
-  UPDATE {messages} m SET lease = NULL, lone = false,
-    due = statement_timestamp() + s.delay * interval '1 ms',
+  UPDATE {messages} m SET lease = NULL, lone = false, parked = ${parks}, aside = ${keepsPlace},
+    due = CASE WHEN NOT (${keepsPlace}) THEN statement_timestamp() + s.delay * interval '1 ms' END,
     failures = CASE WHEN s.failed THEN least(m.failures + 1, ${mostFailures}) ELSE m.failures END,
-    parked = s.park OR NOT s.failed AND m.parked,
     trail = CASE WHEN s.failed THEN s.trail ELSE m.trail END
   FROM unnest($2::text[], $3::bigint[], $4::boolean[], $5::float8[], $6::boolean[], $7::text[])
     s (id, claim, failed, delay, park, trail)
@@ -25,28 +37,49 @@ const bury = `
   SELECT queue, CASE WHEN EXISTS (SELECT 1 FROM {dead} d WHERE d.queue = g.queue AND d.name = g.id)
     THEN g.id || '~' || g.seq ELSE g.id END,
     id, type, key, head, data, bytes, $4 FROM gone g`
+/** Of those that were lost: which are there, and whether they were given back and nobody has claimed them since. */
 const there = `
-  SELECT m.id FROM {messages} m, unnest($2::text[], $3::float8[]) s (id, seq)
+  SELECT m.id, m.claim = s.claim AND m.lease IS NULL AS back
+  FROM {messages} m, unnest($2::text[], $3::float8[], $4::bigint[]) s (id, seq, claim)
   WHERE m.queue = $1 AND m.id = s.id AND m.seq = s.seq`
-const extendOwn = `
-  UPDATE {messages} m SET lease = statement_timestamp() + $4::float8 * interval '1 ms'
-  FROM unnest($2::text[], $3::bigint[]) s (id, claim) WHERE ${own} RETURNING m.id`
+/**
+ * With order by key only while the lease has not ended: after that another session may have the key. An exchange may be
+ * settling some of them just now: two that lock the same rows in different order would stop each other, so it is skipped
+ * who is locked, and asked for again.
+ */
+const extendOwn = (locked: string): string => `
+  WITH me AS MATERIALIZED (
+    SELECT id FROM {sessions} WHERE id = $2 AND alive >= statement_timestamp() + $5::float8 * interval '1 ms' FOR KEY SHARE
+  ), extended AS (
+    UPDATE {messages} m SET lease = statement_timestamp() + $5::float8 * interval '1 ms' WHERE m.ctid = ANY(ARRAY(
+      SELECT m.ctid FROM {messages} m, unnest($3::text[], $4::bigint[]) s (id, claim)
+      WHERE ${own} AND (m.slot < 0 OR m.lease > statement_timestamp()) AND EXISTS (SELECT 1 FROM me)
+      FOR UPDATE OF m ${locked}
+    )) RETURNING m.id
+  )
+  SELECT EXISTS (SELECT 1 FROM me) AS lives, (SELECT coalesce(json_agg(id), '[]') FROM extended)::text AS ids`
+const extendFree = extendOwn('SKIP LOCKED')
+const extendLocked = extendOwn('')
 
 /** Settles and extends what one session holds. */
 export class Settlements {
   readonly #database: Database
+  readonly #queue: number
+  /** Settled once before, without an answer. */
+  readonly #unheard = new WeakSet<Received>()
 
-  constructor(database: Database) {
+  constructor(database: Database, queue: number) {
     this.#database = database
+    this.#queue = queue
   }
 
   /** Retries, releases and deaths; the results of acks are left as they are. */
-  async giveBack(queue: number, list: readonly Settlement[], results: SettleResult[]): Promise<void> {
-    const back = list.filter(({ as }) => as === 'retry' || as === 'release')
+  async giveBack(list: readonly Settlement[], results: SettleResult[]): Promise<void> {
+    const back = list.filter(isGivenBack)
     if (back.length > 0) {
       const done = await this.#database.rows<{ id: string }>(
         giveBack,
-        queue,
+        this.#queue,
         ...leasesOf(back.map(({ of }) => of)),
         back.map(({ as }) => as === 'retry'),
         back.map(({ delay = 0 }) => Math.min(delay, latestTime)),
@@ -55,43 +88,63 @@ export class Settlements {
       )
       const ids = new Set(done.map(({ id }) => id))
       for (const [i, one] of list.entries()) {
-        if (one.as === 'retry' || one.as === 'release') results[i] = ids.has(one.of.id) ? 'done' : 'lost'
+        if (isGivenBack(one) && ids.has(one.of.id)) results[i] = 'done'
       }
     }
     for (const [i, { as, of, record }] of list.entries()) {
       if (as !== 'dead') continue
       const { id, claim } = of as StoredEvent
-      const buried = await this.#database.run(bury, queue, id, claim, JSON.stringify(record))
-      results[i] = buried === 1 ? 'done' : 'lost'
+      const buried = await this.#database.run(bury, this.#queue, id, claim, JSON.stringify(record))
+      if (buried === 1) results[i] = 'done'
     }
   }
 
-  /** Finds out which of those that were lost are there no more. */
-  async sort(queue: number, list: readonly Settlement[], results: SettleResult[]): Promise<void> {
+  /** No answer was heard: they may have been settled. */
+  doubt(list: readonly Settlement[]): void {
+    for (const { of } of list) this.#unheard.add(of)
+  }
+
+  /** Finds out what became of those that were lost. */
+  async sort(list: readonly Settlement[], results: SettleResult[]): Promise<void> {
     const lost = list.filter((_, i) => results[i] === 'lost').map(({ of }) => of as StoredEvent)
     if (lost.length === 0) return
-    const rows = await this.#database.rows<{ id: string }>(
+    const rows = await this.#database.rows<{ id: string; back: boolean }>(
       there,
-      queue,
+      this.#queue,
       lost.map(({ id }) => id),
       lost.map(({ seq }) => seq),
+      lost.map(({ claim }) => claim),
     )
-    const ids = new Set(rows.map(({ id }) => id))
-    for (const [i, { of }] of list.entries()) {
-      if (results[i] === 'lost' && !ids.has(of.id)) results[i] = 'gone'
+    const found = new Map(rows.map(({ id, back }) => [id, back]))
+    for (const [i, one] of list.entries()) {
+      if (results[i] !== 'lost') continue
+      const back = found.get(one.of.id)
+      if (back === undefined) results[i] = 'gone'
+      else if (back && isGivenBack(one) && this.#unheard.has(one.of)) results[i] = 'done'
     }
   }
 
-  async extend(queue: number, list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]> {
-    const rows = await this.#database.rows<{ id: string }>(
-      extendOwn,
-      queue,
-      ...leasesOf(list),
-      Math.min(ms, latestTime),
-    )
-    const ids = new Set(rows.map(({ id }) => id))
-    return list.map(({ id }) => (ids.has(id) ? 'ok' : 'lost'))
+  /** Gives the ids of those that are held until then; undefined if the session does not live so long. */
+  async extend(
+    session: number,
+    list: readonly Received[],
+    ms: number,
+  ): Promise<ReadonlySet<string> | undefined> {
+    const extended = new Set<string>()
+    for (const sql of [extendFree, extendLocked]) {
+      const missing = list.filter(({ id }) => !extended.has(id))
+      if (missing.length === 0) break
+      const values = [this.#queue, session, ...leasesOf(missing), ms]
+      const [row] = await this.#database.rows<{ lives: boolean; ids: string }>(sql, ...values)
+      if (row?.lives !== true) return undefined
+      for (const id of JSON.parse(row.ids) as readonly string[]) extended.add(id)
+    }
+    return extended
   }
+}
+
+function isGivenBack({ as }: Settlement): boolean {
+  return as === 'retry' || as === 'release'
 }
 
 export function leasesOf(list: readonly Received[]): [ids: readonly string[], claims: readonly string[]] {

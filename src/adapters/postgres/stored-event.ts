@@ -7,11 +7,13 @@ import type { Raw } from '../../event/payload.ts'
 
 /** What a claim reads of a message. `seq` has 64 bits in the database, and will not use more than 53 of them. */
 export const messageColumns =
-  'm.id, m.type, m.key, m.failures, m.head, m.trail, m.data, m.bytes, m.seq::float8 AS seq'
+  'm.id, m.type, m.key, m.slot, m.failures, m.head, m.trail, m.data, m.bytes, m.seq::float8 AS seq'
 export interface MessageRow {
   readonly id: string
   readonly type: string
   readonly key: string | null
+  /** Below 0 where there is no order. */
+  readonly slot: number
   readonly failures: number
   readonly head: string
   readonly trail: string | null
@@ -29,6 +31,8 @@ export class StoredEvent implements Received {
   readonly id: string
   readonly type: string
   readonly key: string | undefined
+  /** Whether it has a key that keeps order. */
+  readonly ordered: boolean
   readonly attempt: number
   readonly lapsed: boolean
   readonly data: Raw
@@ -41,6 +45,7 @@ export class StoredEvent implements Received {
     this.id = row.id
     this.type = row.type
     this.key = row.key ?? undefined
+    this.ordered = row.slot >= 0
     this.attempt = row.failures + 1
     this.lapsed = lapsed
     this.data = row.data ?? row.bytes ?? ''

@@ -1,20 +1,26 @@
-import type { Clock, Timer } from '../../clock/clock.ts'
-import type { WakeUp } from './wake-up.ts'
+import type { Clock } from '../../clock/clock.ts'
 import type { Rest } from './session.ts'
+import type { WakeUp } from './wake-up.ts'
 
-/** Waits for a hint since the session's last look, for the next look by itself, or for the signal. */
-export function untilHint(wakeUp: WakeUp, rest: Rest, clock: Clock, signal: AbortSignal): Promise<void> {
-  if (signal.aborted || rest.hints !== wakeUp.count) return Promise.resolve()
+/** Waits for a hint since the session's last look, until something is due or it is time to look, or for the signal. */
+export function untilHint(
+  wakeUp: WakeUp,
+  queue: number,
+  rest: Rest,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  if (signal.aborted || rest.hints !== wakeUp.count(queue)) return Promise.resolve()
   return new Promise((resolve) => {
-    let timer: Timer | undefined
     const done = (): void => {
-      timer?.cancel()
+      timer.cancel()
       forget()
       signal.removeEventListener('abort', done)
       resolve()
     }
-    const forget = wakeUp.onHint(done)
+    const forget = wakeUp.onHint(queue, done)
     signal.addEventListener('abort', done, { once: true })
-    timer = clock.after(Math.max(rest.until - clock.monotonic(), 1), done)
+    const wait = Math.min(rest.until - clock.monotonic(), wakeUp.pollEvery)
+    const timer = clock.after(Math.max(wait, 1), done)
   })
 }

@@ -1,0 +1,203 @@
+import type { Clock } from '../../clock/clock.ts'
+import type { Received } from '../../contract/transport.ts'
+import {
+  acknowledge,
+  exchange,
+  hasLapsed,
+  keptBack,
+  lapsed as takeLapsed,
+  type ExchangeState,
+} from './claim-sql.ts'
+import { Cursor } from './cursor.ts'
+import type { Database } from './database.ts'
+import { KeptKeys } from './kept-keys.ts'
+import type { Presence } from './presence.ts'
+import { leasesOf } from './settlements.ts'
+import type { Slots } from './slots.ts'
+import { StoredEvent, type MessageRow } from './stored-event.ts'
+
+/** Readings of one exchange: each sets aside what it may not take, and the next goes on behind. */
+const mostReadings = 16
+/** How often is looked again for what has lapsed long ago, and for keys that were kept back, in milliseconds. */
+const lookEvery = 1_000
+const relookEvery = 10_000
+
+type ExchangeRow = MessageRow & { readonly state: string | null }
+
+export interface Claimed {
+  readonly events: readonly StoredEvent[]
+  /** The ids of what was acknowledged; undefined: all. */
+  readonly acked: ReadonlySet<string> | undefined
+  readonly lapsed: boolean
+  /** There may be more to take right now. */
+  readonly more: boolean
+  /** When the next event becomes due, in milliseconds from now. */
+  readonly wait: number
+}
+
+export interface ClaimsParts {
+  readonly database: Database
+  readonly queue: number
+  readonly presence: Presence
+  readonly slots: Slots
+  readonly clock: Clock
+  /** Milliseconds. */
+  readonly lease: number
+  readonly ordered: boolean
+  /** The session was taken for dead, or is near to it. */
+  revive(): Promise<void>
+}
+
+/** Takes events of one queue. */
+export class Claims {
+  readonly kept: KeptKeys
+  readonly #parts: ClaimsParts
+  readonly #cursor: Cursor
+  /** Leases that ended before this time were seen to, by the database's clock; and before that, some time ago. */
+  #since = '-infinity'
+  #sinceBefore = '-infinity'
+  #lookAt = 0
+  #relookAt = 0
+
+  constructor(parts: ClaimsParts) {
+    this.#parts = parts
+    this.kept = new KeptKeys(parts.database, parts.queue)
+    this.#cursor = new Cursor(() => parts.clock.monotonic())
+  }
+
+  /** What was known may be wrong. */
+  reset(): void {
+    this.#cursor.reset()
+    this.#since = '-infinity'
+    this.#sinceBefore = '-infinity'
+  }
+
+  /** Gives the ids of those that were held. */
+  async acknowledge(acks: readonly Received[]): Promise<ReadonlySet<string>> {
+    const { database, queue } = this.#parts
+    if (acks.length === 0) return new Set()
+    const rows = await database.rows<{ id: string }>(acknowledge, queue, ...leasesOf(acks))
+    return new Set(rows.map(({ id }) => id))
+  }
+
+  async take(acks: readonly Received[], max: number, lapsed: number): Promise<Claimed> {
+    const claims: string[] = []
+    try {
+      return await this.#take(acks, max, lapsed, claims)
+    } catch (error) {
+      // The caller does not get what was taken, and what is not known to be taken may be.
+      this.#parts.presence.doubt(claims)
+      throw error
+    }
+  }
+
+  async #take(acks: readonly Received[], max: number, lapsed: number, claims: string[]): Promise<Claimed> {
+    this.#lookAgain()
+    const events: StoredEvent[] = []
+    let acked: ReadonlySet<string> | undefined
+    let left = acks
+    if (this.kept.anyChanged && acks.length > 0) {
+      // A statement does not see what it changes itself, and an ack may let a key go on.
+      acked = await this.acknowledge(acks)
+      left = []
+    }
+    if (lapsed > 0) events.push(...(await this.#claim(takeLapsed, lapsed, claims, true)))
+    const wanted = max + events.length
+    if (this.kept.anyChanged && max > 0) events.push(...(await this.#takeKeptBack(max, claims)))
+    let back = false
+    for (let readings = 1; ; readings++) {
+      const limit = wanted - events.length
+      const { state, ...reading } = await this.#read(left, limit, claims)
+      if (left.length > 0) acked = state.acked === null ? undefined : new Set(state.acked)
+      left = []
+      events.push(...reading.events)
+      back ||= reading.back
+      const isOver = readings === mostReadings
+      if (!state.lives && !isOver) await this.#parts.revive()
+      else if (state.unheard && !isOver) await this.kept.load(this.#parts.slots.mine)
+      else if (!state.more || reading.events.length === limit || isOver) {
+        return {
+          events: events.toSorted((a, b) => a.seq - b.seq),
+          acked,
+          lapsed: state.lapsed && (await this.#hasLapsed()),
+          more: state.more || back || this.kept.anyChanged || isOver,
+          wait: state.wait ?? Infinity,
+        }
+      }
+    }
+  }
+
+  /** Acknowledges, and takes what is due and what is ready behind the cursor. */
+  async #read(
+    acks: readonly Received[],
+    limit: number,
+    claims: string[],
+  ): Promise<{ state: ExchangeState; events: readonly StoredEvent[]; back: boolean }> {
+    const from = this.#cursor.place
+    const claim = this.#nextClaim(claims)
+    const rows = await this.#parts.database.rows<ExchangeRow>(
+      exchange,
+      ...this.#values(claim, limit),
+      ...leasesOf(acks),
+      from,
+      this.kept.any,
+      this.#since,
+    )
+    const state = JSON.parse(rows.find((row) => row.state !== null)!.state!) as ExchangeState
+    const events = rows.flatMap((row) => (row.state === null ? new StoredEvent(row, claim, false) : []))
+    if (!state.lapsed) this.#since = state.now
+    this.kept.due(state.parked ?? [])
+    const isRead = state.lives && !state.unheard && limit > 0
+    return { state, events, back: isRead && this.#cursor.read(from, state.last, state.snapshot) }
+  }
+
+  async #takeKeptBack(limit: number, claims: string[]): Promise<readonly StoredEvent[]> {
+    const keys = this.kept.next()
+    const events = await this.#claim(keptBack, limit, claims, false, keys)
+    await this.kept.prune(this.#parts.slots.mine, keys, events.length === limit)
+    return events
+  }
+
+  async #claim(
+    sql: string,
+    limit: number,
+    claims: string[],
+    lapsed: boolean,
+    ...values: readonly unknown[]
+  ): Promise<readonly StoredEvent[]> {
+    const claim = this.#nextClaim(claims)
+    const rows = await this.#parts.database.rows<MessageRow>(sql, ...this.#values(claim, limit), ...values)
+    return rows.map((row) => new StoredEvent(row, claim, lapsed))
+  }
+
+  async #hasLapsed(): Promise<boolean> {
+    const { database, queue, slots, ordered } = this.#parts
+    if (!ordered) return true
+    const [row] = await database.rows<{ lapsed: boolean }>(hasLapsed, null, queue, slots.bits)
+    return row?.lapsed === true
+  }
+
+  #nextClaim(claims: string[]): string {
+    const claim = this.#parts.presence.nextClaim()
+    claims.push(claim)
+    return claim
+  }
+
+  #values(claim: string, limit: number): readonly unknown[] {
+    const { presence, queue, slots, lease } = this.#parts
+    return [presence.id, queue, slots.bits, lease, claim, limit]
+  }
+
+  #lookAgain(): void {
+    const now = this.#parts.clock.monotonic()
+    if (now >= this.#lookAt) {
+      this.#lookAt = now + lookEvery
+      this.kept.look()
+    }
+    if (now < this.#relookAt) return
+    this.#relookAt = now + relookEvery
+    const since = this.#since
+    this.#since = this.#sinceBefore
+    this.#sinceBefore = since
+  }
+}
