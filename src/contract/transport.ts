@@ -38,6 +38,11 @@ export interface Transport<Tx = unknown> extends AsyncDisposable {
    * A transaction where there are none: TRANSACTION_UNSUPPORTED.
    */
   publish(events: readonly Outgoing[], options?: TransportPublishOptions): Promise<void>
+  /**
+   * As an outbox, for an event of another transport: calls `run` in a transaction of its own, remembers in it that the queue
+   * has handled this id, and commits. If the queue has, does nothing. Rejects as `Session.transact` does.
+   */
+  transact?(queue: string, id: string, run: (transaction: unknown) => Promise<void>): Promise<void>
   /** Begins to consume a declared queue; UNKNOWN_QUEUE if there is none. Several sessions on one queue, in any process, compete for its events. */
   open(queue: string, options: SessionOptions): Promise<Session>
   /** Closes the sessions that are still open, as their own close would; everything but closing rejects with STOPPED from then on. Idempotent. */
@@ -119,8 +124,14 @@ export interface Session {
   flush?(): Promise<void>
   /** No new events from now on; `settle` and `extend` still work. */
   quiesce(): Promise<void>
-  /** For transactional queues: runs the handler, its publishes and the fenced ack as one commit. */
-  transact?<T>(of: Received, run: (transaction: unknown) => Promise<T>): Promise<T>
+  /**
+   * Where `features.transactions` is true: calls `run` in a transaction of its own, which nobody else's statements get into,
+   * then acknowledges the event in it, and commits. Events published in it (`TransportPublishOptions.transaction`), what `run`
+   * writes, and the acknowledgement are there together or not at all. Afterwards a settlement of the event is 'gone'. Rejects
+   * as `run` does; with LEASE_LOST if this session does not hold the event any more; or if the system fails. Then nothing of
+   * it is there, unless the commit itself has failed: that may be there. `extend` goes on beside it.
+   */
+  transact?(of: Received, run: (transaction: unknown) => Promise<void>): Promise<void>
   /** Gives back what is not settled, except `keep`, whose leases are left to run out. Then `exchange`, `settle` and `extend` reject with STOPPED. Idempotent. */
   close(options?: { readonly keep?: readonly Received[] }): Promise<void>
 }
@@ -192,6 +203,11 @@ export interface SessionOptions {
   readonly lease: number
   /** As in the queue's spec. */
   readonly order: boolean
+  /**
+   * How many events may be in `transact` at a time. What cannot have as many connections, and two more, rejects the opening:
+   * INVALID_OPTION.
+   */
+  readonly transactions?: number
   readonly clock: Clock
   notice(notice: Notice): void
   /** The system takes lanes away: their events are released or lost when the returned promise settles, at the latest at `deadline` (monotonic). */

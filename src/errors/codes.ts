@@ -64,6 +64,10 @@ export const errorCodes = {
       'A `transaction` was given, or a queue is `transactional`, but the transport has no transactions.',
     remedy: 'Use a transport with `features.transactions`, or leave the transaction out.',
   },
+  TRANSACTION_OVER: {
+    summary: 'A handler of a transactional queue published after it had ended. Nothing was published.',
+    remedy: 'Await every publish in the handler, or publish with `app.publish`, outside of the transaction.',
+  },
   OUTBOX_UNSUPPORTED: {
     summary: 'The transport given as `outbox` cannot hold one.',
     remedy: 'Leave `outbox` out, or give a transport whose `features.transactions` is true.',

@@ -3,8 +3,9 @@ import { MillraceError } from '../errors/millrace-error.ts'
 import { derivedId } from '../event/ids.ts'
 import type { EventRecord, MillraceEvent } from '../event/event.ts'
 import { recordOf } from '../event/outgoing.ts'
-import type { EventSender, PublishOptions, UntypedPublish } from '../contract/publishing.ts'
+import type { EventSender, PublishOptions, SendOptions, UntypedPublish } from '../contract/publishing.ts'
 import { report, type Context, type NextMisuse } from './chain.ts'
+import type { RunTransaction } from './run-transaction.ts'
 
 /** What a context is made from: an event held by a subscription, or a delivery somebody brought. */
 export interface Handled {
@@ -15,6 +16,8 @@ export interface Handled {
   readonly lapsed: boolean
   /** Made only when it is read: most handlers never look at it. */
   readonly signal: AbortSignal
+  /** In transactional queues. */
+  readonly transaction?: RunTransaction | undefined
   extend(by: Duration): Promise<void>
   notice(code: NextMisuse, message: string): void
   /** It has joined a batch that has not started: that time is not the handler's. */
@@ -53,6 +56,10 @@ export class HandlerContext implements Context {
     return this[handled].signal
   }
 
+  get transaction(): unknown {
+    return this[handled].transaction?.handle
+  }
+
   extend(by: Duration): Promise<void> {
     return this[handled].extend(by)
   }
@@ -62,37 +69,56 @@ export class HandlerContext implements Context {
   }
 }
 
-/** Publishes with the handled event as cause. */
+/** Publishes with the handled event as cause, and in the transaction of its run. */
 function publishFrom(of: Handled, publisher: EventSender): UntypedPublish {
   return async (
     first: string | MillraceEvent | readonly MillraceEvent[],
     second?: unknown,
     third: PublishOptions = {},
   ) => {
-    const parent = of.event
-    const correlationId = parent.correlationId ?? parent.id
-    if (typeof first === 'string') {
-      const { idempotencyKey, ...options } = third
-      const id =
-        options.id ??
-        (idempotencyKey === undefined ? undefined : derivedId(parent.id, of.queue, idempotencyKey))
-      return publisher.publish(first, second, {
-        correlationId,
-        causationId: parent.id,
-        ...options,
-        ...(id !== undefined && { id }),
-      })
-    }
-    const events = Array.isArray(first) ? (first as readonly MillraceEvent[]) : [first as MillraceEvent]
-    const marked = events.map((given) => {
-      const event = recordOf(given)
-      // The handled event itself, passed on, is not its own cause.
-      return event.id === parent.id || event.causationId !== undefined
-        ? event
-        : event.with({ correlationId: event.correlationId ?? correlationId, causationId: parent.id })
-    })
-    return publisher.publish(marked, (second ?? {}) as PublishOptions)
+    const given = typeof first === 'string' ? third : ((second ?? {}) as SendOptions)
+    if (of.transaction === undefined || given.transaction !== undefined)
+      return send(of, publisher, first, second, third)
+    const { transaction } = of
+    const joined = { ...given, transaction: transaction.handle }
+    return transaction.publish(() =>
+      typeof first === 'string'
+        ? send(of, publisher, first, second, joined)
+        : send(of, publisher, first, joined, third),
+    )
   }
+}
+
+async function send(
+  of: Handled,
+  publisher: EventSender,
+  first: string | MillraceEvent | readonly MillraceEvent[],
+  second: unknown,
+  third: PublishOptions,
+): Promise<void> {
+  const parent = of.event
+  const correlationId = parent.correlationId ?? parent.id
+  if (typeof first === 'string') {
+    const { idempotencyKey, ...options } = third
+    const id =
+      options.id ??
+      (idempotencyKey === undefined ? undefined : derivedId(parent.id, of.queue, idempotencyKey))
+    return publisher.publish(first, second, {
+      correlationId,
+      causationId: parent.id,
+      ...options,
+      ...(id !== undefined && { id }),
+    })
+  }
+  const events = Array.isArray(first) ? (first as readonly MillraceEvent[]) : [first as MillraceEvent]
+  const marked = events.map((given) => {
+    const event = recordOf(given)
+    // The handled event itself, passed on, is not its own cause.
+    return event.id === parent.id || event.causationId !== undefined
+      ? event
+      : event.with({ correlationId: event.correlationId ?? correlationId, causationId: parent.id })
+  })
+  return publisher.publish(marked, (second ?? {}) as SendOptions)
 }
 
 /** What the context was made from, whatever middlewares have added to it. */

@@ -1,6 +1,7 @@
 import { systemClock, type Timer } from '../clock/clock.ts'
 import type { Duration } from '../clock/duration.ts'
 import type { Delivery } from '../contract/delivery.ts'
+import { MillraceError } from '../errors/millrace-error.ts'
 import type { EventRecord } from '../event/event.ts'
 import { encodeEvent, travelled } from '../event/outgoing.ts'
 import type { NextMisuse } from './chain.ts'
@@ -16,6 +17,11 @@ export async function deliverTo(
   delivery: Delivery,
   reporter: Reporter,
 ): Promise<void> {
+  if (runtime.settings.transactional) {
+    const why = 'it is acknowledged elsewhere, so that cannot commit with what its handler writes'
+    const message = `The queue '${delivery.queue}' is transactional and takes no delivery from outside: ${why}`
+    throw new MillraceError('TRANSACTION_UNSUPPORTED', message)
+  }
   const about = { queue: delivery.queue, type: delivery.event.type, id: delivery.event.id }
   const handled = new Brought(delivery, runtime.settings.maxHandling, (code, message) =>
     reporter.notice({ ...about, code, message }),

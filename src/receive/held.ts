@@ -6,6 +6,7 @@ import { Payload } from '../event/payload.ts'
 import type { NextMisuse } from './chain.ts'
 import type { Handled } from './context.ts'
 import type { Route } from './queue-runtime.ts'
+import type { RunTransaction } from './run-transaction.ts'
 
 /** What a held event needs of the subscription that holds it. */
 export interface Holder {
@@ -39,6 +40,7 @@ export class Held implements Handled {
   /** Gives back its slot, or its part of that of its batch. A lone event has none. */
   leave: (() => void) | undefined
   settlement: Settlement | undefined
+  transaction: RunTransaction | undefined
   readonly #holder: Holder
   #event: EventRecord | undefined
   #abort: AbortController | undefined

@@ -109,10 +109,17 @@ describe('against what the transport can', () => {
     [{ order: { by: 'key', onRetry: 'park' } }, { onRetry: ['pass'] }, 'UNSUPPORTED'],
     [{ transactional: true }, {}, 'TRANSACTION_UNSUPPORTED'],
   ])('%j with %j: %s', (options, features, code) => {
-    expect(() => checkAgainst('q', settingsOf(options), limited(features))).toThrowError(coded(code))
+    expect(() => checkAgainst('q', settingsOf(options), limited(features), undefined)).toThrowError(
+      coded(code),
+    )
   })
 
   test('what it can passes', () => {
-    checkAgainst('q', settingsOf({ order: { by: 'key', onRetry: 'pass' } }), limited({ onRetry: ['pass'] }))
+    checkAgainst(
+      'q',
+      settingsOf({ order: { by: 'key', onRetry: 'pass' } }),
+      limited({ onRetry: ['pass'] }),
+      undefined,
+    )
   })
 })

@@ -150,7 +150,12 @@ function topicsOf(pattern: string, catalog: CatalogRuntime | undefined): readonl
 }
 
 /** @throws MillraceError UNSUPPORTED, TRANSACTION_UNSUPPORTED */
-export function checkAgainst(name: string, settings: QueueSettings, { features, system }: Transport): void {
+export function checkAgainst(
+  name: string,
+  settings: QueueSettings,
+  { features, system }: Transport,
+  outbox: Transport | undefined,
+): void {
   if (settings.order && features.order === 'none') {
     throw new MillraceError(
       'UNSUPPORTED',
@@ -163,7 +168,7 @@ export function checkAgainst(name: string, settings: QueueSettings, { features, 
       `The queue '${name}' wants onRetry '${settings.onRetry}'; ${system} has ${features.onRetry.join(', ')}`,
     )
   }
-  if (settings.transactional && !features.transactions) {
+  if (settings.transactional && !(outbox?.features ?? features).transactions) {
     throw new MillraceError(
       'TRANSACTION_UNSUPPORTED',
       `The queue '${name}' is transactional, which ${system} cannot be`,

@@ -59,6 +59,13 @@ export class QueueRuntime {
       const inner = handler ?? this.#batched(batch, parts.clock)
       this.#router.add(pattern, { run: compose(middlewares, inner), batch: batch !== undefined }, this.name)
     }
+    if (largest > 0 && this.settings.transactional) {
+      const why = 'its handlers take one event each, whose acknowledgement commits with what they write'
+      throw new MillraceError(
+        'INVALID_OPTION',
+        `The transactional queue '${this.name}' has onBatch(): ${why}`,
+      )
+    }
     this.largestBatch = largest
     this.spec = specOf(this.name, this.settings, this.#router.patterns, parts.catalog)
   }

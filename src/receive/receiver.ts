@@ -37,6 +37,8 @@ export interface Receiver extends AsyncDisposable {
 
 export interface ReceiverParts {
   readonly transport: () => Promise<Transport>
+  /** Where transactions are, if not in the transport. */
+  readonly outbox?: Transport | undefined
   readonly publisher: EventSender
   readonly catalog: CatalogRuntime | undefined
   readonly clock: Clock
@@ -178,20 +180,19 @@ export class EventReceiver implements Receiver {
     // A consumer waits for events that may be hours away: that alone must keep the process alive.
     this.#alive = setInterval(() => undefined, 2 ** 30)
     try {
+      const { outbox } = this.#parts
       const transport = await this.#parts.transport()
-      for (const runtime of runtimes.values()) checkAgainst(runtime.name, runtime.settings, transport)
+      for (const runtime of runtimes.values()) checkAgainst(runtime.name, runtime.settings, transport, outbox)
       this.#checkRunning()
       await transport.declare([...runtimes.values()].map((runtime) => runtime.spec))
       for (const runtime of runtimes.values()) {
         this.#checkRunning()
-        const { clock, onDead } = this.#parts
         const subscription = new Subscription({
+          ...this.#parts,
           runtime,
           transport,
-          clock,
           gate: this.#gate,
-          reporter: this.#parts.reporter,
-          onDead: (received, record) => onDead?.(runtime.name, received, record),
+          onDead: (received, record) => this.#parts.onDead?.(runtime.name, received, record),
         })
         await subscription.open()
         this.#subscriptions.set(runtime.name, subscription)

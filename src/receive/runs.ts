@@ -11,6 +11,7 @@ import type { LoneGate } from './lone-gate.ts'
 import { verdictOn, type Verdict } from './outcome.ts'
 import type { QueueRuntime } from './queue-runtime.ts'
 import type { Reporter } from '../report/reporter.ts'
+import type { Transact } from './transactions.ts'
 
 export interface RunsParts {
   readonly runtime: QueueRuntime
@@ -28,6 +29,8 @@ export interface RunsParts {
   /** There is nothing to tell the system: the event is no longer ours. */
   forget(held: Held): void
   renewLeases(): void
+  /** undefined if the queue is not transactional. */
+  readonly transact: Transact | undefined
 }
 
 /** What follows it comes in a microtask, which costs less than `queueMicrotask`. */
@@ -168,13 +171,16 @@ export class Runs {
   }
 
   #start(held: Held, now: number): void {
-    const { runtime, gate } = this.#parts
+    const { runtime, gate, transact } = this.#parts
     held.deadline = now + runtime.settings.maxHandling
     gate.enter()
     this.#deadlines.start(held)
     let pending: Promise<unknown> | undefined
     try {
-      pending = promiseOf(runtime.handle(held, held.route))
+      pending =
+        transact === undefined
+          ? promiseOf(runtime.handle(held, held.route))
+          : transact(held, () => runtime.handle(held, held.route))
     } catch (error) {
       return this.#failed(held, error)
     }

@@ -17,6 +17,7 @@ import type { QueueRuntime } from './queue-runtime.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { Runs } from './runs.ts'
 import { settlementOf, type SettlerEvents } from './settler.ts'
+import { transactions } from './transactions.ts'
 
 /** Time at a stop for handlers to notice that their signal was aborted, for the last settlements, and for the farewell. */
 const graceForHandlers = 500
@@ -26,6 +27,8 @@ const graceForClosing = 150
 export interface SubscriptionParts {
   readonly runtime: QueueRuntime
   readonly transport: Transport
+  /** Where the transactions of a transactional queue are, if not in the transport. */
+  readonly outbox?: Transport | undefined
   readonly clock: Clock
   readonly gate: LoneGate
   readonly reporter: Reporter
@@ -53,7 +56,7 @@ export class Subscription implements Holder, SettlerEvents {
   #stopping = false
 
   constructor(parts: SubscriptionParts) {
-    const { runtime, transport, clock, reporter } = parts
+    const { runtime, transport, clock, reporter, outbox } = parts
     this.#parts = parts
     this.queue = runtime.name
     this.#appetite = new Appetite(runtime, clock.monotonic())
@@ -69,6 +72,9 @@ export class Subscription implements Holder, SettlerEvents {
       },
       forget: (held) => this.#forget(held),
       renewLeases: () => this.#leases.renewNow(),
+      transact: runtime.settings.transactional
+        ? transactions(() => this.#session, outbox, reporter)
+        : undefined,
     })
     this.#leases = new Leases({
       clock,
@@ -100,10 +106,12 @@ export class Subscription implements Holder, SettlerEvents {
   }
 
   async open(): Promise<void> {
-    const { runtime, transport, clock } = this.#parts
+    const { runtime, transport, clock, outbox } = this.#parts
+    const { transactional, concurrency } = runtime.settings
     this.#session = await transport.open(this.queue, {
       lease: runtime.settings.lease,
       order: runtime.settings.order,
+      ...(transactional && outbox === undefined && { transactions: concurrency }),
       clock,
       notice: this.#notice,
       onRevoke: (lanes, deadline) => this.#revoke(new Set(lanes), deadline),
