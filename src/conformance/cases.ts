@@ -12,6 +12,7 @@ import { parking } from './parking.ts'
 import { publishing } from './publishing.ts'
 import { running } from './running.ts'
 import { settling } from './settling.ts'
+import { transacting } from './transacting.ts'
 
 /** All cases by theme. */
 export const themes: Readonly<Record<string, readonly Case[]>> = {
@@ -28,6 +29,7 @@ export const themes: Readonly<Record<string, readonly Case[]>> = {
   ending,
   handling,
   running,
+  transacting,
 }
 
 /** Runs a case on a transport of its own. Rejects if it fails; resolves to the reason if it does not apply. */

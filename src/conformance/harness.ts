@@ -125,11 +125,12 @@ export class Bench {
   /** A session, closed at the end of the case if the case does not. */
   async session(
     queue: string,
-    options: { order?: boolean; lease?: number; on?: Transport } = {},
+    options: { order?: boolean; lease?: number; on?: Transport; transactions?: number } = {},
   ): Promise<Session> {
     const full: SessionOptions = {
       lease: options.lease ?? longLease,
       order: options.order ?? false,
+      ...(options.transactions !== undefined && { transactions: options.transactions }),
       clock: this.clock,
       notice: () => {},
       onRevoke: () => {},
