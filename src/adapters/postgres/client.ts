@@ -33,6 +33,8 @@ export interface PgConnection {
 }
 
 export interface PgPool {
+  /** `max`: how many connections it makes at most. */
+  readonly options?: { readonly max?: number | undefined }
   /** The callback gets the connection before anything can befall it, as a promise would not. */
   connect(callback: (error: Error | undefined, connection: PgConnection | undefined) => void): void
 }

@@ -56,11 +56,11 @@ export class Database implements Runner {
    * Runs statements in a transaction, on a connection of their own.
    * @throws OutcomeUnknown if it may have been committed
    */
-  transaction<T>(work: (runner: Runner) => Promise<T>): Promise<T> {
+  transaction<T>(work: (runner: Runner, connection: PgConnection) => Promise<T>): Promise<T> {
     return this.#connected(async (connection) => {
       await this.#query(connection, 'BEGIN', [])
       try {
-        const result = await work(this.#runner(connection))
+        const result = await work(this.#runner(connection), connection)
         await this.#decisive(this.#query(connection, 'COMMIT', []))
         return result
       } catch (error) {

@@ -3,6 +3,7 @@ import type { Notice } from '../../contract/transport.ts'
 import { channelOf } from './channel.ts'
 import type { PgPool } from './client.ts'
 import { Database } from './database.ts'
+import { Inbox } from './inbox.ts'
 import { migrate, type Migrating } from './migrate.ts'
 import { openPool, type PoolConfig } from './pool.ts'
 import { Rates } from './rates.ts'
@@ -20,6 +21,8 @@ export interface EventTablesOptions {
   readonly migrate: Migrating
   /** Of unrouted events, in milliseconds. */
   readonly retention: number
+  /** For how long the ids of what transactional queues have handled are kept, in milliseconds. */
+  readonly remember: number
   readonly wake: WakeUpOptions
   readonly clock: Clock
 }
@@ -29,6 +32,7 @@ export interface EventTables {
   readonly database: Database
   readonly subscriptions: Subscriptions
   readonly unrouted: Unrouted
+  readonly inbox: Inbox
   readonly rates: Rates
   readonly wakeUp: WakeUp
   /** Where a publish in somebody else's transaction tells of itself; undefined: it does not. */
@@ -55,6 +59,7 @@ export async function openEventTables(options: EventTablesOptions): Promise<Even
       database,
       subscriptions: new Subscriptions(database),
       unrouted: new Unrouted(database, clock, options.retention),
+      inbox: new Inbox(database, clock, options.remember),
       rates,
       wakeUp,
       channel: options.wake.wake === 'interval' ? undefined : channelOf(schema),

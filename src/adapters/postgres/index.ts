@@ -20,7 +20,8 @@ export type { PostgresTransaction } from './transactions/joined-transaction.ts'
  */
 export function postgres(options: string | PostgresOptions): Transport<PostgresTransaction> {
   const all = typeof options === 'string' ? optionsFromUrl(options) : options
-  const { schema = 'millrace', migrate = 'auto', retention = '7d', wake = 'both', pollInterval = '1s' } = all
+  const { schema = 'millrace', migrate = 'auto', retention = '7d', remember = '7d' } = all
+  const { wake = 'both', pollInterval = '1s' } = all
   checkSchema(schema)
   checkOneOf('migrate', migrate, ['auto', 'off'])
   checkOneOf('wake', wake, ['notify', 'interval', 'both'])
@@ -29,6 +30,7 @@ export function postgres(options: string | PostgresOptions): Transport<PostgresT
     schema,
     migrate,
     retention: milliseconds(retention, 'retention'),
+    remember: milliseconds(remember, 'remember'),
     wake: { wake, pollInterval: milliseconds(pollInterval, 'pollInterval') },
     clock: systemClock,
   })

@@ -25,6 +25,8 @@ export interface PostgresOptions {
   migrate?: 'auto' | 'off'
   /** How long events are kept that no queue subscribes to. Default 7 days. */
   retention?: Duration
+  /** How long a transactional queue knows an event that it has handled, should it come again. Default 7 days. */
+  remember?: Duration
   /**
    * How consumers learn of new events: at once by LISTEN and NOTIFY, by looking each `pollInterval`, or by both (the
    * default), so that a notification that was lost costs no more than that.

@@ -14,6 +14,7 @@ import type { Outgoing } from '../../event/outgoing.ts'
 import { PostgresAdmin } from './admin.ts'
 import { declare } from './declaring.ts'
 import { openEventTables, type EventTables, type EventTablesOptions } from './event-tables.ts'
+import { checkConnections, type Work } from './inbox.ts'
 import { publish, publishError } from './publishing.ts'
 import { PostgresSession } from './session.ts'
 import type { PostgresTransaction } from './transactions/joined-transaction.ts'
@@ -27,6 +28,8 @@ export class PostgresTransport implements Transport<PostgresTransaction> {
   readonly admin: PostgresAdmin
   readonly #options: EventTablesOptions
   readonly #sessions = new Set<Session>()
+  /** How many events may be handled in transactions at a time. */
+  #transactions = 0
   #tables: Promise<EventTables> | undefined
   #durable: Features['durable'] = 'fsync'
   #closed = false
@@ -82,12 +85,20 @@ export class PostgresTransport implements Transport<PostgresTransaction> {
     const { id, ordered } = await tables.subscriptions.queue(queue)
     checkOrder(queue, ordered, options.order)
     if (this.#closed) throw stopped()
-    const session: PostgresSession = new PostgresSession(tables, queue, id, options, () =>
-      this.#sessions.delete(session),
-    )
+    const { transactions = 0 } = options
+    if (transactions > 0) checkConnections(this.#transactions + transactions, maxOf(this.#options))
+    this.#transactions += transactions
+    const session: PostgresSession = new PostgresSession(tables, queue, id, options, () => {
+      this.#transactions -= transactions
+      this.#sessions.delete(session)
+    })
     this.#sessions.add(session)
     if (tables.weakness !== undefined) options.notice({ ...tables.weakness, queue })
     return session
+  }
+
+  async transact(queue: string, id: string, run: Work): Promise<void> {
+    await (await this.#open()).inbox.handle(queue, id, run)
   }
 
   async close(): Promise<void> {
@@ -129,4 +140,9 @@ export class PostgresTransport implements Transport<PostgresTransaction> {
 
 function stopped(): MillraceError {
   return new MillraceError('STOPPED', 'The transport is closed')
+}
+
+/** How many connections the pool makes at most; undefined if it does not say so. */
+function maxOf({ connect }: EventTablesOptions): number | undefined {
+  return 'pool' in connect ? connect.pool.options?.max : connect.max
 }

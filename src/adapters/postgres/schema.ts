@@ -123,6 +123,14 @@ CREATE TABLE {unrouted} (
 );
 CREATE INDEX unrouted_taken ON {unrouted} (taken);
 
+CREATE TABLE {inbox} (
+  queue text NOT NULL, -- by its name: it may be of another system
+  id text NOT NULL,
+  at timestamptz NOT NULL DEFAULT statement_timestamp(),
+  PRIMARY KEY (queue, id)
+);
+CREATE INDEX inbox_at ON {inbox} (at);
+
 CREATE TABLE {rates} (
   queue integer NOT NULL,
   at bigint NOT NULL,

@@ -12,6 +12,7 @@ import type {
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { Claims } from './claims.ts'
 import type { EventTables } from './event-tables.ts'
+import type { Work } from './inbox.ts'
 import { Presence } from './presence.ts'
 import { Settlements } from './settlements.ts'
 import { Slots } from './slots.ts'
@@ -142,6 +143,14 @@ export class PostgresSession implements Session {
     if (extended === undefined && (await this.#presence.beat(wanted)))
       extended = await this.#settlements.extend(id, list, wanted)
     return list.map((one) => (extended?.has(one.id) === true ? 'ok' : 'lost'))
+  }
+
+  async transact(of: Received, run: Work): Promise<void> {
+    this.#checkOpen()
+    await this.#tables.inbox.handle(this.#name, of.id, run, (transaction) =>
+      this.#settlements.ackLast(transaction, of as StoredEvent),
+    )
+    this.#tables.rates.count(this.#queue, 1, 0)
   }
 
   async ready(signal: AbortSignal): Promise<void> {

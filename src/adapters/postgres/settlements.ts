@@ -1,6 +1,7 @@
 import { latestTime } from '../../contract/stored-json.ts'
 import type { Received, SettleResult, Settlement } from '../../contract/transport.ts'
-import type { Database } from './database.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
+import type { Database, Runner } from './database.ts'
 import { mostFailures } from './schema.ts'
 import type { StoredEvent } from './stored-event.ts'
 
@@ -37,6 +38,10 @@ const bury = `
   SELECT queue, CASE WHEN EXISTS (SELECT 1 FROM {dead} d WHERE d.queue = g.queue AND d.name = g.id)
     THEN g.id || '~' || g.seq ELSE g.id END,
     id, type, key, head, data, bytes, $4 FROM gone g`
+/** With order by key only while the lease has not ended: after that another session may have the key. */
+const ack = `
+  DELETE FROM {messages} m USING unnest($2::text[], $3::bigint[]) s (id, claim)
+  WHERE ${own} AND (m.slot < 0 OR m.lease > clock_timestamp())`
 /** Of those that were lost: which are there, and whether they were given back and nobody has claimed them since. */
 const there = `
   SELECT m.id, m.claim = s.claim AND m.lease IS NULL AS back
@@ -122,6 +127,12 @@ export class Settlements {
       if (back === undefined) results[i] = 'gone'
       else if (back && isGivenBack(one) && this.#unheard.has(one.of)) results[i] = 'done'
     }
+  }
+
+  /** As the last of a transaction. @throws MillraceError LEASE_LOST */
+  async ackLast(transaction: Runner, { id, claim }: StoredEvent): Promise<void> {
+    if ((await transaction.run(ack, this.#queue, [id], [claim])) === 1) return
+    throw new MillraceError('LEASE_LOST', `The lease of the event ${id} is lost: nothing was committed`)
   }
 
   /** Gives the ids of those that are held until then; undefined if the session does not live so long. */

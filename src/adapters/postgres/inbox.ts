@@ -1,0 +1,75 @@
+import type { Clock } from '../../clock/clock.ts'
+import { MillraceError } from '../../errors/millrace-error.ts'
+import type { PgConnection } from './client.ts'
+import type { Database, Runner } from './database.ts'
+
+/** How many ids one transaction deletes. */
+const batch = 1_000
+/** How often ids are looked for whose time is over, in milliseconds. */
+const sweepEvery = 60_000
+
+/** Waits for whoever is in the middle of the same event. */
+const remember = 'INSERT INTO {inbox} (queue, id) VALUES ($1, $2) ON CONFLICT DO NOTHING'
+const sweep = `DELETE FROM {inbox} WHERE (queue, id) IN (
+  SELECT queue, id FROM {inbox} WHERE at < now() - $1 * interval '1 ms' ORDER BY at LIMIT $2
+)`
+
+/** What is done with an event in a transaction. */
+export type Work = (transaction: unknown) => Promise<void>
+
+/**
+ * The ids of what the handlers of transactional queues have handled, for as long as `retention` says: written by the
+ * transaction of the handler, so that an event which comes again after that is not handled again.
+ */
+export class Inbox {
+  readonly #database: Database
+  readonly #clock: Clock
+  readonly #retention: number
+  #sweptAt = Number.NEGATIVE_INFINITY
+
+  /** @param retention milliseconds */
+  constructor(database: Database, clock: Clock, retention: number) {
+    this.#database = database
+    this.#clock = clock
+    this.#retention = retention
+  }
+
+  /**
+   * Calls `work` in a transaction, unless the queue has handled this id, and then `end`, in it too.
+   * @throws as `work`, MillraceError CONNECTION_LOST, a STORE_ code
+   */
+  async handle(
+    queue: string,
+    id: string,
+    work: Work,
+    end: (transaction: Runner) => Promise<void> = async () => {},
+  ): Promise<void> {
+    await this.#database.transaction(async (transaction, connection: PgConnection) => {
+      if ((await transaction.run(remember, queue, id)) === 1) await work(connection)
+      // Last, so that nothing is committed under a lease that was lost meanwhile.
+      await end(transaction)
+    })
+    this.#sweepSoon()
+  }
+
+  /** In the background: what fails is done the next time. */
+  #sweepSoon(): void {
+    const now = this.#clock.monotonic()
+    if (now - this.#sweptAt < sweepEvery) return
+    this.#sweptAt = now
+    void this.#sweep().catch(() => undefined)
+  }
+
+  async #sweep(): Promise<void> {
+    while ((await this.#database.run(sweep, this.#retention, batch)) === batch);
+  }
+}
+
+/** @throws MillraceError INVALID_OPTION */
+export function checkConnections(wanted: number, max: number | undefined): void {
+  // One renews the leases beside them, and one publishes.
+  const needed = wanted + 2
+  if (max === undefined || max >= needed) return
+  const message = `The transactional queues of this process may use ${wanted} connections at a time, so the pool needs ${needed}; it has ${max}`
+  throw new MillraceError('INVALID_OPTION', message)
+}
