@@ -210,8 +210,10 @@ export const errorCodes = {
   LOGIN_REFUSED: { summary: 'The system refuses the login.', remedy: 'Check name, password and mechanism.' },
   ...storeCodes,
   WAKE_UP_DEGRADED: {
-    summary: 'Watching for new events failed, so the transport polls every 500 ms instead.',
-    remedy: 'On Linux, raise fs.inotify.max_user_watches; events are only later, never lost.',
+    summary:
+      'The transport does not hear of new events, so it looks for them by itself, several times a second.',
+    remedy:
+      'SQLite on Linux: raise fs.inotify.max_user_watches. Postgres: connect past the pooler, or choose `wake: "interval"`. Events are only later, never lost.',
   },
   KAFKA_FAILED: { summary: 'Kafka reported another error.', remedy: '`cause` holds what the client says.' },
   REPLICATION_WEAK: {
