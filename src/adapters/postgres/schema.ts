@@ -68,7 +68,9 @@ CREATE TABLE {messages} (
   claim bigint,
   lease timestamptz,
   lone boolean NOT NULL DEFAULT false, -- claimed as lapsed, by itself
-  PRIMARY KEY (queue, id)
+  PRIMARY KEY (queue, id),
+  -- What no claim could reckon with is kept out, whoever writes the row.
+  CHECK (due < 'infinity' AND isfinite(taken) AND isfinite(lease) AND failures >= 0)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, vacuum_truncate = false);
 -- Plans are made once, for all that comes after. For a table that looks empty, Postgres would plan to read all of it and to
 -- sort it, and would do so with a million rows until it has analysed them. So it has pages from the beginning, and keeps them.
