@@ -126,7 +126,11 @@ export class Database implements Runner {
 
   /** A statement that is a transaction of its own. */
   #alone(sql: string, values: readonly unknown[]): Promise<PgResult> {
-    return this.#connected((connection) => this.#decisive(this.#query(connection, sql, values)))
+    return this.#connected((connection) =>
+      this.#decisive(
+        this.#prepares ? this.#prepared(connection, sql, values) : this.#query(connection, sql, values),
+      ),
+    )
   }
 
   async #connected<T>(work: (connection: PgConnection) => Promise<T>): Promise<T> {
@@ -152,15 +156,30 @@ export class Database implements Runner {
     }
   }
 
-  async #query(connection: PgConnection, sql: string, values: readonly unknown[]): Promise<PgResult> {
-    const { name, text } = this.statement(sql)
-    const query = { text, values: values as unknown[], types, query_timeout: queryTimeout }
+  /** Prepared, once for each connection. Not in a transaction: it would be lost where a pooler knows nothing of that. */
+  async #prepared(connection: PgConnection, sql: string, values: readonly unknown[]): Promise<PgResult> {
+    const { name } = this.statement(sql)
     try {
-      return await connection.query(this.#prepares ? { ...query, name } : query)
+      return await this.#query(connection, sql, values, name)
     } catch (error) {
-      if (!this.#prepares || !unprepared.has(sqlState(error))) throw storeError(error, this.where)
+      if (!unprepared.has(sqlState(error))) throw error
       this.#prepares = false
       return this.#query(connection, sql, values)
+    }
+  }
+
+  async #query(
+    connection: PgConnection,
+    sql: string,
+    values: readonly unknown[],
+    name?: string,
+  ): Promise<PgResult> {
+    const { text } = this.statement(sql)
+    const query = { text, values: values as unknown[], types, query_timeout: queryTimeout }
+    try {
+      return await connection.query(name === undefined ? query : { ...query, name })
+    } catch (error) {
+      throw storeError(error, this.where)
     }
   }
 }

@@ -123,3 +123,16 @@ await describeWithServer('postgres', (url) => {
     expect(other.features.durable).toBe('fsync')
   })
 })
+
+await describeWithServer('postgres-pooled', (url) => {
+  test('behind a pooler that gives each transaction another connection, all that is asked is done', async () => {
+    const schema = newSchema()
+    const instances = [open(url, schema), open(url, schema)]
+    await Promise.all(instances.map((transport) => transport.declare([spec('mail')])))
+    for (let i = 0; i < 20; i++) {
+      await Promise.all(instances.flatMap((one) => [one.publish([event(i)]), one.publish([event(i)])]))
+    }
+    expect(await instances[0]!.admin.queues()).toMatchObject([{ name: 'mail', depth: 80 }])
+    expect(await handleAll(instances[1]!, 'mail')).toHaveLength(80)
+  })
+})
