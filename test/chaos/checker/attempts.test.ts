@@ -86,6 +86,16 @@ describe('attempts', () => {
     expect(broken(lost(2))).toEqual([])
     expect(broken(lost(1))).toEqual(['attempts a'])
   })
+  test('a failure that was counted, but the answer was cut off, counts once it is refused, too', () => {
+    const missed = (attempt: number): Story =>
+      story()
+        .publish(0, 0.1, ['a'])
+        .run('p', { id: 'a', answer: 'gone' }, 1, 2, 'failed', 0.1)
+        .run('q', { id: 'a', attempt }, 2.5, 3)
+    expect(broken(missed(2).disturb(1.5, 2.2))).toEqual([])
+    expect(broken(missed(1).disturb(1.5, 2.2))).toEqual(['attempts a'])
+    expect(broken(missed(2).disturb(0.5, 0.9))).toContain('attempts a')
+  })
   test('what a stop keeps counts as a crash if it was alone, what it gives back counts for nothing', () => {
     const stopped = (keep: readonly number[], attempt: number): Story =>
       story()

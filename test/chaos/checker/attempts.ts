@@ -1,5 +1,5 @@
 import { isSettled, isSingle } from './causes.ts'
-import { outcomeOf, type Facts, type Hold, type Letter } from './facts.ts'
+import { outcomeOf, type Facts, type Hold, type Letter, type Run } from './facts.ts'
 import { isRefusal } from './hand-outs.ts'
 import { livesIn } from './redrives.ts'
 import type { Violation } from './violation.ts'
@@ -66,10 +66,16 @@ function failuresOf(
   if (answer?.result === 'done') return [0, 0]
   // The lease of an event that was alone ran out; of others that counts for nothing.
   const crash = Number(lapsed)
-  if (answer !== undefined && isRefusal(answer)) return [crash, crash]
+  if (answer !== undefined && isRefusal(answer) && !mayHaveMissed(answer, started)) return [crash, crash]
   if (parted === 'released' || next.since < next.claimed) return [0, Math.max(crash, failed)]
   // Whether the settlement that got no answer was done is seen in what comes next.
   return next.lapsed ? [crash, crash] : [failed, failed]
+}
+
+/** Whether it was cut off while it settled: the refusal may be of what was done before, which it never heard of. */
+function mayHaveMissed({ at }: { readonly at: number }, run: Run | undefined): boolean {
+  const ended = run?.end?.at ?? Infinity
+  return run?.process.cutOff.some(([from, to]) => from <= at && to >= ended) === true
 }
 
 /** Who died between asking for an event that was to be alone and telling that he got one may have had this one. */
