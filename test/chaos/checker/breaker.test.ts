@@ -38,6 +38,17 @@ describe('the breaker opens', () => {
     expect(opened(failing(20, { of: 9 }))).toEqual(['breaker'])
     expect(opened(failing(20, { every: 1.6 }), 33)).toEqual(['breaker'])
   })
+  test('perhaps for one whose lease was lost', () => {
+    const lost = (failures: number): Story =>
+      failing(failures)
+        .publish(0, 0.1, ['x'])
+        .run('p', { id: 'x', answer: 'gone' }, 2.8, 2.9, 'failed')
+        .disturb(2.7, 2.95)
+    expect(opened(lost(19))).toEqual([])
+    expect(opened(lost(18))).toEqual(['breaker'])
+    expect(wrong(next(lost(19), 3.2))).toEqual([])
+    expect(wrong(next(lost(20), 3.2))).toEqual(['breaker x'])
+  })
   test('not for those of another process, or twice', () => {
     expect(opened(failing(20, { by: 'q' }))).toEqual(['breaker'])
     expect(opened(failing(20).note(2.995, 'p', noticed('BREAKER_OPEN')))).toEqual(['breaker'])

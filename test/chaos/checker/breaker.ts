@@ -68,8 +68,11 @@ function breakerNoticed(entry: Entry): 'opened' | 'closed' | undefined {
 }
 
 class WatchedBreaker {
-  /** Since the last event that was handled. */
-  #failures: { readonly at: number; readonly id: string }[] = []
+  /**
+   * Since the last event that was handled. Whose lease was lost counts if that was heard of only when it was to be settled,
+   * which nobody can tell.
+   */
+  #failures: { readonly at: number; readonly id: string; readonly surely: boolean }[] = []
   #open: { rest: number; until: number; tried: Run | undefined; succeeded: boolean } | undefined
 
   /** Says what is wrong about it. */
@@ -90,7 +93,7 @@ class WatchedBreaker {
     const open = this.#open
     if (open === undefined) {
       const last = this.#failures.at(-1)?.at ?? 0
-      return run.at > last + aMoment && this.#isDue(last)
+      return run.at > last + aMoment && this.#isDue(last, 'surely')
         ? `${run.id} started, but the breaker should have opened`
         : undefined
     }
@@ -106,11 +109,11 @@ class WatchedBreaker {
       if (this.#open !== undefined) this.#open.succeeded = true
       return
     }
-    const counts = end?.as === 'failed' && !lost && hold.answer?.as !== 'release'
+    const counts = end?.as === 'failed' && hold.answer?.as !== 'release'
     if (this.#open === undefined) {
-      if (counts) this.#failures.push({ at, id: run.id })
+      if (counts) this.#failures.push({ at, id: run.id, surely: !lost })
     } else if (this.#open.tried === run) {
-      if (counts) this.#open.rest = Math.min(2 * this.#open.rest, longestRest)
+      if (counts && !lost) this.#open.rest = Math.min(2 * this.#open.rest, longestRest)
       this.#open.until = at + this.#open.rest
       this.#open.tried = undefined
     }
@@ -118,7 +121,7 @@ class WatchedBreaker {
 
   #opens(at: number): string | undefined {
     if (this.#open !== undefined) return 'the breaker opened twice'
-    const due = this.#isDue(at)
+    const due = this.#isDue(at, 'perhaps')
     this.#open = { rest: firstRest, until: at + firstRest, tried: undefined, succeeded: false }
     return due ? undefined : 'the breaker opened, but there were not so many failures'
   }
@@ -130,8 +133,10 @@ class WatchedBreaker {
     return why
   }
 
-  #isDue(now: number): boolean {
-    const late = this.#failures.filter(({ at }) => now - at <= failureSpan)
+  #isDue(now: number, how: 'surely' | 'perhaps'): boolean {
+    const late = this.#failures.filter(
+      ({ at, surely }) => now - at <= failureSpan && (surely || how === 'perhaps'),
+    )
     return late.length >= failuresToOpen && new Set(late.map(({ id }) => id)).size >= eventsToOpen
   }
 }
