@@ -24,6 +24,7 @@ const free = 'FROM {messages} m WHERE m.queue = $2 AND m.lease IS NULL'
 const isDue = `${free} AND m.due <= ${now} AND NOT m.parked AND ${isMine}`
 const isReady = `${free} AND m.due IS NULL AND NOT m.aside AND m.seq > $9::bigint AND ${isMine}`
 const isLapsed = `m.queue = $2 AND m.lease <= ${now} AND ${isMine}`
+const lapsedSince = `FROM {messages} m WHERE ${isLapsed} AND m.lease > $10::timestamptz`
 /** Another of the key, at an earlier place. */
 const earlier = (state: string): string =>
   `EXISTS (SELECT 1 FROM {messages} o WHERE o.queue = $2 AND o.key = m.key AND ${state} AND o.seq < m.seq)`
@@ -34,47 +35,36 @@ const held = `claim = $5, lease = ${lease}, due = NULL, aside = false`
 
 /**
  * Acknowledges and claims. $7 and $8 ids and claims of what is acknowledged, $9 the place behind which ready events are
- * read, $10 whether any of the session's keys may be kept back, $11 the time since which leases may have ended.
+ * read, $10 the time since which leases may have ended.
  *
  * What two claims see as free at the same time, the first one locks, and the second one skips. If the first has committed
  * by then, the row is looked at anew under the lock, and is not free any more: no event goes from ready to ready.
  * Where an event lapsed of whose key nobody knew that it may be kept back, nothing is claimed, and that is told.
  */
-export const exchange = `
+const exchangeOf = (columns: string, unheard: string, also: string, chosen: string): string => `
   WITH ${me}, acked AS (
     DELETE FROM {messages} m USING unnest($7::text[], $8::bigint[]) a (id, claim)
     WHERE m.queue = $2 AND m.id = a.id AND m.claim = a.claim AND m.lease IS NOT NULL
     RETURNING m.id
-  ), unheard AS MATERIALIZED (
-    SELECT EXISTS (SELECT 1 FROM {messages} m WHERE ${isLapsed} AND m.lease > $11::timestamptz) AS lapsed,
-      NOT $10 AND EXISTS (
-        SELECT 1 FROM {messages} m WHERE ${isLapsed} AND m.lease > $11::timestamptz AND m.slot >= 0
-      ) AS key
-  ), may AS MATERIALIZED (SELECT 1 FROM me, unheard WHERE NOT unheard.key),
+  ), lapsed AS MATERIALIZED (
+    SELECT EXISTS (SELECT 1 ${lapsedSince}) AS any, ${unheard} AS unheard
+  ), may AS MATERIALIZED (SELECT 1 FROM me, lapsed WHERE NOT unheard),
   due AS MATERIALIZED (
-    SELECT m.ctid, $10 AND m.slot >= 0 AND ${isBehind} AS behind
-    ${isDue} AND EXISTS (SELECT 1 FROM may)
+    SELECT m.ctid${columns} ${isDue} AND EXISTS (SELECT 1 FROM may)
     ORDER BY m.due, m.seq LIMIT ceil($6::int / 2.0) FOR UPDATE SKIP LOCKED
   ), ready AS MATERIALIZED (
-    SELECT m.ctid, m.seq, $10 AND m.slot >= 0 AND ${isBehind} AS behind
-    ${isReady} AND EXISTS (SELECT 1 FROM may)
+    SELECT m.ctid, m.seq${columns} ${isReady} AND EXISTS (SELECT 1 FROM may)
     ORDER BY m.seq LIMIT $6 - (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED
   ), taken AS (
-    UPDATE {messages} m SET ${held} WHERE m.ctid = ANY(
-      ARRAY(SELECT ctid FROM due WHERE NOT behind) || ARRAY(SELECT ctid FROM ready WHERE NOT behind)
-    ) RETURNING ${messageColumns}
-  ), put AS (
-    UPDATE {messages} m SET aside = true, due = NULL WHERE $10 AND m.ctid = ANY(
-      ARRAY(SELECT ctid FROM due WHERE behind) || ARRAY(SELECT ctid FROM ready WHERE behind)
-    )
-  )
+    UPDATE {messages} m SET ${held} WHERE m.ctid = ANY(${chosen}) RETURNING ${messageColumns}
+  )${also}
   SELECT NULL AS id, NULL AS type, NULL AS key, NULL AS slot, NULL AS failures, NULL AS head, NULL AS trail,
     NULL AS data, NULL AS bytes, NULL AS seq, json_build_object(
       'lives', EXISTS (SELECT 1 FROM me),
       'acked', CASE WHEN (SELECT count(*) FROM acked) < cardinality($7)
         THEN (SELECT coalesce(json_agg(id), '[]') FROM acked) END,
-      'lapsed', unheard.lapsed,
-      'unheard', unheard.key,
+      'lapsed', lapsed.any,
+      'unheard', unheard,
       'now', ${now}::text,
       'snapshot', pg_current_snapshot()::text,
       'last', (SELECT max(seq) FROM ready),
@@ -85,8 +75,27 @@ export const exchange = `
         SELECT m.key ${free} AND m.parked AND m.due <= ${now} AND ${isMine} LIMIT 128
       ) m),
       'wait', (SELECT extract(epoch FROM min(m.due) - ${now}) * 1000 ${free} AND m.due > ${now})
-    )::text AS state FROM unheard
+    )::text AS state FROM lapsed
   UNION ALL SELECT taken.*, NULL FROM taken`
+
+/** While no key may be kept back. */
+export const exchange = exchangeOf(
+  '',
+  `EXISTS (SELECT 1 ${lapsedSince} AND m.slot >= 0)`,
+  '',
+  'ARRAY(SELECT ctid FROM due) || ARRAY(SELECT ctid FROM ready)',
+)
+/** While some may be: what is kept back is set aside. Apart, since to plan it as if that were common makes all claims slow. */
+export const exchangeKeys = exchangeOf(
+  `, m.slot >= 0 AND ${isBehind} AS behind`,
+  'false',
+  `, put AS (
+    UPDATE {messages} m SET aside = true, due = NULL WHERE m.ctid = ANY(
+      ARRAY(SELECT ctid FROM due WHERE behind) || ARRAY(SELECT ctid FROM ready WHERE behind)
+    )
+  )`,
+  'ARRAY(SELECT ctid FROM due WHERE NOT behind) || ARRAY(SELECT ctid FROM ready WHERE NOT behind)',
+)
 
 export interface ExchangeState {
   /** Whether the session was there to claim. */

@@ -3,6 +3,7 @@ import type { Received } from '../../contract/transport.ts'
 import {
   acknowledge,
   exchange,
+  exchangeKeys,
   hasLapsed,
   keptBack,
   lapsed as takeLapsed,
@@ -133,14 +134,13 @@ export class Claims {
     limit: number,
     claims: string[],
   ): Promise<{ state: ExchangeState; events: readonly StoredEvent[]; back: boolean }> {
-    const from = this.#cursor.place
+    const reading = this.#cursor.begin()
     const claim = this.#nextClaim(claims)
     const rows = await this.#parts.database.rows<ExchangeRow>(
-      exchange,
+      this.kept.any ? exchangeKeys : exchange,
       ...this.#values(claim, limit),
       ...leasesOf(acks),
-      from,
-      this.kept.any,
+      reading.from,
       this.#since,
     )
     const state = JSON.parse(rows.find((row) => row.state !== null)!.state!) as ExchangeState
@@ -148,7 +148,7 @@ export class Claims {
     if (!state.lapsed) this.#since = state.now
     this.kept.due(state.parked ?? [])
     const isRead = state.lives && !state.unheard && limit > 0
-    return { state, events, back: isRead && this.#cursor.read(from, state.last, state.snapshot) }
+    return { state, events, back: isRead && this.#cursor.end(reading, state.last, state.snapshot) }
   }
 
   async #takeKeptBack(limit: number, claims: string[]): Promise<readonly StoredEvent[]> {

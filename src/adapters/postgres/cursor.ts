@@ -1,6 +1,11 @@
 /** How often some of what was read is read again, in milliseconds. */
 const rereadEvery = 10_000
 
+export interface Reading {
+  readonly from: number
+  readonly turns: number
+}
+
 /**
  * How far a session has read what is ready. Places become visible out of order: a transaction may have drawn its places
  * long before it commits. So of those that were under way when something was read, the cursor keeps where that reading
@@ -15,6 +20,8 @@ export class Cursor {
   /** By number of transaction: where the reading began that first saw it under way. */
   readonly #pending = new Map<string, number>()
   #place = 0
+  /** How often it has gone back. */
+  #turns = 0
   #before = 0
   #rereadAt: number
 
@@ -23,43 +30,49 @@ export class Cursor {
     this.#rereadAt = monotonic() + rereadEvery
   }
 
-  /** Where the next reading begins: behind this place. */
-  get place(): number {
+  /** Where a reading begins that begins now: behind this place. */
+  begin(): Reading {
     if (this.#monotonic() >= this.#rereadAt) {
       const reached = this.#place
-      this.#place = Math.min(this.#place, this.#before)
+      this.#goBack(this.#before)
       this.#before = reached
       this.#rereadAt = this.#monotonic() + rereadEvery
     }
-    return this.#place
+    return { from: this.#place, turns: this.#turns }
   }
 
   reset(): void {
     this.#pending.clear()
-    this.#place = 0
+    this.#goBack(0)
     this.#before = 0
   }
 
   /**
-   * Takes in a reading from `from` to `last`. Tells whether it has to go back.
+   * Takes in a reading that went up to `last`. Tells whether the next has to go back. Readings may overlap.
    * @param snapshot `xmin:xmax:xid,...`, the numbers of the transactions that were under way
    */
-  read(from: number, last: number | null, snapshot: string): boolean {
+  end({ from, turns }: Reading, last: number | null, snapshot: string): boolean {
+    // If it has gone back meanwhile, this reading does not lead it away from there.
+    if (turns === this.#turns) this.#place = Math.max(this.#place, last ?? from)
     const list = snapshot.slice(snapshot.lastIndexOf(':') + 1)
-    let next = Math.max(from, last ?? from)
     const underWay = new Set(list === '' ? [] : list.split(','))
     let back = false
     for (const [transaction, began] of this.#pending) {
       if (underWay.has(transaction)) continue
       this.#pending.delete(transaction)
       if (began >= from) continue
-      next = Math.min(next, began)
+      this.#goBack(began)
       back = true
     }
     for (const transaction of underWay) {
-      if (!this.#pending.has(transaction)) this.#pending.set(transaction, from)
+      this.#pending.set(transaction, Math.min(this.#pending.get(transaction) ?? from, from))
     }
-    this.#place = next
     return back
+  }
+
+  #goBack(place: number): void {
+    if (place >= this.#place) return
+    this.#place = place
+    this.#turns++
   }
 }

@@ -30,7 +30,8 @@ export interface Rest {
 
 export class PostgresSession implements Session {
   readonly claim = 128
-  readonly pulls = 1
+  /** With order by key, what the second took could come before what the first did. */
+  readonly pulls: number
   readonly #tables: EventTables
   readonly #name: string
   readonly #queue: number
@@ -44,7 +45,10 @@ export class PostgresSession implements Session {
   readonly #end = new AbortController()
   /** Whether something is not known: what was claimed, or which slots are the session's. It then begins anew. */
   #doubtful = true
-  #alone: Promise<unknown> = Promise.resolve()
+  /** What is under way, in as many lines as there may be exchanges at a time. */
+  readonly #lines: Promise<unknown>[]
+  #entering: Promise<void> | undefined
+  #turn = 0
   /** undefined: there may be something to take. */
   #rest: Rest | undefined
   #quiet = false
@@ -59,6 +63,8 @@ export class PostgresSession implements Session {
     this.#name = name
     this.#queue = queue
     this.#options = options
+    this.pulls = order ? 1 : 2
+    this.#lines = Array.from({ length: this.pulls }, () => Promise.resolve())
     this.#presence = new Presence(database, queue, lease, order)
     this.#slots = new Slots(database, queue)
     this.#settlements = new Settlements(database, queue)
@@ -122,7 +128,7 @@ export class PostgresSession implements Session {
     this.#checkOpen()
     const results = settle.map((): SettleResult => 'lost')
     return this.#settling(settle, async () => {
-      if (this.#doubtful) await this.#enter()
+      if (this.#doubtful || this.#entering !== undefined) await this.#enter()
       const hints = this.#tables.wakeUp.count(this.#queue)
       await this.#giveBack(settle, results)
       const acks = settle.filter(isAck).map(({ of }) => of)
@@ -177,15 +183,17 @@ export class PostgresSession implements Session {
     this.#leave()
     this.#end.abort()
     await this.#tending.close()
-    await this.#inTurn(() => this.#presence.leave(keep.map(({ id }) => id)))
+    await Promise.all(this.#lines)
+    await this.#presence.leave(keep.map(({ id }) => id))
     this.#tables.wakeUp.announce([this.#queue])
     this.#tables.wakeUp.announceSlots(this.#queue)
   }
 
-  /** One exchange, settling or moving of slots after the other. */
+  /** With order by key one exchange, settling or moving of slots after the other. */
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const result = this.#alone.then(run)
-    this.#alone = result.catch(() => undefined)
+    const line = this.#turn++ % this.#lines.length
+    const result = this.#lines[line]!.then(run)
+    this.#lines[line] = result.catch(() => undefined)
     return result
   }
 
@@ -235,14 +243,25 @@ export class PostgresSession implements Session {
   }
 
   /** @throws MillraceError UNKNOWN_QUEUE if it was removed */
-  async #enter(): Promise<void> {
-    const slots = await this.#presence.enter()
-    if (slots === undefined) throw new MillraceError('UNKNOWN_QUEUE', `The queue '${this.#name}' was removed`)
-    this.#slots.set([])
-    this.#claims.kept.clear()
-    await this.#gained(slots)
-    await this.#tending.begin()
+  #enter(): Promise<void> {
+    this.#entering ??= this.#begin().finally(() => (this.#entering = undefined))
+    return this.#entering
+  }
+
+  async #begin(): Promise<void> {
     this.#doubtful = false
+    try {
+      const slots = await this.#presence.enter()
+      if (slots === undefined)
+        throw new MillraceError('UNKNOWN_QUEUE', `The queue '${this.#name}' was removed`)
+      this.#slots.set([])
+      this.#claims.kept.clear()
+      await this.#gained(slots)
+      await this.#tending.begin()
+    } catch (error) {
+      this.#doubtful = true
+      throw error
+    }
   }
 
   async #gained(slots: readonly number[]): Promise<void> {
