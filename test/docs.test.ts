@@ -38,6 +38,18 @@ declare global {
 /** The example that the page takes its reader through. */
 const example = `export * from '${'../'.repeat(5)}examples/custom-transport/array-transport.ts'\n`
 
+/** In place of the client that Prisma generates, with which test/postgres/transaction-types.test.ts compiles the page. */
+const prismaClient = `
+interface Queries {
+  readonly order: { create(row: { data: { id: string } }): Promise<unknown> }
+  $queryRawUnsafe(query: string, ...values: unknown[]): Promise<unknown>
+}
+export declare class PrismaClient {
+  constructor(options: { adapter: object })
+  $transaction(run: (tx: Queries) => Promise<void>): Promise<void>
+}
+`
+
 const config = {
   compilerOptions: {
     target: 'es2023',
@@ -80,6 +92,7 @@ describe('code in the pages', () => {
         'package.json': '{ "type": "module" }',
         'names.ts': names,
         'docs/writing-a-transport.md/array-transport.ts': example,
+        'docs/transactions.md/client/client.ts': prismaClient,
         ...Object.assign({}, ...modules),
       },
       { config },
