@@ -16,6 +16,7 @@ const pages = readPages()
 const names = `
 import type { MillraceEvent, Transport } from 'millrace'
 import type { HttpIngressOptions } from 'millrace/http'
+import type { Pool } from 'pg'
 import type { expect as vitestExpect } from 'vitest'
 import type quickStart from './README.md/app.ts'
 
@@ -24,8 +25,8 @@ declare global {
   const mine: (options: { readonly url: string }) => Transport
   const expect: typeof vitestExpect
 
-  const pool: { query(text: string): Promise<unknown> }
-  const ship: (db: typeof pool, order: { readonly orderId: string }) => Promise<void>
+  const pool: Pool
+  const ship: (db: Pool, order: { readonly orderId: string }) => Promise<void>
   const store: (event: MillraceEvent) => Promise<void>
   const alert: (queue: string, message: string) => void
   const id: string

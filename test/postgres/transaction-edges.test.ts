@@ -2,7 +2,9 @@ import { Client, Pool } from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { channelOf } from '../../src/adapters/postgres/channel.ts'
 import type { PgTransaction } from '../../src/adapters/postgres/transactions/pg.ts'
+import { millrace } from '../../src/index.ts'
 import { describeWithServer } from '../servers/describe-with-server.ts'
+import { signal } from '../signals.ts'
 import { event, newSchema, open, spec } from './database.ts'
 
 /* What one client is enough for. */
@@ -76,6 +78,18 @@ await describeWithServer('postgres', (url) => {
     await client.query(`UNLISTEN *`)
     const { rows } = await client.query<{ id: number }>(`SELECT id FROM ${schema}.queues WHERE name = 'q'`)
     expect(told).toEqual([[channelOf(schema), String(rows[0]?.id)]])
+  })
+
+  test('the commit wakes a consumer that only listens', async () => {
+    const transport = await begun()
+    const app = millrace({ transport: open(url, schema, { wake: 'notify' }), logger: false })
+    const handled = signal<unknown>()
+    app.queue('woken').on('order.placed', ({ data }) => handled.give(data))
+    await app.start()
+    onTestFinished(() => app.stop())
+    await transport.publish([event('hello')], { transaction: client })
+    await client.query('COMMIT')
+    expect(await handled.come).toBe('hello')
   })
 
   test("with wake: 'interval' nobody is told: such a transaction can be prepared, for instance", async () => {
