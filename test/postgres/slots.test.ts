@@ -44,6 +44,14 @@ class Workers {
     await once(child, 'exit')
   }
 
+  /** One stands still for so long. */
+  async freeze(ms: number): Promise<void> {
+    const child = this.running[0]!
+    child.kill('SIGSTOP')
+    await sleep(ms)
+    child.kill('SIGCONT')
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     while (this.running.length > 0) await this.kill()
   }
@@ -148,6 +156,22 @@ await describeWithServer('postgres', (url) => {
         },
         30,
       )
+    },
+  )
+
+  test(
+    'who stands still for longer than his lease claims and settles nothing that others have by then',
+    { timeout: 60_000 },
+    async () => {
+      const queue = `frozen-${process.pid}`
+      await using workers = new Workers(`${url}?schema=slots`, queue, 500)
+      await publishing(queue, 800, 20, workers, async () => {
+        await workers.join()
+        for (let i = 0; i < 2; i++) {
+          await sleep(500)
+          await workers.freeze(2_500)
+        }
+      })
     },
   )
 })

@@ -1,0 +1,141 @@
+import { Client } from 'pg'
+import { expect, onTestFinished, test } from 'vitest'
+import { event, handOn, newSchema, open, sessionOn, spec } from '../../../test/postgres/database.ts'
+import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
+import { systemClock } from '../../clock/clock.ts'
+import type { Notice, Received, Session } from '../../contract/transport.ts'
+
+const hour = 3_600_000
+const idsOf = (received: readonly Received[]): readonly string[] => received.map(({ id }) => id)
+
+/** Takes and acknowledges what comes in `count` exchanges. */
+async function handle(session: Session, count: number): Promise<readonly Received[]> {
+  const taken: Received[] = []
+  let received: readonly Received[] = []
+  for (let i = 0; i < count; i++) {
+    const settle = received.map((of) => ({ of, as: 'ack' as const }))
+    received = (await session.exchange({ settle, max: 128 })).received
+    taken.push(...received)
+  }
+  await session.settle(received.map((of) => ({ of, as: 'ack' })))
+  return taken
+}
+
+await describeWithServer('postgres', (url) => {
+  test('what a transaction commits late is found at once, behind what was handled long ago', async () => {
+    const schema = newSchema()
+    const transport = open(url, schema)
+    await transport.declare([spec('q')])
+    const session = await sessionOn(transport, 'q')
+    await transport.publish([event(1)])
+    await handle(session, 1)
+    const late = new Client(url)
+    await late.connect()
+    onTestFinished(() => late.end())
+    await late.query(`BEGIN; INSERT INTO ${schema}.messages (queue, id, slot, type, head, data)
+      SELECT id, 'late', -1, 'order.placed', '{}', '{}' FROM ${schema}.queues`)
+    for (let i = 0; i < 5; i++) {
+      await transport.publish([event(2), event(3)])
+      expect(await handle(session, 2)).toHaveLength(2)
+    }
+    await late.query('COMMIT')
+    expect(idsOf(await handle(session, 2))).toEqual(['late'])
+  })
+
+  test('claims do not read again what was handled, while an old transaction keeps it from being cleaned up', async () => {
+    const schema = newSchema()
+    const hand = handOn(url)
+    const transport = open(url, schema)
+    await transport.declare([spec('q')])
+    const session = await sessionOn(transport, 'q')
+    const count = 10_000
+    const list = Array.from({ length: count }, (_, i) => event(i))
+    const read = async (): Promise<number> => {
+      const [row] = await hand.query<{ n: string }>(
+        `SELECT idx_tup_read AS n FROM pg_stat_user_indexes WHERE schemaname = $1 AND indexrelname = 'ready'`,
+        [schema],
+      )
+      return Number(row!.n)
+    }
+    await hand.during('SELECT pg_current_xact_id()', async () => {
+      await transport.publish(list)
+      expect(await handle(session, count / 128 + 2)).toHaveLength(count)
+    })
+    // A connection tells at its end, at the latest, what it has read.
+    await transport.close()
+    // From the start each time it would be half a million.
+    await expect.poll(read, { timeout: 5_000 }).toBeGreaterThanOrEqual(count)
+    expect(await read()).toBeLessThan(5 * count)
+  })
+
+  test('an event of another instance wakes by NOTIFY, long before it is time to look', async () => {
+    const schema = newSchema()
+    const transport = open(url, schema, { pollInterval: hour })
+    await transport.declare([spec('q')])
+    const session = await sessionOn(transport, 'q')
+    expect(await handle(session, 1)).toEqual([])
+    // Until it listens it looks often.
+    await session.ready(AbortSignal.timeout(2_000))
+    expect(await handle(session, 1)).toEqual([])
+    const stop = AbortSignal.timeout(8_000)
+    const woken = session.ready(stop)
+    await open(url, schema).publish([event(1)])
+    await woken
+    expect(stop.aborted, 'nothing woke it').toBe(false)
+    expect(await handle(session, 1)).toHaveLength(1)
+  })
+
+  test('a retry that becomes due wakes, long before it is time to look', async () => {
+    const transport = open(url, newSchema(), { pollInterval: hour })
+    await transport.declare([spec('q')])
+    await transport.publish([event(1)])
+    const session = await sessionOn(transport, 'q')
+    const { received } = await session.exchange({ settle: [], max: 1 })
+    await session.settle([{ of: received[0]!, as: 'retry', delay: 400 }])
+    const stop = AbortSignal.timeout(8_000)
+    let again: readonly Received[] = []
+    while (again.length === 0 && !stop.aborted) {
+      again = (await session.exchange({ settle: [], max: 1 })).received
+      if (again.length === 0) await session.ready(stop)
+    }
+    expect(again.map(({ attempt }) => attempt)).toEqual([2])
+  })
+
+  test('a connection that listens and is ended comes back; until then it is looked', async () => {
+    const schema = newSchema()
+    const hand = handOn(url)
+    const notices: Notice[] = []
+    const transport = open(url, schema)
+    await transport.declare([spec('q')])
+    const session = await transport.open('q', {
+      lease: 30_000,
+      order: false,
+      clock: systemClock,
+      notice: (notice) => notices.push(notice),
+      onRevoke: () => {},
+      onLost: () => {},
+    })
+    const listening = `SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE 'LISTEN%'
+      AND application_name = 'millrace' AND query LIKE '%' || $1`
+    const [{ channel } = { channel: '' }] = await hand.query<{ channel: string }>(
+      `SELECT 'millrace_' || left(encode(sha256($1::bytea), 'hex'), 32) AS channel`,
+      [schema],
+    )
+    const pids = async (): Promise<number> => (await hand.query(listening, [channel])).length
+    await expect.poll(pids, { timeout: 5_000 }).toBe(1)
+    await hand.query(`SELECT pg_terminate_backend(pid) FROM (${listening}) listening`, [channel])
+    await expect.poll(() => notices.map(({ code }) => code), { timeout: 5_000 }).toContain('CONNECTION_LOST')
+    await open(url, schema).publish([event(1)])
+    const stop = AbortSignal.timeout(2_000)
+    let received: readonly Received[] = []
+    while (received.length === 0 && !stop.aborted) {
+      received = (await session.exchange({ settle: [], max: 1 })).received
+      if (received.length === 0) await session.ready(stop)
+    }
+    expect(received).toHaveLength(1)
+    await expect
+      .poll(() => notices.map(({ message }) => message).join(), { timeout: 10_000 })
+      .toContain('again')
+    await expect.poll(pids, { timeout: 5_000 }).toBe(1)
+  })
+})
