@@ -61,8 +61,9 @@ export const errorCodes = {
   },
   TRANSACTION_UNSUPPORTED: {
     summary:
-      'A `transaction` was given, or a queue is `transactional`, but the transport has no transactions.',
-    remedy: 'Use a transport with `features.transactions`, or leave the transaction out.',
+      'A `transaction` was given, or a queue is `transactional`, but the transport has no transactions; or what was given is none: a pool, a client that has begun none, an object of an unknown library.',
+    remedy:
+      'Use a transport with `features.transactions`, and pass what the message names; docs/transactions.md has an example for each library.',
   },
   TRANSACTION_OVER: {
     summary: 'A handler of a transactional queue published after it had ended. Nothing was published.',

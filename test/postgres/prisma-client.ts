@@ -3,10 +3,11 @@ import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { messageOf } from '../../src/errors/millrace-error.ts'
 import { root } from '../imports.ts'
 import { npmPackage } from '../npm-package.ts'
 
-const version = '7.10.1'
+const command = (): Promise<string> => npmPackage('prisma', '7.10.1')
 
 const schema = `
 generator client {
@@ -23,14 +24,24 @@ model Order {
 }
 `
 
+/** Why no client can be generated; undefined if one can. The command that does it comes from npm the first time. */
+export async function whyNoPrisma(): Promise<string | undefined> {
+  try {
+    await command()
+    return undefined
+  } catch (error) {
+    return `prisma cannot be installed: ${messageOf(error)}`
+  }
+}
+
 /** Makes a client of Prisma in a folder of its own, and gives that: `client/client.ts` in it is the module. */
 export async function generatePrismaClient(): Promise<{ readonly folder: string } & AsyncDisposable> {
-  const command = join(await npmPackage('prisma', version), 'node_modules', 'prisma', 'build', 'index.js')
+  const program = join(await command(), 'node_modules', 'prisma', 'build', 'index.js')
   const folder = await mkdtemp(join(tmpdir(), 'millrace-prisma-'))
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'), 'junction')
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
   await writeFile(join(folder, 'schema.prisma'), schema)
-  await promisify(execFile)(process.execPath, [command, 'generate', '--schema', 'schema.prisma'], {
+  await promisify(execFile)(process.execPath, [program, 'generate', '--schema', 'schema.prisma'], {
     cwd: folder,
     env: {
       ...process.env,

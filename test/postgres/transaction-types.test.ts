@@ -8,8 +8,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { compileFiles, type Compiled } from '../compile.ts'
 import { root } from '../imports.ts'
 import { readPages } from '../pages.ts'
-import { describeWithServer } from '../servers/describe-with-server.ts'
-import { generatePrismaClient } from './prisma-client.ts'
+import { describeUnless, describeWithServer } from '../servers/describe-with-server.ts'
+import { generatePrismaClient, whyNoPrisma } from './prisma-client.ts'
 
 /*
  * The libraries' own types against ours, and the examples of docs/transactions.md, which are compiled with them and run. Not in
@@ -84,7 +84,13 @@ const config = {
   },
 }
 
+const noPrisma = await whyNoPrisma()
+
 await describeWithServer('postgres', (server) => {
+  describeUnless(noPrisma, 'with prisma', () => testsOn(server))
+})
+
+function testsOn(server: string): void {
   let prisma: Awaited<ReturnType<typeof generatePrismaClient>>
   beforeAll(async () => {
     prisma = await generatePrismaClient()
@@ -161,7 +167,7 @@ await describeWithServer('postgres', (server) => {
       await admin.client.query(`DROP DATABASE ${database} WITH (FORCE)`)
     }
   }, 60_000)
-})
+}
 
 async function connected(url: string): Promise<{ readonly client: Client } & AsyncDisposable> {
   const client = new Client(url)

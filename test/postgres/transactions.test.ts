@@ -1,11 +1,12 @@
 import { Pool } from 'pg'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { postgres, type PostgresTransaction } from '../../src/adapters/postgres/index.ts'
 import type { QueueSpec, Transport } from '../../src/contract/transport.ts'
 import { encodeEvent } from '../../src/event/outgoing.ts'
 import { createEvent, millrace, type App, type MillraceEvent } from '../../src/index.ts'
-import { describeWithServer } from '../servers/describe-with-server.ts'
+import { describeUnless, describeWithServer } from '../servers/describe-with-server.ts'
 import { clients, type Client } from './clients.ts'
+import { whyNoPrisma } from './prisma-client.ts'
 
 /** What has a meaning for one client or another where it stands in a statement. */
 const schema = 'a "schema" with $1, ? and {messages}'
@@ -22,6 +23,8 @@ interface Row {
   readonly queue: string
   readonly id: string
 }
+
+const noPrisma = await whyNoPrisma()
 
 await describeWithServer('postgres', (url) => {
   const pool = new Pool({ connectionString: url })
@@ -56,7 +59,12 @@ await describeWithServer('postgres', (url) => {
   const orders = (): Promise<readonly unknown[]> => column('SELECT id AS value FROM orders ORDER BY id')
   const event = (id: string, type = 'order.placed'): MillraceEvent => createEvent(type, { id }, { id })
 
-  describe.each(Object.entries(clients))('a transaction of %s', (name, open) => {
+  for (const [name, open] of Object.entries(clients)) {
+    const missing = name === 'prisma' ? noPrisma : undefined
+    describeUnless(missing, `a transaction of ${name}`, () => testsOf(name, open))
+  }
+
+  function testsOf(name: string, open: (url: string) => Promise<Client>): void {
     let client: Client
     beforeAll(async () => {
       client = await open(url)
@@ -247,5 +255,5 @@ await describeWithServer('postgres', (url) => {
       }
       expect(await waiting()).toEqual([])
     })
-  })
+  }
 })

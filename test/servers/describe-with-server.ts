@@ -51,6 +51,12 @@ async function describeWith<S extends AsyncDisposable & { start(): Promise<void>
   describeMissing(title, missing, defineTests)
 }
 
+/** Tests that need something else than a server; `missing` says why it cannot be had. */
+export function describeUnless(missing: string | undefined, name: string, define: () => void): void {
+  if (missing === undefined) describe(name, define)
+  else describeMissing(name, missing, define)
+}
+
 function describeMissing(name: string, reason: string, define: () => void): void {
   if (process.env['MILLRACE_REQUIRE_ALL'] !== '1') describe.skip(`${name} (skipped: ${reason})`, define)
   else
