@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { kafka } from '../src/adapters/kafka/index.ts'
 import { memory } from '../src/adapters/memory/index.ts'
+import { postgres } from '../src/adapters/postgres/index.ts'
 import { sqlite } from '../src/adapters/sqlite/index.ts'
 import type { Features } from '../src/contract/features.ts'
 
@@ -16,6 +17,7 @@ const page = new URL('../docs/transports/matrix.md', import.meta.url)
 const transports: Readonly<Record<string, Features>> = {
   memory: memory().features,
   sqlite: sqlite('any.db').features,
+  postgres: postgres('postgres://localhost/any').features,
   kafka: kafka({ brokers: ['localhost:9092'] }).features,
 }
 const betweenProcesses = /^processes /
