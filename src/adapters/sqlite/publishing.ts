@@ -1,3 +1,4 @@
+import type { SQLInputValue } from 'node:sqlite'
 import { PublishError, type PublishOutcome } from '../../contract/publish-error.ts'
 import type { TransportPublishOptions } from '../../contract/transport.ts'
 import { MillraceError, messageOf } from '../../errors/millrace-error.ts'
@@ -9,8 +10,15 @@ import { storedData } from './stored-event.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { Unrouted } from './unrouted.ts'
 
-const insert = `
-  INSERT INTO messages (queue, due, taken, id, type, key, head, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`
+const columns = ['queue', 'due', 'taken', 'id', 'type', 'key', 'head', 'data']
+const row = `(${columns.map(() => '?').join(', ')})`
+/** Rows that one statement inserts. Each by itself takes a microsecond more, of five; more at a time bring nothing. */
+const mostRows = 8
+/** For so many rows, beginning with none. */
+const inserts = Array.from(
+  { length: mostRows + 1 },
+  (_, rows) => `INSERT INTO messages (${columns.join(', ')}) VALUES ${Array(rows).fill(row).join(', ')}`,
+)
 
 /** Takes the events in one transaction: all of them or none. @throws PublishError */
 export async function publish(
@@ -31,7 +39,7 @@ export async function publish(
     const heads = encodeHeads(events.map(({ head }) => head))
     await database.commit(() => {
       subscriptions.refresh()
-      const statement = database.statement(insert)
+      const values: SQLInputValue[] = []
       let isKept = false
       for (let i = 0; i < events.length; i++) {
         const { topic, type, id, key = null, deliverAt } = events[i]!
@@ -43,14 +51,24 @@ export async function publish(
           unrouted.keep({ topic, due, taken: now, id, type, key, head, data })
           isKept = true
         }
-        for (const queue of queues) statement.run(queue, due, now, id, type, key, head, data)
+        for (const queue of queues) values.push(queue, due, now, id, type, key, head, data)
       }
+      insertRows(values, database)
       if (isKept) unrouted.sweep(now)
     }, signal)
     placed?.()
     await database.keep()
   } catch (error) {
     throw publishError(error, events.length, signal)
+  }
+}
+
+/** @param values of all columns, row after row */
+function insertRows(values: readonly SQLInputValue[], database: Database): void {
+  const most = mostRows * columns.length
+  for (let at = 0; at < values.length; at += most) {
+    const part = values.slice(at, at + most)
+    database.run(inserts[part.length / columns.length]!, ...part)
   }
 }
 
