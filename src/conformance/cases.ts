@@ -12,10 +12,12 @@ import { parking } from './parking.ts'
 import { publishing } from './publishing.ts'
 import { running } from './running.ts'
 import { settling } from './settling.ts'
+import { transactions } from './transactions.ts'
 
 /** All cases by theme. */
 export const themes: Readonly<Record<string, readonly Case[]>> = {
   publishing,
+  transactions,
   declaring,
   settling,
   leases,

@@ -4,7 +4,7 @@ import type { TransportUnderTest } from './harness.ts'
 import type { ProcessesUnderTest } from './processes/bench.ts'
 import { processThemes, runProcessCase } from './processes/cases.ts'
 
-export type { TransportUnderTest } from './harness.ts'
+export type { CallersTransaction, TransportUnderTest } from './under-test.ts'
 export type { ProcessesUnderTest } from './processes/bench.ts'
 
 /**

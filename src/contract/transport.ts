@@ -45,7 +45,10 @@ export interface Transport<Tx = unknown> extends AsyncDisposable {
 }
 
 export interface TransportPublishOptions {
-  /** The caller's transaction, in the system's own type. */
+  /**
+   * The caller's transaction, in the system's own type: the events are there if it commits, in the order of these calls, and
+   * none is if it does not. Never commits or rolls it back. Something else, or one that is over: TRANSACTION_INVALID.
+   */
   readonly transaction?: unknown
   readonly signal?: AbortSignal
   /**
@@ -58,7 +61,7 @@ export interface TransportPublishOptions {
 
 export interface QueueSpec {
   readonly name: string
-  /** What it subscribes to: patterns of types, each with the topic its events come from (`*` for every topic). */
+  /** What it subscribes to: patterns of types, each with the topic its events come from (`*` for every topic but those that begin with `millrace.`). */
   readonly subscriptions: readonly Subscription[]
   /**
    * For a queue that is new: whether it also gets what was published before. What 'beginning' finds, `features.unrouted`

@@ -1,4 +1,5 @@
 import { toolCodes } from './tool-codes.ts'
+import { transactionCodes } from './transaction-codes.ts'
 
 /**
  * Every code that a public error or notice of millrace can carry. docs/errors.md is generated from this table
@@ -58,15 +59,7 @@ export const errorCodes = {
       'The signal given to publish was aborted. Events not yet handed over were not sent; for the others the outcome is unknown.',
     remedy: 'Publish again with the same id if the event still matters.',
   },
-  TRANSACTION_UNSUPPORTED: {
-    summary:
-      'A `transaction` was given, or a queue is `transactional`, but the transport has no transactions.',
-    remedy: 'Use a transport with `features.transactions`, or leave the transaction out.',
-  },
-  OUTBOX_UNSUPPORTED: {
-    summary: 'The transport given as `outbox` cannot hold one.',
-    remedy: 'Leave `outbox` out, or give a transport whose `features.transactions` is true.',
-  },
+  ...transactionCodes,
   // building an app
   HANDLER_EXISTS: {
     summary: 'The queue already has a handler for this pattern.',
@@ -81,7 +74,8 @@ export const errorCodes = {
     remedy: 'Add `.on(pattern, handler)`, or remove the queue.',
   },
   INVALID_NAME: {
-    summary: 'A queue or topic name is empty, too long, or has characters that some transport refuses.',
+    summary:
+      "A queue or topic name is empty, too long, has characters that some transport refuses, or begins with `millrace.`, as millrace's own do.",
     remedy: 'Use 1 to 128 letters, digits, dots, dashes and underscores, beginning with a letter or digit.',
   },
   TOPIC_RESERVED: {

@@ -175,12 +175,11 @@ export class EventPublisher implements Publisher, EventSender {
     const { bridge, transport } = this.#parts
     if (bridge !== undefined) return bridge.publish(events.map(travelled))
     const target = await transport?.()
-    if (target?.features.transactions !== true) {
+    if (target === undefined || target.features.transactions === false)
       throw new MillraceError(
         'TRANSACTION_UNSUPPORTED',
-        `The transport ${target?.system ?? ''} has no transactions`,
+        `The transport ${target?.system} has no transactions`,
       )
-    }
     await target.publish(events, { transaction, ...(signal && { signal }) })
   }
 

@@ -163,7 +163,7 @@ export function checkAgainst(name: string, settings: QueueSettings, { features, 
       `The queue '${name}' wants onRetry '${settings.onRetry}'; ${system} has ${features.onRetry.join(', ')}`,
     )
   }
-  if (settings.transactional && !features.transactions) {
+  if (settings.transactional && features.transactions !== true) {
     throw new MillraceError(
       'TRANSACTION_UNSUPPORTED',
       `The queue '${name}' is transactional, which ${system} cannot be`,

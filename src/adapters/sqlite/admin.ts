@@ -167,7 +167,7 @@ export class SqliteAdmin implements TransportAdmin {
     for (let after: number | undefined = 0; after !== undefined;) {
       const from: number = after
       const page = await database.write(() => {
-        subscriptions.refresh()
+        subscriptions.refresh(database)
         return unrouted.retry(from, (topic, type) => subscriptions.route(topic, type), clock.now())
       })
       count += page.routed

@@ -43,6 +43,11 @@ export function checkFormat(database: Database): number {
   throw new MillraceError('STORE_INCOMPATIBLE', `${database.path} is a SQLite database of something else`)
 }
 
+/** Whether `bringForward` has nothing to do. */
+export function isPresent(database: Database): boolean {
+  return checkFormat(database) === version
+}
+
 /** Makes the tables, or brings those of an older version forward. Within a write transaction, so that one process does it. */
 export function bringForward(database: Database): void {
   const found = checkFormat(database)

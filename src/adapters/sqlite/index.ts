@@ -3,7 +3,10 @@ import { systemClock } from '../../clock/clock.ts'
 import { milliseconds, type Duration } from '../../clock/duration.ts'
 import type { Transport } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
+import type { SqliteTransaction } from './caller.ts'
 import { SqliteTransport } from './sqlite-transport.ts'
+
+export type { SqliteTransaction } from './caller.ts'
 
 export interface SqliteOptions {
   /** The database file. It is made at first use; its folder must exist, on a local disk. */
@@ -26,7 +29,7 @@ const busyLimit = 10_000
  * @throws MillraceError INVALID_OPTION. What is wrong with the file shows at first use.
  * @example const app = millrace({ transport: sqlite('shop.db') })
  */
-export function sqlite(options: string | SqliteOptions): Transport<never> {
+export function sqlite(options: string | SqliteOptions): Transport<SqliteTransaction> {
   const {
     path,
     durability = 'fsync',

@@ -1,6 +1,6 @@
 import { checkOrder } from '../../contract/declared.ts'
 import type { Features } from '../../contract/features.ts'
-import { publish, publishError } from './publishing.ts'
+import { publish, publishError, publishWithin } from './publishing.ts'
 import { readable } from '../../clock/duration.ts'
 import type {
   DeclareReport,
@@ -13,6 +13,7 @@ import type {
 import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import { SqliteAdmin } from './admin.ts'
+import type { SqliteTransaction } from './caller.ts'
 import { declare } from './declaring.ts'
 import { openEventFile, type EventFile, type EventFileOptions } from './event-file.ts'
 import { SqliteSession } from './session.ts'
@@ -23,7 +24,7 @@ import { SqliteSession } from './session.ts'
  */
 const maxBytes = 100 * 1024 * 1024
 
-export class SqliteTransport implements Transport<never> {
+export class SqliteTransport implements Transport<SqliteTransaction> {
   readonly system = 'sqlite'
   readonly features: Features
   readonly admin: SqliteAdmin
@@ -52,7 +53,7 @@ export class SqliteTransport implements Transport<never> {
       retention: `waiting and dead events until they are handled or purged, unrouted ones for ${readable(options.retention)}`,
       processes: true,
       filters: true,
-      transactions: false,
+      transactions: 'publish',
       maxBytes,
     }
   }
@@ -69,8 +70,14 @@ export class SqliteTransport implements Transport<never> {
     } catch (error) {
       throw publishError(error, events.length, options.signal)
     }
+    const now = Math.floor(file.clock.now())
+    if (options.transaction !== undefined) {
+      if (options.signal?.aborted === true)
+        throw publishError(options.signal.reason, events.length, options.signal)
+      return file.commits.begin(publishWithin(options.transaction, events, now, file))
+    }
     try {
-      await publish(events, options, Math.floor(file.clock.now()), file)
+      await publish(events, options, now, file)
     } finally {
       // Also if the outcome is unknown: they may be there.
       file.wakeUp.announce()
@@ -101,6 +108,7 @@ export class SqliteTransport implements Transport<never> {
     try {
       await Promise.all([...this.#sessions].map((session) => session.close()))
       await opened.rates.flush()
+      opened.commits.close()
       opened.wakeUp.close()
     } finally {
       await opened.database.close()

@@ -1,4 +1,5 @@
 import type { Database } from './database.ts'
+import type { Statements } from './statements.ts'
 
 /** One event that no queue subscribed to. */
 interface UnroutedEvent {
@@ -41,15 +42,16 @@ export class Unrouted {
     this.#retention = retention
   }
 
-  keep({ topic, due, taken, id, type, key, head, data }: UnroutedEvent): void {
-    this.#database.run(keep, topic, due, taken, id, type, key, head, data)
+  /** @param within the transaction that the event is published in */
+  keep({ topic, due, taken, id, type, key, head, data }: UnroutedEvent, within: Statements): void {
+    within.run(keep, topic, due, taken, id, type, key, head, data)
   }
 
   /** Deletes some whose time is over, if it is time to look. */
-  sweep(now: number): void {
+  sweep(now: number, within: Statements): void {
     // The clock may have been set back.
     if (Math.abs(now - this.#sweptAt) < sweepEvery) return
-    const gone = this.#database.run(sweep, now - this.#retention, batch)
+    const gone = within.run(sweep, now - this.#retention, batch)
     // As long as there are more, the next look is at once.
     if (gone < batch) this.#sweptAt = now
   }
