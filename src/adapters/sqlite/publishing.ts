@@ -8,6 +8,7 @@ import { CallersTransaction, type SqliteTransaction } from './caller.ts'
 import { CommitUnknown } from './database.ts'
 import type { EventFile } from './event-file.ts'
 import { isPassing, storeError } from './failures.ts'
+import { lastPlace, makeNewReady } from './ready-list.ts'
 import type { Statements } from './statements.ts'
 import { storedData } from './stored-event.ts'
 
@@ -18,7 +19,7 @@ const mostRows = 8
 /** For so many rows, beginning with none. */
 const inserts = Array.from(
   { length: mostRows + 1 },
-  (_, rows) => `INSERT INTO messages (${columns.join(', ')}) VALUES ${Array(rows).fill(row).join(', ')}`,
+  (_, rows) => `INSERT INTO events (${columns.join(', ')}) VALUES ${Array(rows).fill(row).join(', ')}`,
 )
 
 /** What publishing needs of the file. */
@@ -70,6 +71,7 @@ function insert(
   within: Statements,
 ): void {
   subscriptions.refresh(within)
+  const place = lastPlace(within)
   const values: SQLInputValue[] = []
   let isKept = false
   for (let i = 0; i < events.length; i++) {
@@ -85,6 +87,7 @@ function insert(
     for (const queue of queues) values.push(queue, due, now, id, type, key, head, data)
   }
   insertRows(values, within)
+  makeNewReady(within, place)
   if (isKept) unrouted.sweep(now, within)
 }
 

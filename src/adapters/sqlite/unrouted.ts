@@ -1,4 +1,5 @@
 import type { Database } from './database.ts'
+import { lastPlace, makeNewReady } from './ready-list.ts'
 import type { Statements } from './statements.ts'
 
 /** One event that no queue subscribed to. */
@@ -25,7 +26,7 @@ const keep =
   'INSERT INTO unrouted (topic, due, taken, id, type, key, head, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)'
 const page = 'SELECT seq, topic, type FROM unrouted WHERE seq > ? ORDER BY seq LIMIT ?'
 const copy = `
-  INSERT INTO messages (queue, due, taken, id, type, key, head, data)
+  INSERT INTO events (queue, due, taken, id, type, key, head, data)
   SELECT ?, iif(due > ?, due, NULL), taken, id, type, key, head, data FROM unrouted WHERE seq = ?`
 const sweep =
   'DELETE FROM unrouted WHERE seq IN (SELECT seq FROM unrouted WHERE taken < ? ORDER BY taken LIMIT ?)'
@@ -59,6 +60,7 @@ export class Unrouted {
   /** Routes some of the events behind `after` anew, in their order. Goes on behind `next`; undefined at the end. */
   retry(after: number, route: Route, now: number): { routed: number; next: number | undefined } {
     const rows = this.#database.all<{ seq: number; topic: string; type: string }>(page, after, batch)
+    const place = lastPlace(this.#database)
     let next = after
     let routed = 0
     for (const { seq, topic, type } of rows) {
@@ -72,6 +74,7 @@ export class Unrouted {
       this.#database.run('DELETE FROM unrouted WHERE seq = ?', seq)
       routed++
     }
+    makeNewReady(this.#database, place)
     return { routed, next: rows.length < batch ? undefined : next }
   }
 }
