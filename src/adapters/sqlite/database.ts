@@ -70,6 +70,17 @@ export class Database implements Statements {
     }
   }
 
+  /** `keep` in the event loop, if that takes no longer than leaving it. Tells whether it was done. */
+  keepNow(): boolean {
+    if (this.#log === undefined) return true
+    try {
+      return this.#gap === undefined && this.#log.flushNow()
+    } catch (error) {
+      this.#gap = { cause: error }
+      return false
+    }
+  }
+
   /** Prepared once. For loops; `all`, `get` and `run` are for everything else. */
   statement(sql: string): StatementSync {
     let statement = this.#statements.get(sql)

@@ -37,6 +37,7 @@ export async function publish(
     // Before the transaction, which keeps other processes from writing.
     const heads = encodeHeads(events.map(({ head }) => head))
     await database.commit(() => insert(events, heads, now, file, database), signal)
+    if (database.keepNow()) return
     placed?.()
     await database.keep()
   } catch (error) {
