@@ -14,6 +14,7 @@ import type {
 import { createEvent, type EventOptions } from '../event/event.ts'
 import { encodeEvent, type Outgoing } from '../event/outgoing.ts'
 import { textOf } from '../event/payload.ts'
+import { newName, nextTurn } from './time.ts'
 import type { CallersTransaction, TransportUnderTest } from './under-test.ts'
 
 export type { TransportUnderTest } from './under-test.ts'
@@ -31,7 +32,6 @@ type SpecOptions = Partial<Omit<QueueSpec, 'name'>>
 /** A lease that runs out soon, in milliseconds, but not while a case works with it. */
 export const shortLease = 300
 const longLease = 30_000
-let lastName = 0
 
 /** What a case works with: one transport, names of its own, and waits that end. */
 export class Bench {
@@ -80,7 +80,7 @@ export class Bench {
 
   /** A name that no other test of any run uses. */
   name(what: string): string {
-    return `${what}-${Date.now().toString(36)}-${process.pid}-${++lastName}`
+    return newName(what)
   }
 
   /** A type of the case's topic. */
@@ -259,11 +259,6 @@ export class Bench {
     }
     await waiting
   }
-}
-
-/** Lets input, output and timers have their turn. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** What came, for the message of a failure: the data of the first ones. */
