@@ -1,3 +1,4 @@
+import { storeCodes } from './store-codes.ts'
 import { toolCodes } from './tool-codes.ts'
 import { transactionCodes } from './transaction-codes.ts'
 
@@ -75,7 +76,7 @@ export const errorCodes = {
   },
   INVALID_NAME: {
     summary:
-      "A queue or topic name is empty, too long, has characters that some transport refuses, or begins with `millrace.`, as millrace's own do.",
+      "The name of a queue, a topic, a store or locks is empty, too long, has characters that some system refuses, or begins with `millrace.`, as millrace's own do.",
     remedy: 'Use 1 to 128 letters, digits, dots, dashes and underscores, beginning with a letter or digit.',
   },
   TOPIC_RESERVED: {
@@ -95,7 +96,8 @@ export const errorCodes = {
     remedy: 'Start an app once; make a new one to start again.',
   },
   STOPPED: {
-    summary: 'The app or the transport was stopped or closed, so it takes no more calls.',
+    summary:
+      'The app, the transport, the store or the locks were stopped or closed, so they take no more calls.',
     remedy: 'Publish before `stop()`, or make a new app.',
   },
   UNKNOWN_QUEUE: {
@@ -202,9 +204,9 @@ export const errorCodes = {
   },
   STORE_FULL: {
     summary:
-      'The disk, the limit of the database file, or the 512 MiB of the memory transport are full. The event was not taken.',
+      'The disk, the limit of the database file, or the 512 MiB of the memory transport or a memory store are full. Nothing was taken.',
     remedy:
-      'Free disk space; on the memory transport, handle faster or purge dead letters. What was taken before is safe.',
+      'Free disk space; on the memory transport, handle faster or purge dead letters; give entries of a memory store a `ttl`. What was taken before is safe.',
   },
   STORE_READ_ONLY: {
     summary: 'The file or its folder is not writable.',
@@ -282,6 +284,7 @@ export const errorCodes = {
     summary: 'A test ended with a dead letter that it never looked at.',
     remedy: 'Look at it with `t.dead(queue)`, or repair the handler.',
   },
+  ...storeCodes,
   ...toolCodes,
 } as const satisfies Record<string, { summary: string; remedy: string }>
 

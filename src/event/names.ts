@@ -35,7 +35,7 @@ export function isReserved(name: string): boolean {
 }
 
 /** @throws MillraceError INVALID_NAME */
-export function checkName(name: string, kind: 'queue' | 'topic'): string {
+export function checkName(name: string, kind: 'queue' | 'topic' | 'store' | 'locks'): string {
   if (typeof name === 'string' && nameShape.test(name)) {
     if (!isReserved(name)) return name
     throw new MillraceError(
