@@ -16,6 +16,7 @@ import { SqliteAdmin } from './admin.ts'
 import type { SqliteTransaction } from './caller.ts'
 import { declare } from './declaring.ts'
 import { openEventFile, type EventFile, type EventFileOptions } from './event-file.ts'
+import { Opening } from './opening.ts'
 import { SqliteSession } from './session.ts'
 
 /**
@@ -30,11 +31,12 @@ export class SqliteTransport implements Transport<SqliteTransaction> {
   readonly admin: SqliteAdmin
   readonly #options: EventFileOptions
   readonly #sessions = new Set<Session>()
-  #file: Promise<EventFile> | undefined
+  readonly #file: Opening<EventFile>
   #closed = false
 
   constructor(options: EventFileOptions) {
     this.#options = options
+    this.#file = new Opening(() => openEventFile(options))
     this.admin = new SqliteAdmin(() => this.#open())
     this.features = {
       durable: options.durability,
@@ -99,11 +101,9 @@ export class SqliteTransport implements Transport<SqliteTransaction> {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return
     this.#closed = true
-    const file = this.#file
-    this.#file = undefined
-    // An opening that fails is reported to whoever asked for it.
-    const opened = await file?.catch(() => undefined)
+    const opened = await this.#file.found()
     if (opened === undefined) return
     try {
       await Promise.all([...this.#sessions].map((session) => session.close()))
@@ -119,15 +119,8 @@ export class SqliteTransport implements Transport<SqliteTransaction> {
     await this.close()
   }
 
-  /** At first use; uses at the same time share it. If it fails, the next use tries again. */
   #open(): Promise<EventFile> {
     if (this.#closed) return Promise.reject(new MillraceError('STOPPED', `${this.#options.path} is closed`))
-    if (this.#file !== undefined) return this.#file
-    const opening = openEventFile(this.#options)
-    this.#file = opening
-    opening.catch(() => {
-      if (this.#file === opening) this.#file = undefined
-    })
-    return opening
+    return this.#file.use()
   }
 }
