@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { pause, systemClock } from '../clock/clock.ts'
 import type { Features } from '../contract/features.ts'
 import { numbers, numbersOf, type Case } from './harness.ts'
 
@@ -83,6 +84,22 @@ export const transactions: readonly Case[] = [
       const session = await bench.session(await bench.queue('late', { from: 'beginning' }))
       expect(numbersOf(await bench.handle(session, 1))).toEqual([0])
       await bench.nothing(session, 'an event came twice, or one of a transaction that was rolled back')
+    },
+  },
+  {
+    name: 'a queue that is declared from the beginning meanwhile gets what was published in a transaction',
+    unless: unlessKept,
+    async run(bench) {
+      const name = bench.name('late')
+      const caller = await bench.begin()
+      await bench.transport.publish([bench.event('numbered', 0)], caller)
+      const declared = bench.other.declare([bench.spec(name, { from: 'beginning' })])
+      // It may wait for the transaction, or not.
+      await Promise.race([declared, pause(systemClock, 20)])
+      await caller.commit()
+      await bench.soon('the declare', declared)
+      const session = await bench.session(name)
+      expect(numbersOf(await bench.handle(session, 1))).toEqual([0])
     },
   },
   {

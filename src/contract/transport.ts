@@ -65,7 +65,7 @@ export interface QueueSpec {
   readonly subscriptions: readonly Subscription[]
   /**
    * For a queue that is new: whether it also gets what was published before. What 'beginning' finds, `features.unrouted`
-   * says: 'kept': the kept events, which no queue had; each new queue of this call gets a copy, later ones do not. 'log':
+   * says: 'kept': the kept events, which no queue had, those of transactions that are not committed yet included, if they are; each new queue of this call gets a copy, later ones do not. 'log':
    * whatever is still in its topics, whoever had it. 'error' and 'checked': nothing, as 'now'.
    */
   readonly from: 'now' | 'beginning'

@@ -19,6 +19,7 @@ import { defaultTopic } from '../event/names.ts'
 import { encodeEvent, encodeNew, recordOf, travelled, type Outgoing } from '../event/outgoing.ts'
 import { Backlog } from './backlog.ts'
 import { Coalescer } from './coalescer.ts'
+import { checkSizes } from './forwarder.ts'
 import { Hooks } from '../report/hooks.ts'
 
 /** Events that could not be delivered, as `onDeliveryFailure` reports them. */
@@ -48,6 +49,8 @@ export interface PublisherParts {
   /** The name of the transport, for failure reports. */
   readonly destination?: string | undefined
   readonly bridge?: Bridge | undefined
+  /** Where publishes in transactions go instead. */
+  readonly outbox?: Pick<Transport, 'publish'> | undefined
   readonly catalog?: CatalogRuntime | undefined
   readonly source?: string | undefined
   readonly clock: Clock
@@ -172,15 +175,17 @@ export class EventPublisher implements Publisher, EventSender {
 
   /** To the bridge, or in a transaction: nothing is coalesced there. */
   async #handOverApart(events: readonly Outgoing[], { transaction, signal }: SendOptions): Promise<void> {
-    const { bridge, transport } = this.#parts
-    if (bridge !== undefined) return bridge.publish(events.map(travelled))
+    const { bridge, transport, outbox } = this.#parts
+    if (transaction === undefined) return bridge?.publish(events.map(travelled))
+    const options = { transaction, ...(signal && { signal }) }
+    if (outbox !== undefined) return outbox.publish(events, options)
     const target = await transport?.()
-    if (target === undefined || target.features.transactions === false)
-      throw new MillraceError(
-        'TRANSACTION_UNSUPPORTED',
-        `The transport ${target?.system} has no transactions`,
-      )
-    await target.publish(events, { transaction, ...(signal && { signal }) })
+    if (target === undefined || target.features.transactions === false) {
+      const what = target === undefined ? 'A bridge' : `The transport ${target.system}`
+      throw new MillraceError('TRANSACTION_UNSUPPORTED', `${what} has no transactions`)
+    }
+    checkSizes(events, target.features.maxBytes)
+    await target.publish(events, options)
   }
 
   #taken(events: readonly Outgoing[]): void {

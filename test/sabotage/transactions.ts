@@ -51,7 +51,10 @@ export const transactions: Readonly<Record<string, Proof>> = {
     by: publish(
       (inner) => async (events, options) => (options?.transaction === undefined ? inner(events) : undefined),
     ),
-    caughtBy: ['ready wakes when a transaction commits'],
+    caughtBy: [
+      'ready wakes when a transaction commits',
+      'a queue that is declared from the beginning meanwhile gets what was published in a transaction',
+    ],
   },
   'turns the events of a transaction around': {
     by: publish(
