@@ -1,20 +1,7 @@
 import { statSync } from 'node:fs'
 import { MillraceError } from '../../errors/millrace-error.ts'
+import type { SqliteTransaction, SqliteValue } from './sqlite-transaction.ts'
 import type { Statements, Values } from './statements.ts'
-
-type SqliteValue = null | number | string | Uint8Array
-
-/** Your own `DatabaseSync` of node:sqlite on the transport's file, with a transaction begun on it. */
-export interface SqliteTransaction {
-  readonly isTransaction: boolean
-  prepare(sql: string): {
-    run(...values: SqliteValue[]): { readonly changes: number | bigint }
-    get(...values: SqliteValue[]): unknown
-    all(...values: SqliteValue[]): unknown[]
-    setReturnArrays(enabled: boolean): void
-    setReadBigInts(enabled: boolean): void
-  }
-}
 
 /** SQL within the transaction of a caller, who begins and ends it. */
 export class CallersTransaction implements Statements {

@@ -1,5 +1,6 @@
 import { systemClock, type Timer } from '../../clock/clock.ts'
-import { isOpen, type SqliteTransaction } from './caller.ts'
+import { isOpen } from './caller.ts'
+import type { SqliteTransaction } from './sqlite-transaction.ts'
 
 /** When to look again, in milliseconds. After the last, whoever waits finds the events by looking himself, once a second. */
 const pauses = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512]

@@ -8,13 +8,13 @@ import type { Store } from '../../contract/store.ts'
 import type { Transport } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { checkName } from '../../event/names.ts'
-import type { SqliteTransaction } from './caller.ts'
 import type { OpenOptions } from './open-database.ts'
 import { SqliteLocks } from './sqlite-locks.ts'
 import { SqliteStore } from './sqlite-store.ts'
+import type { SqliteTransaction } from './sqlite-transaction.ts'
 import { SqliteTransport } from './sqlite-transport.ts'
 
-export type { SqliteTransaction } from './caller.ts'
+export type { SqliteTransaction } from './sqlite-transaction.ts'
 
 interface FileOptions {
   /** The database file. It is made at first use; its folder must exist, on a local disk. */

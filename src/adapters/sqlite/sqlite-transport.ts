@@ -13,7 +13,7 @@ import type {
 import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import { SqliteAdmin } from './admin.ts'
-import type { SqliteTransaction } from './caller.ts'
+import type { SqliteTransaction } from './sqlite-transaction.ts'
 import { declare } from './declaring.ts'
 import { openEventFile, type EventFile, type EventFileOptions } from './event-file.ts'
 import { Opening } from './opening.ts'
