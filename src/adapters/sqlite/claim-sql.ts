@@ -121,7 +121,7 @@ const toSetAside = `FROM ready r WHERE r.queue = :queue AND r.seq <= :end AND r.
   AND ${isBehind('r', 'h.seq < r.seq AND (h.holder <> :holder OR h.lease <= :monotonic)')}`
 
 export const aside = {
-  any: 'SELECT 1 FROM aside WHERE queue = ? LIMIT 1',
+  anything: 'SELECT 1 FROM aside WHERE queue = ? LIMIT 1',
   add: `INSERT INTO aside SELECT r.queue, r.key, r.seq ${toSetAside}`,
   anyToAdd: `SELECT 1 ${toSetAside} LIMIT 1`,
   /** Which of these keys have rows aside, and the place of the first. */

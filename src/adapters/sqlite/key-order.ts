@@ -54,7 +54,7 @@ export class KeyOrder {
 
   /** Once events of these keys are settled: in all a window of rows, at least one of each key. */
   bringBack(queue: number, settled: Iterable<string>): void {
-    if (this.#database.get(aside.any, queue) === undefined) return
+    if (this.#database.get(aside.anything, queue) === undefined) return
     const keys = this.#database.arrays<readonly [key: string, first: number]>(aside.keys, {
       queue,
       keys: JSON.stringify([...new Set(settled)]),
