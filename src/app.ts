@@ -1,87 +1,27 @@
-import { httpIngress, type HttpIngressOptions } from './adapters/http/index.ts'
+import { httpIngress } from './adapters/http/index.ts'
+import type { App, AppOptions, QueueStats } from './app-types.ts'
 import { systemClock, type Clock } from './clock/clock.ts'
 import { milliseconds, type Duration } from './clock/duration.ts'
 import { ReplaceableClock } from './clock/replaceable-clock.ts'
 import { within } from './clock/within.ts'
-import type { Bridge } from './contract/bridge.ts'
 import { ingressTarget, type IngressSource, type IngressTarget, type Logger } from './contract/ingress.ts'
-import type { Notice, QueueCounts, Transport } from './contract/transport.ts'
+import type { Notice, Received, Transport } from './contract/transport.ts'
+import type { DeadLetterRecord } from './contract/dead-letter.ts'
 import { deadLettersOf, letterOfReceived, type DeadLetter, type DeadLetters } from './dead-letters.ts'
 import { MillraceError } from './errors/millrace-error.ts'
-import { runtimeOf, type Catalog, type CatalogRuntime, type EventMap } from './event/catalog.ts'
+import { runtimeOf, type CatalogRuntime, type EventMap } from './event/catalog.ts'
 import { defaultSource } from './event/event.ts'
 import { defaultTopic } from './event/names.ts'
 import { Hooks } from './report/hooks.ts'
-import { EventPublisher, type Publisher } from './publish/publisher.ts'
-import { defaultTimeout, EventReceiver, type Receiver } from './receive/receiver.ts'
+import { outboxQueue } from './publish/outbox-queue.ts'
+import { Outbox, type OutboxParts } from './publish/outbox.ts'
+import { EventPublisher } from './publish/publisher.ts'
+import { defaultTimeout, EventReceiver } from './receive/receiver.ts'
 import { hookFailed, Reporter, stderrLogger } from './report/reporter.ts'
-import type {
-  AddedBy,
-  AppContext,
-  Layer,
-  Matched,
-  Merge,
-  Publish,
-  Queue,
-  QueueContext,
-  QueueOptions,
-} from './receive/typed.ts'
+import type { QueueOptions } from './receive/typed.ts'
 import { UrlTransport } from './url.ts'
 
-/** How things stand in a queue, counted by the transport over all processes. */
-export type QueueStats = QueueCounts
-
-export interface AppOptions<M extends EventMap = EventMap, Tx = unknown> {
-  /** An instance, such as `sqlite('shop.db')`, or a URL, such as `sqlite:shop.db`. */
-  transport: Transport<Tx> | string
-  /** Where `publish(..., { transaction })` goes when the transport is another system. No transport can hold one yet. */
-  outbox?: Transport<Tx>
-  /** Carries what is published, in place of the transport. */
-  bridge?: Bridge
-  /** The catalog: types and validates what is published and handled. */
-  events?: Catalog<M>
-  /** The `source` of published events. Default `/millrace`. */
-  source?: string
-  /** How events are encoded on transports that carry bytes only. Not in this version: giving one is an error, UNSUPPORTED. */
-  codec?: unknown
-  /** Default: one line on stderr for each failed attempt, dead letter and reconnect. false: none. */
-  logger?: Logger | false
-  /** How `app.fetch` takes events. */
-  http?: HttpIngressOptions
-}
-
-/** A publisher and a receiver put together. */
-export interface App<M extends EventMap = EventMap, Tx = unknown, C = {}>
-  extends AsyncDisposable, IngressSource {
-  readonly transport: Transport<Tx>
-  readonly publisher: Publisher
-  readonly receiver: Receiver
-  /** @throws PublishError, MillraceError DATA_INVALID, UNKNOWN_TYPE, EVENT_TOO_LARGE, STOPPED */
-  readonly publish: Publish<M, Tx>
-  /** Adds to what every handler of every queue goes through. Before the first `on`. @throws MillraceError TOO_LATE */
-  use<R>(middleware: Layer<Matched<M, '*'>, Merge<AppContext<M, Tx>, C>, R>): App<M, Tx, Merge<C, AddedBy<R>>>
-  /** The queue of this name; made at the first call. Options can be given once. @throws MillraceError QUEUE_EXISTS, INVALID_NAME */
-  queue<const O extends QueueOptions = {}>(name: string, options?: O): Queue<M, QueueContext<M, Tx, C, O>>
-  /** Resolves when every queue is declared and consuming. Aborting the signal stops the app. */
-  start(options?: { signal?: AbortSignal }): Promise<void>
-  /** Lets handlers finish for `timeout` (default 10 s), aborts the rest, and closes the transport, an instance of yours included: at most two seconds later. */
-  stop(options?: { timeout?: Duration }): Promise<void>
-  /** Every queue of the transport, those of other apps included. */
-  queues(): Promise<readonly QueueStats[]>
-  deadLetters(queue: string): DeadLetters
-  /** Calls `fn` for each event that becomes a dead letter in this process. Gives back a function that ends this. */
-  onDeadLetter(fn: (letter: DeadLetter) => void): () => void
-  /**
-   * Calls `fn` with what is worth knowing and fails no call: a connection or a lease lost, a breaker open, a handler stuck. Each has
-   * a code, which docs/errors.md explains; it is logged as well. Gives back a function that ends this.
-   */
-  onNotice(fn: (notice: Notice) => void): () => void
-  /** Takes no more events from the queue in this process until `resume`; running handlers finish. @throws MillraceError UNKNOWN_QUEUE */
-  pause(queue: string): void
-  resume(queue: string): void
-  /** Takes events over HTTP: `httpIngress(app, options.http)`. Opens the transport for publishing; does not start queues. */
-  readonly fetch: (request: Request) => Promise<Response>
-}
+export type { App, AppOptions, QueueStats } from './app-types.ts'
 
 /**
  * For the test kit and the command line: puts an app on another transport or clock before it opens, and gives its parts.
@@ -97,6 +37,11 @@ export const verifiesSenders: unique symbol = Symbol.for('millrace.verifies')
 export interface Verifying {
   readonly [verifiesSenders]: boolean
 }
+/** For the command line: relays the outbox, and does nothing else. None if the app has no outbox. */
+export const relayAlone: unique symbol = Symbol.for('millrace.relay')
+export interface Relaying {
+  readonly [relayAlone]: (() => Promise<void>) | undefined
+}
 
 /**
  * An app on a transport. Opens nothing: the first `publish` or `start()` does.
@@ -108,12 +53,13 @@ export function millrace<M extends EventMap = EventMap, Tx = unknown>(
   return new MillraceApp(options as unknown as AppOptions) as unknown as App<M, Tx>
 }
 
-/** What may still take time after the deadline of a stop: handlers and settlements, unsent events, then closing. */
+/** What may still take time after the deadline of a stop: handlers and settlements, unsent events, the relay, then closing. */
 const graceForReceiving = 1_690
 const graceForPublishing = 1_700
-const graceForClosing = 1_900
+const graceForRelaying = 1_850
+const graceForClosing = 1_950
 
-class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposable {
+class MillraceApp implements Swappable, Verifying, Relaying, IngressSource, AsyncDisposable {
   readonly publisher: EventPublisher
   readonly receiver: EventReceiver
   readonly publish: EventPublisher['publish']
@@ -124,6 +70,8 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
   readonly #logger: Logger | undefined
   readonly #reporter: Reporter
   readonly #deadLetterHooks: Hooks<DeadLetter>
+  readonly #outbox: Outbox | undefined
+  readonly #relays: boolean
   #transport: Transport
   #opening: Promise<Transport> | undefined
   #stopping: Promise<void> | undefined
@@ -131,8 +79,6 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
   constructor(options: AppOptions) {
     if (options.codec !== undefined)
       throw new MillraceError('UNSUPPORTED', 'There are no codecs in this version')
-    if (options.outbox !== undefined)
-      throw new MillraceError('OUTBOX_UNSUPPORTED', `${options.outbox.system} cannot hold an outbox`)
     this.#transport = asTransport(options.transport)
     this.#logger = options.logger === false ? undefined : (options.logger ?? stderrLogger)
     this.#reporter = new Reporter(this.#logger)
@@ -142,9 +88,14 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
     const catalog = options.events === undefined ? undefined : runtimeOf(options.events)
     const source = options.source ?? defaultSource
     const transport = (): Promise<Transport> => this.#open()
+    const onDead = (queue: string, received: Received, record: DeadLetterRecord): void =>
+      void this.#deadLetterHooks.call(letterOfReceived(queue, received, record))
+    this.#relays = options.relay ?? true
+    this.#outbox = this.#outboxOf(options, (received, record) => onDead(outboxQueue.name, received, record))
     this.publisher = new EventPublisher({
       ...(options.bridge === undefined ? { transport } : { transport: undefined, bridge: options.bridge }),
       destination: this.#transport.system,
+      outbox: this.#outbox,
       catalog,
       source,
       clock: this.#clock,
@@ -153,13 +104,12 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
     this.publish = this.publisher.publish
     this.receiver = new EventReceiver({
       transport,
+      outbox: options.outbox,
       publisher: this.publisher,
       catalog,
       clock: this.#clock,
       reporter: this.#reporter,
-      onDead: (queue, received, record) => {
-        void this.#deadLetterHooks.call(letterOfReceived(queue, received, record))
-      },
+      onDead,
       stop: () => this.stop(),
     })
     this[ingressTarget] = this.#target(catalog)
@@ -181,8 +131,13 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
     return this.receiver.queue(name, options)
   }
 
-  start(options: { signal?: AbortSignal } = {}): Promise<void> {
-    return this.receiver.start(options)
+  async start(options: { signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#relays && options.signal?.aborted !== true) await this.#outbox?.relay.start()
+    await this.receiver.start(options)
+  }
+
+  get [relayAlone](): (() => Promise<void>) | undefined {
+    return this.#outbox && (() => this.#outbox!.relay.start())
   }
 
   async stop(options: { timeout?: Duration } = {}): Promise<void> {
@@ -207,17 +162,22 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
     await step(this.receiver.stop({ timeout }), graceForReceiving, 'The receiver did not stop in time')
     if (!(await step(this.publisher.close(), graceForPublishing, 'Some events were not sent in time')))
       this.publisher.giveUp()
-    await step(this.#transport.close(), graceForClosing, 'The transport did not close in time')
+    const relayed = this.#outbox?.relay.stop(began + timeout + graceForReceiving)
+    await step(Promise.resolve(relayed), graceForRelaying, 'The relay did not stop in time')
+    const closed = Promise.all([this.#transport.close(), this.#outbox?.close()]).then(() => undefined)
+    await step(closed, graceForClosing, 'The transport did not close in time')
     if (failures.length > 0) throw failures[0]
   }
 
   async queues(): Promise<readonly QueueStats[]> {
-    return (await this.#open()).admin.queues()
+    const own = (await this.#open()).admin.queues()
+    const outbox = (await this.#outbox?.open())?.admin.queues()
+    return [...(await own), ...((await outbox) ?? []).filter(({ name }) => name === outboxQueue.name)]
   }
 
   deadLetters(queue: string): DeadLetters {
     return deadLettersOf(queue, {
-      transport: () => this.#open(),
+      transport: () => this.#keeperOf(queue),
       redriven: () => this.receiver.redriven(queue),
     })
   }
@@ -260,8 +220,35 @@ class MillraceApp implements Swappable, Verifying, IngressSource, AsyncDisposabl
     return this.#opening
   }
 
+  #keeperOf(queue: string): Promise<Transport> {
+    return this.#outbox !== undefined && queue === outboxQueue.name ? this.#outbox.open() : this.#open()
+  }
+
+  /** None if it would be the transport itself. @throws MillraceError INVALID_OPTION, OUTBOX_UNSUPPORTED */
+  #outboxOf(options: AppOptions, onDead: OutboxParts['onDead']): Outbox | undefined {
+    const { outbox: store, transport, bridge } = options
+    if (store === undefined || store === transport) return undefined
+    if (bridge !== undefined)
+      throw new MillraceError('INVALID_OPTION', 'An outbox is relayed to the transport: not with a `bridge`')
+    return new Outbox({
+      store,
+      relays: this.#relays,
+      transport: () => this.#open(),
+      target: () => this.#loaded(),
+      destination: this.#transport.system,
+      clock: this.#clock,
+      reporter: this.#reporter,
+      onDead,
+    })
+  }
+
+  /** The transport, which need not be reached for that. */
+  async #loaded(): Promise<Transport> {
+    return this.#transport instanceof UrlTransport ? this.#transport.load() : this.#transport
+  }
+
   async #declared(): Promise<Transport> {
-    const transport = this.#transport instanceof UrlTransport ? await this.#transport.load() : this.#transport
+    const transport = await this.#loaded()
     const specs = this.receiver.specs()
     if (specs.length > 0) await transport.declare(specs)
     return transport

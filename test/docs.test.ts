@@ -14,6 +14,7 @@ const pages = readPages()
 
 /** What the pages speak of and do not make: the app of the quick start, and what the reader has of his own. */
 const names = `
+import type { DatabaseSync } from 'node:sqlite'
 import type { MillraceEvent, Transport } from 'millrace'
 import type { HttpIngressOptions } from 'millrace/http'
 import type { Pool } from 'pg'
@@ -29,6 +30,7 @@ declare global {
   const ship: (db: Pool, order: { readonly orderId: string }) => Promise<void>
   const store: (event: MillraceEvent) => Promise<void>
   const alert: (queue: string, message: string) => void
+  const db: DatabaseSync
   const id: string
   const url: string
   const secret: string

@@ -81,8 +81,8 @@ test('nothing is claimed while many are given back one by one: an event would ov
   await held.come
   // Another process has taken over the first of a, and works on it; it took over the first of b, too, and has handled it.
   const other = new DatabaseSync(path)
-  other.exec(`UPDATE held SET owner = 1, claim = 1, lease = lease + 100000 WHERE seq = 1;
-    DELETE FROM held WHERE seq = 2; DELETE FROM messages WHERE seq = 2`)
+  other.exec(`UPDATE held SET holder = 1, claim = 1, lease = lease + 100000 WHERE seq = 1;
+    DELETE FROM held WHERE seq = 2; DELETE FROM events WHERE seq = 2`)
   other.close()
   await saying('lost its lease')
   late.give()

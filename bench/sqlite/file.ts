@@ -32,8 +32,8 @@ export async function makeFile(options: QueueOptions = {}): Promise<BenchFile> {
   const pragmas = await readPragmas(path)
   // It stays open, so that nobody who is measured pays for the checkpoint at the last close.
   const idle = new DatabaseSync(path)
-  const sample = idle.prepare('SELECT * FROM messages').get() as Record<string, SQLInputValue>
-  idle.exec('DELETE FROM messages')
+  const sample = idle.prepare('SELECT * FROM events').get() as Record<string, SQLInputValue>
+  idle.exec('DELETE FROM events; DELETE FROM ready')
   return {
     path,
     sample,

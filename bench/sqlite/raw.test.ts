@@ -18,14 +18,14 @@ async function emptyFile(): Promise<BenchFile> {
 }
 
 /** What differs from one event to the next is left out. */
-function rowsOf({ path }: BenchFile, table: 'messages' | 'held'): Rows {
+function rowsOf({ path }: BenchFile, table: 'events' | 'ready' | 'held'): Rows {
   const connection = new DatabaseSync(path)
   const rows = connection.prepare(`SELECT * FROM ${table}`).all()
   connection.close()
   return rows.map((row) =>
     Object.fromEntries(
       Object.entries(row)
-        .filter(([name]) => !['id', 'taken', 'owner', 'claim', 'lease'].includes(name))
+        .filter(([name]) => !['id', 'taken', 'holder', 'claim', 'lease'].includes(name))
         .map(([name, value]) => [name, name === 'head' ? withoutTime(value as string) : value]),
     ),
   )
@@ -40,14 +40,16 @@ async function publishWithOurs({ path }: BenchFile): Promise<void> {
   await app.publish(type, order(0), { key: customerOf(0) })
 }
 
-test('raw writes the row that a publish writes', async () => {
+test('raw writes the rows that a publish writes', async () => {
   const [ofRaw, ofOurs] = [await emptyFile(), await emptyFile()]
   using tables = new OurTables(ofRaw)
   tables.put(0, 1)
   await publishWithOurs(ofOurs)
-  const rows = rowsOf(ofOurs, 'messages')
-  expect(rows).toHaveLength(1)
-  expect(rowsOf(ofRaw, 'messages')).toEqual(rows)
+  for (const table of ['events', 'ready'] as const) {
+    const rows = rowsOf(ofOurs, table)
+    expect(rows).toHaveLength(1)
+    expect(rowsOf(ofRaw, table)).toEqual(rows)
+  }
 })
 
 test('raw claims as a session claims, and removes what a session removes', async () => {
@@ -63,12 +65,13 @@ test('raw claims as a session claims, and removes what a session removes', async
   const held = rowsOf(ofOurs, 'held')
   expect(held).toHaveLength(1)
   expect(rowsOf(ofRaw, 'held')).toEqual(held)
-  expect(rowsOf(ofRaw, 'messages')).toEqual(rowsOf(ofOurs, 'messages'))
+  for (const table of ['events', 'ready'] as const)
+    expect(rowsOf(ofRaw, table)).toEqual(rowsOf(ofOurs, table))
 
   tables.take(1)
   await session.exchange({ settle: received.map((of) => ({ of, as: 'ack' })), max: 1 })
   for (const file of [ofRaw, ofOurs]) {
     expect(rowsOf(file, 'held')).toEqual([])
-    expect(rowsOf(file, 'messages')).toEqual([])
+    expect(rowsOf(file, 'events')).toEqual([])
   }
 })

@@ -33,8 +33,11 @@ export class OurTables implements RawQueue {
   /** Their places among the columns. */
   readonly #varying: readonly [id: number, key: number, due: number, data: number]
   readonly #queue: number
+  readonly #last: StatementSync
+  readonly #makeReady: StatementSync
   readonly #claim: StatementSync
   readonly #hold: StatementSync
+  readonly #leave: StatementSync
   readonly #release: StatementSync
   readonly #remove: StatementSync
   #held: readonly number[] = []
@@ -46,15 +49,20 @@ export class OurTables implements RawQueue {
     const names = this.#columns.map(([name]) => name)
     this.#varying = [names.indexOf('id'), names.indexOf('key'), names.indexOf('due'), names.indexOf('data')]
     this.#insert = this.#sqlite.prepare(
-      `INSERT INTO messages (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
+      `INSERT INTO events (${names.join(', ')}) VALUES (${names.map(() => '?').join(', ')})`,
     )
-    this.#claim = this.#sqlite.prepare(`SELECT seq, data, id, type, key, head FROM messages m INDEXED BY ready
-      WHERE queue = ? AND due IS NULL AND aside = 0 AND NOT EXISTS (SELECT 1 FROM held WHERE held.seq = m.seq) ORDER BY seq LIMIT ?`)
+    this.#last = this.#sqlite.prepare('SELECT ifnull(max(seq), 0) AS seq FROM events')
+    this.#makeReady = this.#sqlite.prepare(
+      'INSERT INTO ready SELECT queue, seq, key FROM events WHERE seq > ? AND due IS NULL',
+    )
+    this.#claim = this.#sqlite.prepare(`SELECT r.seq, e.data, e.id, e.type, e.key, e.head
+      FROM ready r JOIN events e ON e.seq = r.seq WHERE r.queue = ? ORDER BY r.seq LIMIT ?`)
     this.#claim.setReturnArrays(true)
-    this.#hold = this.#sqlite.prepare(`INSERT INTO held (seq, queue, owner, claim, lease, lone)
-      SELECT value, ?, 1, 1, 1e15, 0 FROM json_each(?)`)
+    this.#hold = this.#sqlite.prepare(`INSERT INTO held (seq, queue, holder, claim, lease, lone)
+      SELECT seq, queue, 1, 1, 1e15, 0 FROM ready WHERE queue = ? AND seq <= ?`)
+    this.#leave = this.#sqlite.prepare('DELETE FROM ready WHERE queue = ? AND seq <= ?')
     this.#release = this.#sqlite.prepare('DELETE FROM held WHERE seq IN (SELECT value FROM json_each(?))')
-    this.#remove = this.#sqlite.prepare('DELETE FROM messages WHERE seq IN (SELECT value FROM json_each(?))')
+    this.#remove = this.#sqlite.prepare('DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))')
   }
 
   put(from: number, count: number, { keyOf = customerOf, dataOf = order, due }: Load = {}): void {
@@ -62,12 +70,14 @@ export class OurTables implements RawQueue {
     const [id, key, dueAt, data] = this.#varying
     values[dueAt] = due ?? null
     this.#sqlite.exec('BEGIN IMMEDIATE')
+    const last = this.#last.get()!['seq'] as number
     for (let n = from; n < from + count; n++) {
       values[id] = idOf(n)
       values[key] = keyOf(n)
       values[data] = JSON.stringify(dataOf(n))
       this.#insert.run(...values)
     }
+    this.#makeReady.run(last)
     this.#sqlite.exec('COMMIT')
   }
 
@@ -83,13 +93,17 @@ export class OurTables implements RawQueue {
       data: string,
     ])[]
     this.#held = rows.map(([seq]) => seq)
-    if (rows.length > 0) this.#hold.run(this.#queue, JSON.stringify(this.#held))
+    const last = this.#held.at(-1)
+    if (last !== undefined) {
+      this.#hold.run(this.#queue, last)
+      this.#leave.run(this.#queue, last)
+    }
     this.#sqlite.exec('COMMIT')
     return rows.map(([, data]) => data)
   }
 
   size(): number {
-    return countOf(this.#sqlite, 'messages')
+    return countOf(this.#sqlite, 'events')
   }
 
   [Symbol.dispose](): void {
@@ -104,7 +118,7 @@ function writtenColumns(
   connection: DatabaseSync,
   { sample }: BenchFile,
 ): readonly (readonly [name: string, value: SQLInputValue])[] {
-  const table = connection.prepare('PRAGMA table_info(messages)').all() as unknown as readonly {
+  const table = connection.prepare('PRAGMA table_info(events)').all() as unknown as readonly {
     readonly name: string
     readonly dflt_value: string | null
   }[]

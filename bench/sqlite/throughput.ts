@@ -153,7 +153,10 @@ export const throughputRows: readonly RateRow[] = [
     bar: 0.95,
     raw: puttingOneByOne,
     ours: publishing(oneByOne),
-    settings: { 'in flight on both sides': width, 'events per commit': `${width}; ours in two halves` },
+    settings: {
+      'in flight on both sides': width,
+      'events per commit': `${width}; ours in two halves while the disk is slow`,
+    },
   }),
   row({
     name: 'batch',

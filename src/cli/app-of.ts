@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { millrace, swapParts, type App, type Swappable, type Verifying } from '../app.ts'
+import { millrace, swapParts, type App, type Relaying, type Swappable, type Verifying } from '../app.ts'
 import type { EventSender } from '../contract/publishing.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import { transportFromUrl } from '../url.ts'
@@ -14,7 +14,7 @@ export interface AppChoice {
 }
 
 /** An app as the command uses it. One from a module may be made by another copy of millrace. */
-export type LoadedApp = App & Swappable & Verifying & { readonly publisher: EventSender }
+export type LoadedApp = App & Swappable & Verifying & Relaying & { readonly publisher: EventSender }
 
 /** The user's module threw while it was loaded. `cause` is what it threw. */
 export class ModuleFailure extends MillraceError {

@@ -5,6 +5,7 @@ import { list, purge, redrive, show } from './commands/dead.ts'
 import { migrate, type MigrateFlags } from './commands/migrate.ts'
 import { publish, type PublishFlags } from './commands/publish.ts'
 import { queues } from './commands/queues.ts'
+import { relay } from './commands/relay.ts'
 import { run, type RunFlags } from './commands/run.ts'
 import { UsageError, type ExitCode } from './exit-codes.ts'
 
@@ -37,6 +38,15 @@ export function program(end: (code: ExitCode) => void): Command {
     .action(async (args: string[], flags: Flags & RunFlags) => {
       const { choice } = read(args, flags, [])
       end(await run(choice, flags))
+    })
+
+  withTransport(root.command('relay').usage('<module> [options]'))
+    .description(
+      'send on what the app has published in transactions, and nothing else, until SIGINT or SIGTERM',
+    )
+    .action(async (args: string[], flags: Flags) => {
+      const { choice } = read(args, flags, [])
+      end(await relay(choice))
     })
 
   withTransport(root.command('publish').usage('[module] <type> [json | -] [options]'))

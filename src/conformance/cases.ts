@@ -10,13 +10,16 @@ import { leases } from './leases.ts'
 import { order } from './order.ts'
 import { parking } from './parking.ts'
 import { publishing } from './publishing.ts'
+import { runOn } from './run.ts'
 import { running } from './running.ts'
 import { settling } from './settling.ts'
 import { transacting } from './transacting.ts'
+import { transactions } from './transactions.ts'
 
 /** All cases by theme. */
 export const themes: Readonly<Record<string, readonly Case[]>> = {
   publishing,
+  transactions,
   declaring,
   settling,
   leases,
@@ -33,16 +36,7 @@ export const themes: Readonly<Record<string, readonly Case[]>> = {
 }
 
 /** Runs a case on a transport of its own. Rejects if it fails; resolves to the reason if it does not apply. */
-export async function runCase(one: Case, under: TransportUnderTest): Promise<string | undefined> {
-  const excuse = under.skip?.find(({ test }) => test === one.name)
-  if (excuse !== undefined) return excuse.reason
-  const bench = await Bench.open(under)
-  try {
-    const reason = one.unless?.(bench.features, under)
-    if (reason !== undefined) return reason
-    await one.run(bench)
-    return undefined
-  } finally {
-    await bench.close()
-  }
+export function runCase(one: Case, under: TransportUnderTest): Promise<string | undefined> {
+  const open = (): Promise<Bench> => Bench.open(under)
+  return runOn(one, under, open, ({ features }) => one.unless?.(features, under))
 }

@@ -4,6 +4,7 @@ import { consuming } from '../../test/sabotage/consuming.ts'
 import { ending } from '../../test/sabotage/ending.ts'
 import { operating } from '../../test/sabotage/operating.ts'
 import { publishing } from '../../test/sabotage/publishing.ts'
+import { TransactionalMemory, transactions } from '../../test/sabotage/transactions.ts'
 import { MemoryTransport } from '../adapters/memory/memory-transport.ts'
 import { manualClock } from '../clock/manual-clock.ts'
 import { runCase, themes } from './cases.ts'
@@ -15,12 +16,16 @@ const cases = new Map(named(themes))
 /** The cases that look at a transport by itself. Most of those that run an app on it are proved by the engine's own tests. */
 const { handling: _handling, running: _running, ...ofDrivers } = themes
 const casesOfDrivers = new Map(named(ofDrivers))
-const proofs = { ...publishing, ...consuming, ...operating, ...ending }
+const proofs = { ...publishing, ...consuming, ...operating, ...ending, ...transactions }
 
 /** Memory with a clock that waits for nobody, broken or not; and little patience. */
-function memoryWith(by: (typeof proofs)[string]['by'] = {}): TransportUnderTest {
+function memoryFor(one: Case, by: (typeof proofs)[string]['by'] = {}): TransportUnderTest {
   const clock = manualClock()
-  return { open: () => brokenTransport(new MemoryTransport({ clock }), by), clock, patience: 100, watch: 5 }
+  const under = { clock, patience: 100, watch: 5 }
+  if (themes['transactions']?.includes(one) !== true)
+    return { ...under, open: () => brokenTransport(new MemoryTransport({ clock }), by) }
+  const memory = new TransactionalMemory({ clock })
+  return { ...under, open: () => brokenTransport(memory, by), begin: () => memory.begin() }
 }
 
 describe('the suite notices a transport that', () => {
@@ -29,7 +34,7 @@ describe('the suite notices a transport that', () => {
       for (const caught of caughtBy) {
         const one = cases.get(caught)
         if (one === undefined) expect.fail(`the suite has no case '${caught}'`)
-        await expect(runCase(one, memoryWith(by)), caught).rejects.toThrow()
+        await expect(runCase(one, memoryFor(one, by)), caught).rejects.toThrow()
       }
     })
   }
@@ -37,7 +42,8 @@ describe('the suite notices a transport that', () => {
 
 test('the wrapper by itself breaks nothing', async () => {
   for (const caught of new Set(Object.values(proofs).flatMap(({ caughtBy }) => caughtBy))) {
-    await runCase(cases.get(caught) as Case, memoryWith())
+    const one = cases.get(caught) as Case
+    await runCase(one, memoryFor(one))
   }
 })
 
@@ -45,7 +51,7 @@ test('every case that applies to memory can fail', async () => {
   const proved = new Set(Object.values(proofs).flatMap(({ caughtBy }) => caughtBy))
   const unproved: string[] = []
   for (const one of casesOfDrivers.values()) {
-    if (!proved.has(one.name) && (await runCase(one, memoryWith())) === undefined) unproved.push(one.name)
+    if (!proved.has(one.name) && (await runCase(one, memoryFor(one))) === undefined) unproved.push(one.name)
   }
   expect(unproved).toEqual([])
 })

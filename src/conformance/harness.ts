@@ -14,22 +14,10 @@ import type {
 import { createEvent, type EventOptions } from '../event/event.ts'
 import { encodeEvent, type Outgoing } from '../event/outgoing.ts'
 import { textOf } from '../event/payload.ts'
+import { newName, nextTurn } from './time.ts'
+import type { CallersTransaction, TransportUnderTest } from './under-test.ts'
 
-/** What the suite needs to know of the transport it tests. */
-export interface TransportUnderTest {
-  /** A transport on a system that may hold queues of other tests: names are never used twice. Closed by the suite. */
-  open(): Transport | Promise<Transport>
-  /** A second instance on the system of the transport that was opened last, as another process would have it. */
-  reopen?(): Transport | Promise<Transport>
-  /** The clock that the transport counts with, if it can be a manual one; the suite moves it instead of waiting. */
-  readonly clock?: ManualClock
-  /** Cases that cannot pass, by their names, each with its reason. */
-  readonly skip?: readonly { readonly test: string; readonly reason: string }[]
-  /** How long one wait of a case may take before the case fails. Default 10,000 ms. */
-  readonly patience?: number
-  /** How long a case watches for something that must not come. Default 50 ms. */
-  readonly watch?: number
-}
+export type { TransportUnderTest } from './under-test.ts'
 
 /** One promise of the contract. `run` rejects if the transport does not keep it. */
 export interface Case {
@@ -44,7 +32,6 @@ type SpecOptions = Partial<Omit<QueueSpec, 'name'>>
 /** A lease that runs out soon, in milliseconds, but not while a case works with it. */
 export const shortLease = 300
 const longLease = 30_000
-let lastName = 0
 
 /** What a case works with: one transport, names of its own, and waits that end. */
 export class Bench {
@@ -59,10 +46,14 @@ export class Bench {
   readonly #watch: number
   readonly #sessions: Session[] = []
   readonly #instances = new Map<string, Transport>()
+  readonly #under: TransportUnderTest
+  /** Transactions that a case has not ended. */
+  readonly #begun = new Set<CallersTransaction>()
 
   private constructor(under: TransportUnderTest, transport: Transport, other: Transport) {
     this.transport = transport
     this.other = other
+    this.#under = under
     this.#manual = under.clock
     this.clock = under.clock ?? systemClock
     this.#patience = under.patience ?? 10_000
@@ -81,6 +72,7 @@ export class Bench {
 
   /** Closes everything that a case left open. */
   async close(): Promise<void> {
+    for (const caller of this.#begun) await caller.rollback()
     for (const session of this.#sessions) await session.close()
     await this.other.close()
     await this.transport.close()
@@ -88,7 +80,7 @@ export class Bench {
 
   /** A name that no other test of any run uses. */
   name(what: string): string {
-    return `${what}-${Date.now().toString(36)}-${process.pid}-${++lastName}`
+    return newName(what)
   }
 
   /** A type of the case's topic. */
@@ -146,6 +138,17 @@ export class Bench {
     const instance = (this.features.sharing === 'lane' ? this.#instances.get(queue) : undefined) ?? on
     this.#instances.set(queue, instance)
     return instance
+  }
+
+  /** A transaction of a caller, rolled back at the end of the case if the case does not end it. */
+  async begin(): Promise<CallersTransaction> {
+    const begun = await this.#under.begin?.()
+    if (begun === undefined) throw new Error('Give `begin`: features.transactions says that there are some')
+    const end = (how: () => unknown) => (): unknown => this.#begun.delete(caller) && how()
+    const { transaction, commit, rollback } = begun
+    const caller = { transaction, commit: end(commit), rollback: end(rollback) }
+    this.#begun.add(caller)
+    return caller
   }
 
   async publish(...events: readonly Outgoing[]): Promise<void> {
@@ -257,11 +260,6 @@ export class Bench {
     }
     await waiting
   }
-}
-
-/** Lets input, output and timers have their turn. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
 
 /** What came, for the message of a failure: the data of the first ones. */

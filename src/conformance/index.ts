@@ -2,9 +2,16 @@ import { describe, test } from 'vitest'
 import { runCase, themes } from './cases.ts'
 import type { TransportUnderTest } from './harness.ts'
 import type { ProcessesUnderTest } from './processes/bench.ts'
+import type { LocksUnderTest } from './locks/bench.ts'
+import { locksThemes } from './locks/cases.ts'
 import { processThemes, runProcessCase } from './processes/cases.ts'
+import type { StoreUnderTest } from './stores/bench.ts'
+import { storeThemes } from './stores/cases.ts'
 
-export type { TransportUnderTest } from './harness.ts'
+export type { LocksUnderTest } from './locks/bench.ts'
+export type { ModuleUnderTest } from './module.ts'
+export type { StoreUnderTest } from './stores/bench.ts'
+export type { CallersTransaction, TransportUnderTest } from './under-test.ts'
 export type { ProcessesUnderTest } from './processes/bench.ts'
 
 /**
@@ -14,7 +21,7 @@ export type { ProcessesUnderTest } from './processes/bench.ts'
  * @example testTransport('memory', { open: () => memory() })
  */
 export function testTransport(name: string, under: TransportUnderTest): void {
-  register(name, themes, under, runCase)
+  register(`${name} keeps the contract of transports`, themes, under, runCase)
 }
 
 /**
@@ -23,7 +30,26 @@ export function testTransport(name: string, under: TransportUnderTest): void {
  * @example testProcesses('sqlite', { module: new URL('./open.ts', import.meta.url), place: () => '/tmp/suite.db' })
  */
 export function testProcesses(name: string, under: ProcessesUnderTest): void {
-  register(name, processThemes, { patience: 30_000, ...under }, runProcessCase)
+  const patient = { patience: 30_000, ...under }
+  register(`${name} keeps the contract of transports`, processThemes, patient, runProcessCase)
+}
+
+/**
+ * Registers what the contract of stores promises, adjusted to `store.features` as `testTransport` does. With `processes` also what
+ * only shows between these.
+ * @example testStore('sqlite', { open: (name) => sqliteStore({ path: '/tmp/suite.db', name }) })
+ */
+export function testStore(name: string, under: StoreUnderTest): void {
+  register(`${name} keeps the contract of stores`, storeThemes, under, (one, given) => one.run(given))
+}
+
+/**
+ * Registers what the contract of locks promises, as `testStore` does. With `processes` also what only shows between these: they are
+ * killed, frozen, and their clocks set.
+ * @example testLocks('sqlite', { open: (name) => sqliteLocks({ path: '/tmp/suite.db', name }) })
+ */
+export function testLocks(name: string, under: LocksUnderTest): void {
+  register(`${name} keeps the contract of locks`, locksThemes, under, (one, given) => one.run(given))
 }
 
 interface Limits {
@@ -32,13 +58,13 @@ interface Limits {
 }
 
 function register<C extends { readonly name: string }, U extends Limits>(
-  name: string,
+  title: string,
   cases: Readonly<Record<string, readonly C[]>>,
   under: U,
   run: (one: C, under: U) => Promise<string | undefined>,
 ): void {
   const timeout = 6 * (under.patience ?? 10_000)
-  describe(`${name} keeps the contract of transports`, () => {
+  describe(title, () => {
     const names = new Set(Object.values(cases).flatMap((list) => list.map((one) => one.name)))
     const strange = under.skip?.find(({ test: skipped }) => !names.has(skipped))
     if (strange !== undefined) throw new Error(`The suite has no case '${strange.test}' to skip`)

@@ -41,8 +41,11 @@ export interface Features {
   readonly processes: boolean
   /** Whether the system delivers only the types a queue subscribes to; else the engine skips the others and counts them. */
   readonly filters: boolean
-  /** Whether `publish(..., { transaction })` and transactional queues work. */
-  readonly transactions: boolean
+  /**
+   * Whether `publish(..., { transaction })` works, so that the transport can be an outbox: for transactions of callers only
+   * ('publish'), or also for transactional queues (true).
+   */
+  readonly transactions: false | 'publish' | true
   /** The largest `Outgoing.size` in bytes. 8 KiB more are left for the record of a dead letter. */
   readonly maxBytes: number
 }

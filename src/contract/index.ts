@@ -1,5 +1,5 @@
 /*
- * millrace/contract: what somebody needs who writes a transport. docs/writing-a-transport.md leads through it.
+ * millrace/contract: what somebody needs who writes a transport (docs/writing-a-transport.md leads through it), a store or locks.
  */
 export type { Clock, Timer } from '../clock/clock.ts'
 export { matches } from '../event/names.ts'
@@ -9,6 +9,8 @@ export type { Outgoing } from '../event/outgoing.ts'
 export type { Raw } from '../event/payload.ts'
 export { checkOrder, keptOf } from './declared.ts'
 export { maxAhead } from './lanes.ts'
+export { locksOn } from './locks-on.ts'
+export type { AcquireOptions, Lock, LockOptions, Locks, LocksDriver, LocksFeatures, Taken } from './locks.ts'
 export {
   checkReplacement,
   type DeadLetterRecord,
@@ -17,6 +19,18 @@ export {
 } from './dead-letter.ts'
 export type { Features } from './features.ts'
 export { PublishError, type PublishOutcome } from './publish-error.ts'
+export { storeOn } from './store-on.ts'
+export type {
+  Condition,
+  DeleteOptions,
+  Entry,
+  PutOptions,
+  PutResult,
+  Store,
+  StoreDriver,
+  StoreFeatures,
+  TouchOptions,
+} from './store.ts'
 export type {
   DeclareReport,
   ExchangeRequest,

@@ -1,4 +1,4 @@
-import { matches } from '../event/names.ts'
+import { isReserved, matches } from '../event/names.ts'
 import type { Subscription } from './transport.ts'
 
 /** Topics and types are few, but nothing keeps a publisher from making up new ones: beyond this a cache begins anew. */
@@ -37,6 +37,7 @@ export class Routes<Queue> {
   }
 }
 
-function reaches(subscription: Subscription, topic: string, type: string): boolean {
-  return (subscription.topic === '*' || subscription.topic === topic) && matches(subscription.pattern, type)
+/** Whether an event gets to whoever subscribes to this. What millrace keeps in topics of its own is no part of all topics. */
+export function reaches({ topic: wanted, pattern }: Subscription, topic: string, type: string): boolean {
+  return (wanted === topic || (wanted === '*' && !isReserved(topic))) && matches(pattern, type)
 }

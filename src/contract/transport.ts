@@ -50,7 +50,10 @@ export interface Transport<Tx = unknown> extends AsyncDisposable {
 }
 
 export interface TransportPublishOptions {
-  /** The caller's transaction, in the system's own type. */
+  /**
+   * The caller's transaction, in the system's own type: the events are there if it commits, in the order of these calls, and
+   * none is if it does not. Never commits or rolls it back. Something else, or one that is over: TRANSACTION_INVALID.
+   */
   readonly transaction?: unknown
   readonly signal?: AbortSignal
   /**
@@ -63,11 +66,11 @@ export interface TransportPublishOptions {
 
 export interface QueueSpec {
   readonly name: string
-  /** What it subscribes to: patterns of types, each with the topic its events come from (`*` for every topic). */
+  /** What it subscribes to: patterns of types, each with the topic its events come from (`*` for every topic but those that begin with `millrace.`). */
   readonly subscriptions: readonly Subscription[]
   /**
    * For a queue that is new: whether it also gets what was published before. What 'beginning' finds, `features.unrouted`
-   * says: 'kept': the kept events, which no queue had; each new queue of this call gets a copy, later ones do not. 'log':
+   * says: 'kept': the kept events, which no queue had, those of transactions that are not committed yet included, if they are; each new queue of this call gets a copy, later ones do not. 'log':
    * whatever is still in its topics, whoever had it. 'error' and 'checked': nothing, as 'now'.
    */
   readonly from: 'now' | 'beginning'

@@ -1,5 +1,7 @@
+import { databaseCodes } from './database-codes.ts'
 import { storeCodes } from './store-codes.ts'
 import { toolCodes } from './tool-codes.ts'
+import { transactionCodes } from './transaction-codes.ts'
 
 /**
  * Every code that a public error or notice of millrace can carry. docs/errors.md is generated from this table
@@ -59,20 +61,7 @@ export const errorCodes = {
       'The signal given to publish was aborted. Events not yet handed over were not sent; for the others the outcome is unknown.',
     remedy: 'Publish again with the same id if the event still matters.',
   },
-  TRANSACTION_UNSUPPORTED: {
-    summary:
-      'A `transaction` was given, or a queue is `transactional`, but the transport has no transactions; or what was given is none: a pool, a client that has begun none, an object of an unknown library.',
-    remedy:
-      'Use a transport with `features.transactions`, and pass what the message names; docs/transactions.md has an example for each library.',
-  },
-  TRANSACTION_OVER: {
-    summary: 'A handler of a transactional queue published after it had ended. Nothing was published.',
-    remedy: 'Await every publish in the handler, or publish with `app.publish`, outside of the transaction.',
-  },
-  OUTBOX_UNSUPPORTED: {
-    summary: 'The transport given as `outbox` cannot hold one.',
-    remedy: 'Leave `outbox` out, or give a transport whose `features.transactions` is true.',
-  },
+  ...transactionCodes,
   // building an app
   HANDLER_EXISTS: {
     summary: 'The queue already has a handler for this pattern.',
@@ -87,7 +76,8 @@ export const errorCodes = {
     remedy: 'Add `.on(pattern, handler)`, or remove the queue.',
   },
   INVALID_NAME: {
-    summary: 'A queue or topic name is empty, too long, or has characters that some transport refuses.',
+    summary:
+      "The name of a queue, a topic, a store or locks is empty, too long, has characters that some system refuses, or begins with `millrace.`, as millrace's own do.",
     remedy: 'Use 1 to 128 letters, digits, dots, dashes and underscores, beginning with a letter or digit.',
   },
   TOPIC_RESERVED: {
@@ -107,7 +97,8 @@ export const errorCodes = {
     remedy: 'Start an app once; make a new one to start again.',
   },
   STOPPED: {
-    summary: 'The app or the transport was stopped or closed, so it takes no more calls.',
+    summary:
+      'The app, the transport, the store or the locks were stopped or closed, so they take no more calls.',
     remedy: 'Publish before `stop()`, or make a new app.',
   },
   UNKNOWN_QUEUE: {
@@ -209,7 +200,7 @@ export const errorCodes = {
     remedy: 'Check the URL, the path and the server; `cause` says what the driver saw.',
   },
   LOGIN_REFUSED: { summary: 'The system refuses the login.', remedy: 'Check name, password and mechanism.' },
-  ...storeCodes,
+  ...databaseCodes,
   WAKE_UP_DEGRADED: {
     summary:
       'The transport does not hear of new events, so it looks for them by itself, several times a second.',
@@ -267,6 +258,7 @@ export const errorCodes = {
     summary: 'A test ended with a dead letter that it never looked at.',
     remedy: 'Look at it with `t.dead(queue)`, or repair the handler.',
   },
+  ...storeCodes,
   ...toolCodes,
 } as const satisfies Record<string, { summary: string; remedy: string }>
 

@@ -6,7 +6,7 @@ test('an error has its code, its remedy and its cause', () => {
   const error = new MillraceError('STORE_FULL', 'No room for e1', { cause })
   expect(error).toMatchObject({ name: 'MillraceError', code: 'STORE_FULL', message: 'No room for e1', cause })
   expect(error.remedy).toBe(
-    'Free disk space; on the memory transport, handle faster or purge dead letters. What was taken before is safe.',
+    'Free disk space; on the memory transport, handle faster or purge dead letters; give entries of a memory store a `ttl`. What was taken before is safe.',
   )
 })
 

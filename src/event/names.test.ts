@@ -7,7 +7,7 @@ test.each(['a', 'Billing-2_eu.west', '0'.repeat(128)])('%s is a name', (name) =>
   expect(checkName(name, 'queue')).toBe(name)
 })
 
-test.each(['', '.a', '-a', 'a b', 'a/b', 'ä', 'a\n', '0'.repeat(129), undefined, 7])(
+test.each(['', '.a', '-a', 'a b', 'a/b', 'ä', 'a\n', 'millrace.outbox', '0'.repeat(129), undefined, 7])(
   '%j is no name',
   (name) => {
     expect(() => checkName(name as string, 'queue')).toThrowError(coded('INVALID_NAME'))

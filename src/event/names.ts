@@ -26,9 +26,23 @@ export const attributeNames: ReadonlySet<string> = new Set([
 /** What every transport takes as a name: Kafka's alphabet, and short enough for a suffix such as `.retry.3600000`. */
 const nameShape = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
 
+/** Queues and topics of millrace itself begin with this. */
+const ownPrefix = 'millrace.'
+
+/** Whether the name is one that millrace keeps for itself. */
+export function isReserved(name: string): boolean {
+  return name.startsWith(ownPrefix)
+}
+
 /** @throws MillraceError INVALID_NAME */
-export function checkName(name: string, kind: 'queue' | 'topic'): string {
-  if (typeof name === 'string' && nameShape.test(name)) return name
+export function checkName(name: string, kind: 'queue' | 'topic' | 'store' | 'locks'): string {
+  if (typeof name === 'string' && nameShape.test(name)) {
+    if (!isReserved(name)) return name
+    throw new MillraceError(
+      'INVALID_NAME',
+      `The ${kind} '${name}' cannot be yours: millrace keeps names that begin with '${ownPrefix}'`,
+    )
+  }
   throw new MillraceError('INVALID_NAME', `Not a ${kind} name: ${JSON.stringify(name) ?? String(name)}`)
 }
 

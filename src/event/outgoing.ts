@@ -28,6 +28,9 @@ export interface Outgoing {
   readonly size: number
 }
 
+/** What all systems carry of an event. */
+type Travelling = Pick<Outgoing, 'id' | 'type' | 'key' | 'head' | 'data'>
+
 /**
  * Encodes at once, so that data changed later changes nothing. Takes any object of an event's shape: a spread, one of
  * another copy of the library, one written by hand.
@@ -55,8 +58,13 @@ function outgoing(
   return { id, type, topic: head.topic, key, deliverAt: head.deliverAt, head, data, size }
 }
 
+/** What was received, ready to leave once more, as it came. */
+export function onwards({ id, type, key, head, data }: Travelling): Outgoing {
+  return outgoing({ id, key }, type, head, data)
+}
+
 /** The event as the receiving side sees it: nothing of what somebody still does to the original reaches it. */
-export function travelled({ id, type, key, head, data }: Outgoing): EventRecord {
+export function travelled({ id, type, key, head, data }: Travelling): EventRecord {
   return new EventRecord(id, type, key, head, Payload.from(data, head.contentType))
 }
 

@@ -113,6 +113,16 @@ test('then a half of many goes first, of whole calls, so that the other can be w
   await Promise.all(many)
 })
 
+test('a transport that made the last events safe at once is given all again', async () => {
+  const { coalescer, calls } = coalescing(async (_call, _events, options) => {
+    if (calls.length === 1) options?.placed?.()
+  })
+  await coalescer.publish([event('0')], undefined)
+  for (const from of [100, 200])
+    await Promise.all(some(100, from).map((one) => coalescer.publish([one], undefined)))
+  expect(calls.map((ids) => ids.length)).toEqual([1, 50, 50, 100])
+})
+
 test('what fails once others may come behind it is not sent again', async () => {
   const safe = Promise.withResolvers<void>()
   const { coalescer, calls } = coalescing(async (_call, events, options) => {

@@ -23,7 +23,7 @@ export class Coalescer {
   #items: Item[] = []
   /** What the transport has been given and has not answered, call by call. */
   readonly #sending = new Map<readonly Item[], Promise<void>>()
-  /** The transport says when events have their places. */
+  /** The transport said of the last call when its events had their places. */
   #overlaps = false
   /** How many of the items belong to calls that have ended. */
   #dropped = 0
@@ -81,6 +81,7 @@ export class Coalescer {
   /** Resolves when the next call may begin. */
   async #begin(batch: readonly Item[]): Promise<void> {
     const placed = Promise.withResolvers<void>()
+    this.#overlaps = false
     const sent = this.#send(batch, () => {
       this.#overlaps = true
       placed.resolve()

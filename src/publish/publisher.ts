@@ -50,6 +50,8 @@ export interface PublisherParts {
   /** The name of the transport, for failure reports. */
   readonly destination?: string | undefined
   readonly bridge?: Bridge | undefined
+  /** Where publishes in transactions go instead. */
+  readonly outbox?: Pick<Transport, 'publish'> | undefined
   readonly catalog?: CatalogRuntime | undefined
   readonly source?: string | undefined
   readonly clock: Clock
@@ -84,7 +86,7 @@ export class EventPublisher implements Publisher, EventSender {
       failed: (events, error) => this.#failed(events, error),
     }
     this.#coalescer = transport && new Coalescer(transport, outcomes)
-    this.#transactional = new TransactionalCalls(transport, outcomes)
+    this.#transactional = new TransactionalCalls(parts, outcomes)
     this.#origin = {
       source,
       topicOf: catalog === undefined ? defaultTopic : (type) => catalog.topicOf(type),

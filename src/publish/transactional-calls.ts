@@ -4,19 +4,24 @@ import { MillraceError } from '../errors/millrace-error.ts'
 import type { Outgoing } from '../event/outgoing.ts'
 import { Call, givenUp, oversize, settle, type Outcomes } from './call.ts'
 
+/** Where they go: to the outbox if there is one. A bridge, which has neither, takes part in no transaction. */
+export interface TransactionTargets {
+  readonly transport: (() => Promise<Transport>) | undefined
+  readonly outbox?: Pick<Transport, 'publish'> | undefined
+}
+
 /**
  * Publishes in transactions of the caller's. Each is a call of its own of the transport: who shares a transaction, only the
  * caller can say. What can be known to fail is refused before anything is sent, for a statement that fails spoils the whole
  * transaction.
  */
 export class TransactionalCalls {
-  readonly #transport: (() => Promise<Transport>) | undefined
+  readonly #targets: TransactionTargets
   readonly #outcomes: Outcomes
   readonly #underWay = new Set<Call>()
 
-  /** @param transport undefined for a bridge, which takes part in no transaction */
-  constructor(transport: (() => Promise<Transport>) | undefined, outcomes: Outcomes) {
-    this.#transport = transport
+  constructor(targets: TransactionTargets, outcomes: Outcomes) {
+    this.#targets = targets
     this.#outcomes = outcomes
   }
 
@@ -41,30 +46,28 @@ export class TransactionalCalls {
 
   async #send(call: Call, transaction: unknown, signal: AbortSignal | undefined): Promise<void> {
     try {
-      const transport = await this.#transport?.()
-      check(call.events, transport)
+      const target = this.#targets.outbox ?? (await this.#transport(call.events))
       if (call.ended) return
       for (const item of call.items) item.outcome = 'unknown'
-      await transport.publish(call.events, { transaction, ...(signal && { signal }) })
+      await target.publish(call.events, { transaction, ...(signal && { signal }) })
       for (const item of call.items) settle(item, 'taken')
     } catch (error) {
       const results = error instanceof PublishError ? error.results : call.results
       call.items.forEach((item, i) => settle(item, results[i] ?? 'unknown', error))
     }
   }
-}
 
-/** @throws MillraceError TRANSACTION_UNSUPPORTED, EVENT_TOO_LARGE */
-function check(
-  events: readonly Outgoing[],
-  transport: Transport | undefined,
-): asserts transport is Transport {
-  if (transport?.features.transactions !== true) {
-    const text = transport === undefined ? 'A bridge' : `The transport ${transport.system}`
-    throw new MillraceError('TRANSACTION_UNSUPPORTED', `${text} has no transactions`)
-  }
-  for (const event of events) {
-    const error = oversize(event, transport.features.maxBytes)
-    if (error !== undefined) throw error
+  /** @throws MillraceError TRANSACTION_UNSUPPORTED, EVENT_TOO_LARGE */
+  async #transport(events: readonly Outgoing[]): Promise<Transport> {
+    const transport = await this.#targets.transport?.()
+    if (transport === undefined || transport.features.transactions === false) {
+      const text = transport === undefined ? 'A bridge' : `The transport ${transport.system}`
+      throw new MillraceError('TRANSACTION_UNSUPPORTED', `${text} has no transactions`)
+    }
+    for (const event of events) {
+      const error = oversize(event, transport.features.maxBytes)
+      if (error !== undefined) throw error
+    }
+    return transport
   }
 }

@@ -3,7 +3,7 @@ import type { ExchangeResult, Notice, Received, Session } from '../contract/tran
 import type { Held } from './held.ts'
 import type { LoneClaims } from './lone-claims.ts'
 import { News } from './news.ts'
-import { Outage } from './outage.ts'
+import { Outage } from '../report/outage.ts'
 import { Settler, settlementOf, type SettlerEvents } from './settler.ts'
 
 export interface ExchangesParts {

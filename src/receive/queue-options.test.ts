@@ -108,6 +108,7 @@ describe('against what the transport can', () => {
     [{ order: { by: 'key' } }, { order: 'none' }, 'UNSUPPORTED'],
     [{ order: { by: 'key', onRetry: 'park' } }, { onRetry: ['pass'] }, 'UNSUPPORTED'],
     [{ transactional: true }, {}, 'TRANSACTION_UNSUPPORTED'],
+    [{ transactional: true }, { transactions: 'publish' }, 'TRANSACTION_UNSUPPORTED'],
   ])('%j with %j: %s', (options, features, code) => {
     expect(() => checkAgainst('q', settingsOf(options), limited(features), undefined)).toThrowError(
       coded(code),

@@ -168,7 +168,7 @@ export function checkAgainst(
       `The queue '${name}' wants onRetry '${settings.onRetry}'; ${system} has ${features.onRetry.join(', ')}`,
     )
   }
-  if (settings.transactional && !(outbox?.features ?? features).transactions) {
+  if (settings.transactional && (outbox?.features ?? features).transactions !== true) {
     throw new MillraceError(
       'TRANSACTION_UNSUPPORTED',
       `The queue '${name}' is transactional, which ${system} cannot be`,

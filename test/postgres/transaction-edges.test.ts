@@ -34,7 +34,7 @@ await describeWithServer('postgres', (url) => {
   }
   const refusal = (message: RegExp): object => ({
     name: 'PublishError',
-    code: 'TRANSACTION_UNSUPPORTED',
+    code: 'TRANSACTION_INVALID',
     message: expect.stringMatching(message),
     results: ['rejected'],
   })

@@ -248,7 +248,7 @@ await describeWithServer('postgres', (url) => {
     test('is asked for where something else is passed, and nothing is published', async () => {
       for (const transaction of client.none) {
         await expect(app.publish(event('a'), { transaction })).rejects.toMatchObject({
-          code: 'TRANSACTION_UNSUPPORTED',
+          code: 'TRANSACTION_INVALID',
           message: expect.stringMatching(/ has none.* Pass /s),
           results: ['rejected'],
         })

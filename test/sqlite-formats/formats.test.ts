@@ -18,11 +18,14 @@ const folder = mkdtempSync(join(tmpdir(), 'millrace-sqlite-formats-'))
 let last = 0
 afterAll(() => rm(folder, { recursive: true }))
 
-/** A file that version 1 left behind. */
-function olderFile(): string {
+/** Versions whose files are kept here; those between are passed through. */
+const versions = [1, 3] as const
+
+/** A file that an older version left behind, with one event in each state it knew. */
+function olderFile(version: (typeof versions)[number]): string {
   const path = join(folder, `${++last}.db`)
   const database = new DatabaseSync(path)
-  database.exec(readFileSync(new URL('./version-1.sql', import.meta.url), 'utf8'))
+  database.exec(readFileSync(new URL(`./version-${version}.sql`, import.meta.url), 'utf8'))
   database.close()
   return path
 }
@@ -56,8 +59,8 @@ function describeFile(path: string): unknown {
   }
 }
 
-test('a file of version 1 becomes what a new one is', async () => {
-  const [older, fresh] = [olderFile(), join(folder, 'fresh.db')]
+test.each(versions)('a file of version %d becomes what a new one is', async (version) => {
+  const [older, fresh] = [olderFile(version), join(folder, `fresh-${version}.db`)]
   for (const path of [older, fresh]) {
     const transport = open(path)
     await transport.admin.queues()
@@ -66,9 +69,10 @@ test('a file of version 1 becomes what a new one is', async () => {
   expect(describeFile(older)).toEqual(describeFile(fresh))
 })
 
-test('nothing in a file of version 1 is lost', async () => {
-  const transport = open(olderFile())
-  const counts = { depth: 4, inFlight: 0, retrying: 1, delayed: 1, dead: 1 }
+test.each(versions)('nothing in a file of version %d is lost', async (version) => {
+  const transport = open(olderFile(version))
+  const alone = version === 1 ? [] : ['alone']
+  const counts = { depth: 4 + alone.length, inFlight: 0, retrying: 1, delayed: 1, dead: 1 }
   expect(await transport.admin.queues()).toMatchObject([
     { name: 'billing', ...counts },
     { name: 'mail', ...counts },
@@ -83,9 +87,12 @@ test('nothing in a file of version 1 is lost', async () => {
   expect(received[0]?.trail?.history).toHaveLength(1)
   expect(lapsed).toBe(true)
   const taken = await billing.exchange({ settle: [], max: 0, lapsed: 10 })
-  expect(taken.received.map(({ id, data }) => ({ id, data }))).toEqual([
-    { id: 'held', data: '{"order":"held"}' },
+  expect(taken.received.map(({ id, data, attempt }) => ({ id, data, attempt }))).toEqual([
+    { id: 'held', data: '{"order":"held"}', attempt: 1 },
+    // It had failed twice, and its last holder had claimed it by itself.
+    ...alone.map((id) => ({ id, data: `{"order":"${id}"}`, attempt: 4 })),
   ])
+  await billing.settle(taken.received.map((of) => ({ of, as: 'ack' })))
 
   const mail = await session(transport, 'mail', false)
   const others = await mail.exchange({ settle: [], max: 10 })
@@ -108,28 +115,52 @@ test('a process that has the file open while a newer version changes it is told 
   const billing = await session(transport, 'billing', false)
   const newer = new DatabaseSync(path)
   onTestFinished(() => newer.close())
-  newer.exec('ALTER TABLE messages RENAME TO events; PRAGMA user_version = 4;')
+  newer.exec('ALTER TABLE events RENAME TO waiting_events; PRAGMA user_version = 5;')
 
-  const told = { code: 'STORE_INCOMPATIBLE', message: expect.stringMatching(/format 4.* started again/) }
+  const told = { code: 'STORE_INCOMPATIBLE', message: expect.stringMatching(/format 5.* started again/) }
   const published = transport.publish([encodeEvent(createEvent('order.placed', 1))])
   await expect(published).rejects.toMatchObject({ ...told, retryable: false, results: ['rejected'] })
   await expect(billing.exchange({ settle: [], max: 1 })).rejects.toMatchObject(told)
   await expect(transport.admin.queues()).rejects.toMatchObject(told)
+  // What it holds it cannot give back; its leases run out.
+  await expect(transport.close()).rejects.toMatchObject(told)
 })
 
-test('six processes open a file of version 1 at once', async () => {
-  const path = olderFile()
-  const declared = Array.from({ length: 6 }, async () => {
-    const child = spawn(process.execPath, [worker, 'declare', path], { stdio: ['ignore', 'pipe', 'inherit'] })
-    onTestFinished(() => void child.kill('SIGKILL'))
-    const [code] = (await once(child, 'close')) as [number | null]
-    return code
-  })
-  expect(await Promise.all(declared)).toEqual([0, 0, 0, 0, 0, 0])
-  const queues = await open(path).admin.queues()
-  expect(queues.map(({ name, depth }) => ({ name, depth }))).toEqual([
-    { name: 'billing', depth: 10 },
-    { name: 'mail', depth: 10 },
-    { name: 'orders', depth: 6 },
-  ])
-}, 30_000)
+test.each([
+  "INSERT INTO messages (queue, due, taken, id, type, key, head, data) VALUES (1, NULL, 0, 'x', 'x', NULL, '{}', '')",
+  'UPDATE messages SET due = NULL WHERE due IS NOT NULL',
+  'DELETE FROM messages WHERE seq IN (SELECT h.seq FROM held h WHERE h.owner = 1 AND h.claim = 1)',
+  'SELECT 1 FROM held WHERE seq = 1 AND owner = 1 AND claim = 1',
+  'DELETE FROM held WHERE owner = 1',
+  'UPDATE held SET owner = 1, claim = 1, lease = 1, lone = 1 WHERE seq = 9',
+])('a process of version 3 fails from then on: %s', async (sql) => {
+  const path = olderFile(3)
+  const older = new DatabaseSync(path)
+  onTestFinished(() => older.close())
+  const statement = older.prepare(sql)
+  await open(path).admin.queues()
+  expect(() => statement.all()).toThrow(/no such (table|column)/)
+})
+
+test.each(versions)(
+  'six processes open a file of version %d at once',
+  async (version) => {
+    const path = olderFile(version)
+    const declared = Array.from({ length: 6 }, async () => {
+      const child = spawn(process.execPath, [worker, 'declare', path], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
+      onTestFinished(() => void child.kill('SIGKILL'))
+      const [code] = (await once(child, 'close')) as [number | null]
+      return code
+    })
+    expect(await Promise.all(declared)).toEqual([0, 0, 0, 0, 0, 0])
+    const queues = await open(path).admin.queues()
+    expect(queues.map(({ name, depth }) => ({ name, depth }))).toEqual([
+      { name: 'billing', depth: version === 1 ? 10 : 11 },
+      { name: 'mail', depth: version === 1 ? 10 : 11 },
+      { name: 'orders', depth: 6 },
+    ])
+  },
+  30_000,
+)

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock/clock.ts'
 import type { QueueCounts, Settlement, SettleResult, Subscription } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
-import { matches } from '../../event/names.ts'
+import { reaches } from '../../contract/routes.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { Heap } from './heap.ts'
 import { Lane, type Consumer } from './lane.ts'
@@ -52,7 +52,7 @@ export class MemoryQueue {
   }
 
   subscribesTo(topic: string, type: string): boolean {
-    return this.subscriptions.some((s) => (s.topic === '*' || s.topic === topic) && matches(s.pattern, type))
+    return this.subscriptions.some((subscription) => reaches(subscription, topic, type))
   }
 
   /** Waiting events and those in flight; dead letters are not among them. */

@@ -9,69 +9,64 @@ import type { EventFile } from './event-file.ts'
 const batch = 1_000
 
 const waiting = (steady: 0 | 1, due: string): string =>
-  `(SELECT count(*) FROM messages INDEXED BY waiting WHERE queue = q.id AND steady = ${steady} AND due ${due})`
-/** The place of the first that nobody holds. */
-const first = (index: string, aside: 0 | 1): string => `(
-  SELECT min(seq) FROM messages m INDEXED BY ${index} WHERE queue = q.id AND due IS NULL AND aside = ${aside}
-  AND NOT EXISTS (SELECT 1 FROM held WHERE seq = m.seq AND lease > :monotonic)
-)`
+  `FROM events INDEXED BY waiting WHERE queue = q.id AND steady = ${steady} AND due ${due}`
+const countOf = (from: string): string => `(SELECT count(*) ${from})`
+const firstOf = (from: string): string => `(SELECT min(seq) ${from})`
 
-/** The place of the first that is due and not promoted: of all those, the oldest, and found without reading any other. */
-const firstDue = (steady: 0 | 1, time: string): string => `(
-  SELECT min(seq) FROM messages INDEXED BY waiting WHERE queue = q.id AND steady = ${steady} AND due <= ${time}
-)`
+const inList = (list: 'ready' | 'aside'): string => `FROM ${list} WHERE queue = q.id`
+const lapsed = 'FROM held INDEXED BY held_lease WHERE queue = q.id AND lease <= :monotonic'
+/** What is due and not promoted yet. */
+const due = [waiting(0, '<= :now'), waiting(1, '<= :steady')]
+/** Everything that waits and is due, in parts whose first, and so whose oldest, is found quickly. */
+const depth = [inList('ready'), inList('aside'), lapsed, ...due]
 
-/**
- * All of one queue in one reading. Ready rows that nobody holds wait; so do those whose holder has let the lease run out,
- * and those that are due and not promoted yet.
- */
+/** All of one queue in one reading. */
 const counts = `
   SELECT id, name,
-    (SELECT count(*) FROM messages INDEXED BY ready WHERE queue = q.id AND due IS NULL AND aside = 0)
-      + (SELECT count(*) FROM messages INDEXED BY aside WHERE queue = q.id AND due IS NULL AND aside = 1) AS ready,
+    ${depth.map(countOf).join(' + ')} AS depth,
     (SELECT count(*) FROM held WHERE queue = q.id AND lease > :monotonic) AS inFlight,
-    ${waiting(0, '<= :now')} + ${waiting(1, '<= :steady')} AS due,
-    ${waiting(1, '> :steady AND failures > 0')} AS retrying,
-    ${waiting(0, '> :now')} + ${waiting(1, '> :steady')} AS later,
+    ${countOf(waiting(1, '> :steady AND failures > 0'))} AS retrying,
+    ${countOf(waiting(0, '> :now'))} + ${countOf(waiting(1, '> :steady'))} AS later,
     (SELECT count(*) FROM dead WHERE queue = q.id) AS dead,
-    ifnull((
-      SELECT min(taken) FROM messages
-      WHERE seq IN (${first('ready', 0)}, ${first('aside', 1)}, ${firstDue(0, ':now')}, ${firstDue(1, ':steady')})
-    ), :now) AS oldest
+    ifnull((SELECT min(taken) FROM events WHERE seq IN (${depth.map(firstOf).join(', ')})), :now) AS oldest
   FROM queues q ORDER BY name`
 
-const deleteMessages = [
-  'DELETE FROM messages WHERE seq IN (SELECT value FROM json_each(?))',
-  'DELETE FROM held WHERE seq IN (SELECT value FROM json_each(?))',
-]
+const these = 'IN (SELECT value FROM json_each(:rows))'
+const deleteEvents = ['events', 'held'].map((table) => `DELETE FROM ${table} WHERE seq ${these}`)
 /** What a queue consists of, to be removed in pieces. */
 const someOfQueue = [
   {
-    select:
-      'SELECT seq AS row FROM messages INDEXED BY ready WHERE queue = ? AND due IS NULL AND aside = 0 LIMIT ?',
-    delete: deleteMessages,
+    select: 'SELECT seq AS row FROM ready WHERE queue = ? LIMIT ?',
+    delete: [`DELETE FROM ready WHERE queue = :queue AND seq ${these}`, ...deleteEvents],
   },
   {
-    select:
-      'SELECT seq AS row FROM messages INDEXED BY aside WHERE queue = ? AND due IS NULL AND aside = 1 LIMIT ?',
-    delete: deleteMessages,
+    select: 'SELECT seq AS row FROM aside WHERE queue = ? ORDER BY key, seq LIMIT ?',
+    delete: [
+      `DELETE FROM aside WHERE queue = :queue AND (key, seq) IN (
+        SELECT key, seq FROM aside WHERE queue = :queue ORDER BY key, seq LIMIT json_array_length(:rows)
+      )`,
+      ...deleteEvents,
+    ],
   },
   {
-    select: 'SELECT seq AS row FROM messages INDEXED BY waiting WHERE queue = ? AND due IS NOT NULL LIMIT ?',
-    delete: deleteMessages,
+    select: 'SELECT seq AS row FROM held INDEXED BY held_lease WHERE queue = ? LIMIT ?',
+    delete: deleteEvents,
+  },
+  {
+    select: 'SELECT seq AS row FROM events INDEXED BY waiting WHERE queue = ? AND due IS NOT NULL LIMIT ?',
+    delete: deleteEvents,
   },
   {
     select: 'SELECT letter AS row FROM dead WHERE queue = ? LIMIT ?',
-    delete: ['DELETE FROM dead WHERE letter IN (SELECT value FROM json_each(?))'],
+    delete: [`DELETE FROM dead WHERE letter ${these}`],
   },
 ]
 
 interface CountsRow {
   readonly id: number
   readonly name: string
-  readonly ready: number
+  readonly depth: number
   readonly inFlight: number
-  readonly due: number
   readonly retrying: number
   readonly later: number
   readonly dead: number
@@ -92,7 +87,7 @@ export class SqliteAdmin implements TransportAdmin {
     return database.read(() =>
       database.all<CountsRow>(counts, { ...times }).map((row) => ({
         name: row.name,
-        depth: row.ready - row.inFlight + row.due,
+        depth: row.depth,
         inFlight: row.inFlight,
         retrying: row.retrying,
         delayed: row.later - row.retrying,
@@ -134,7 +129,7 @@ export class SqliteAdmin implements TransportAdmin {
       let room = batch
       for (const { select, delete: statements } of someOfQueue) {
         const rows = database.all<{ row: number }>(select, id, room).map(({ row }) => row)
-        for (const sql of statements) database.run(sql, JSON.stringify(rows))
+        for (const sql of statements) database.run(sql, { queue: id, rows: JSON.stringify(rows) })
         room -= rows.length
       }
       // In the transaction that finds nothing: until then its sessions may move rows from one part to another.
@@ -167,7 +162,7 @@ export class SqliteAdmin implements TransportAdmin {
     for (let after: number | undefined = 0; after !== undefined;) {
       const from: number = after
       const page = await database.write(() => {
-        subscriptions.refresh()
+        subscriptions.refresh(database)
         return unrouted.retry(from, (topic, type) => subscriptions.route(topic, type), clock.now())
       })
       count += page.routed

@@ -42,15 +42,20 @@ interface Boot {
   readonly booted: number | null
 }
 
+/** Whether `rememberBoot` has nothing to do. */
+export function isRemembered(database: Database, boot: string): boolean {
+  const stored = database.get<Boot>('SELECT boot, booted FROM meta')!
+  return isSameBoot(stored.boot, boot) && stored.booted !== null
+}
+
 /**
  * Leases of before a restart say nothing any more: all of them have run out. The steady clock begins at what `now` is at
  * this moment, for all processes until the next restart. Within a write transaction.
  */
 export function rememberBoot(database: Database, boot: string, clock: Clock): void {
+  if (isRemembered(database, boot)) return
   const stored = database.get<Boot>('SELECT boot, booted FROM meta')!
-  const isSame = isSameBoot(stored.boot, boot)
-  if (isSame && stored.booted !== null) return
-  if (!isSame) database.run(`UPDATE held SET lease = ${Number.MIN_SAFE_INTEGER}`)
+  if (!isSameBoot(stored.boot, boot)) database.run(`UPDATE held SET lease = ${Number.MIN_SAFE_INTEGER}`)
   const booted = Math.floor(clock.now() - clock.monotonic())
   database.run('UPDATE meta SET boot = ?, booted = ?', boot, booted)
 }

@@ -59,12 +59,12 @@ function expectSteps(steps: readonly number[], sum: number): void {
 
 test('removing a queue', async () => {
   await transport.publish(events('order', many))
-  expectSteps(await changes('messages', transport.admin.removeQueue('orders')), many)
+  expectSteps(await changes('events', transport.admin.removeQueue('orders')), many)
 })
 
 test('removing a queue whose events become due meanwhile', async () => {
   await transport.publish(events('order', many))
-  hand.exec('UPDATE messages SET due = 1')
+  hand.exec('UPDATE events SET due = 1; DELETE FROM ready')
   const rest = { notice: () => {}, onRevoke: () => {}, onLost: () => {} }
   const session = await transport.open('orders', { lease: 30_000, order: true, clock: systemClock, ...rest })
   const removing = transport.admin.removeQueue('orders')
@@ -75,13 +75,13 @@ test('removing a queue whose events become due meanwhile', async () => {
     }
   }
   await expect(consume()).rejects.toMatchObject({ code: 'UNKNOWN_QUEUE' })
-  expect([await removing, count('messages'), count('held')]).toEqual([many, 0, 0])
+  expect([await removing, count('events'), count('held')]).toEqual([many, 0, 0])
 })
 
 test('sending dead letters back, and deleting them', async () => {
   await transport.publish(events('order', many))
   hand.exec(`INSERT INTO dead (queue, name, id, type, head, data, record)
-    SELECT queue, id, id, type, head, data, '{}' FROM messages; DELETE FROM messages`)
+    SELECT queue, id, id, type, head, data, '{}' FROM events; DELETE FROM events; DELETE FROM ready`)
   const letters = await transport.admin.deadLetters('orders', { limit: 2_000 })
   const names = letters.map(({ letter }) => letter)
   expectSteps(await changes('dead', transport.admin.redrive('orders', names)), 2_000)
@@ -98,7 +98,7 @@ test('handing kept events to a new queue; what is published meanwhile comes behi
   await transport.publish(events('customer', many))
   const declaring = transport.declare([queue('late', 'customer', 'beginning')])
   const watching = changes('unrouted', declaring)
-  while (count('messages') === 0) await new Promise((resolve) => setImmediate(resolve))
+  while (count('events') === 0) await new Promise((resolve) => setImmediate(resolve))
   await transport.publish([event('customer', 'meanwhile')])
   expect(Math.max(...(await watching))).toBeLessThanOrEqual(most)
   expect((await declaring).created).toEqual(['late'])

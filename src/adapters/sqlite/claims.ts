@@ -1,15 +1,15 @@
 import type { Times } from './boot.ts'
-import { choose } from './choice.ts'
-import { anyDue, hold, ordered, promote, ready, unordered, window } from './claim-sql.ts'
+import { choose, type Choice } from './choice.ts'
+import { anyDue, hold, leave, ordered, promote, ready, unordered, window } from './claim-sql.ts'
 import type { Database } from './database.ts'
 import { KeyOrder } from './key-order.ts'
 import { mostFailures } from './schema.ts'
-import { messageColumns, StoredEvent, type MessageRow } from './stored-event.ts'
+import { eventColumns, StoredEvent, type EventRow } from './stored-event.ts'
 
 /** Who claims, and when. */
 export type Claimant = Times & {
   readonly queue: number
-  readonly owner: number
+  readonly holder: number
 }
 
 /** What a session could do in its queue, and when there may be more. */
@@ -23,10 +23,10 @@ export interface View {
   readonly over: number | undefined
 }
 
-const takeOver = 'UPDATE held SET owner = ?, claim = ?, lease = ?, lone = 1 WHERE seq = ?'
-const countCrash = `UPDATE messages SET failures = min(failures + 1, ${mostFailures}) WHERE seq = ?`
+const takeOver = 'UPDATE held SET holder = ?, claim = ?, lease = ?, lone = 1 WHERE seq = ?'
+const countCrash = `UPDATE events SET failures = min(failures + 1, ${mostFailures}) WHERE seq = ?`
 const forget = 'DELETE FROM held WHERE seq = ?'
-const message = `SELECT ${messageColumns} FROM messages m WHERE m.seq = ?`
+const event = `SELECT e.seq, ${eventColumns} FROM events e WHERE e.seq = ?`
 
 interface ViewRow {
   readonly ready: number
@@ -47,13 +47,13 @@ interface LapsedRow {
 export class Claims {
   readonly #database: Database
   readonly #sql: typeof ordered
-  readonly #hold: string
+  readonly #hold: typeof hold.ordered
   readonly #keys: KeyOrder | undefined
 
   constructor(database: Database, byKey: boolean) {
     this.#database = database
     this.#sql = byKey ? ordered : unordered
-    this.#hold = byKey ? hold.byKey : hold.all
+    this.#hold = byKey ? hold.ordered : hold.unordered
     this.#keys = byKey ? new KeyOrder(database) : undefined
   }
 
@@ -82,14 +82,23 @@ export class Claims {
   /** At most `limit` events that are due, in their order. `more`: there may be others that it did not get to. */
   ready(me: Claimant, claim: number, lease: number, limit: number): { events: StoredEvent[]; more: boolean } {
     if (limit === 0) return { events: [], more: false }
-    if (this.#database.get(anyDue, me) !== undefined) this.#database.run(promote, me)
-    const { rows, more } =
-      this.#keys?.choose(me, limit) ?? choose(this.#database, ready.all, { ...me, limit })
-    const events = rows.map((row) => new StoredEvent(row, claim, false))
-    if (events.length === 0) return { events, more }
-    const taken = JSON.stringify(events.map((event) => event.seq))
-    this.#database.run(this.#hold, { queue: me.queue, owner: me.owner, claim, lease, seqs: taken })
-    return { events, more }
+    if (this.#database.get(anyDue, me) !== undefined) for (const sql of promote) this.#database.run(sql, me)
+    const choice = this.#keys?.choose(me, limit) ?? choose(this.#database, ready.all, { ...me, limit })
+    this.#move(me, claim, lease, choice)
+    return { events: choice.rows.map((row) => new StoredEvent(row, claim, false)), more: choice.more }
+  }
+
+  /** What was chosen, from the ready list to what is held; what stood in its way, aside. */
+  #move(me: Claimant, claim: number, lease: number, choice: Choice): void {
+    const { rows, past, end } = choice
+    if (rows.length > 0) {
+      const values = { queue: me.queue, holder: me.holder, claim, lease }
+      if (past === 0) this.#database.run(this.#hold.all, { ...values, end })
+      else this.#database.run(this.#hold.named, { ...values, seqs: JSON.stringify(rows.map(([seq]) => seq)) })
+    }
+    const moved = this.#keys?.setAside(me, choice) ?? 0
+    if (rows.length + moved > 0)
+      this.#database.run(moved === past ? leave.all : leave.moved, { queue: me.queue, end })
   }
 
   /** At most `limit` events whose holder let the lease run out. If it had claimed one as lapsed, that was a failure. */
@@ -97,12 +106,12 @@ export class Claims {
     const rows = this.#database.all<LapsedRow>(this.#sql.lapsed, { ...me, limit, window })
     return rows.flatMap(({ seq, key, lone }) => {
       if (lone === 1) this.#database.run(countCrash, seq)
-      const row = this.#message(seq)
-      // Somebody deleted the message by hand while it was held.
+      const row = this.#event(seq)
+      // Somebody deleted the event by hand while it was held.
       if (row === undefined) {
         this.#database.run(forget, seq)
         this.settled(me.queue, [key])
-      } else this.#database.run(takeOver, me.owner, claim, lease, seq)
+      } else this.#database.run(takeOver, me.holder, claim, lease, seq)
       return row === undefined ? [] : new StoredEvent(row, claim, true)
     })
   }
@@ -115,7 +124,7 @@ export class Claims {
     )
   }
 
-  #message(seq: number): MessageRow | undefined {
-    return this.#database.arrays<MessageRow>(message, seq)[0]
+  #event(seq: number): EventRow | undefined {
+    return this.#database.arrays<EventRow>(event, seq)[0]
   }
 }

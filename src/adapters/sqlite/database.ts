@@ -4,10 +4,8 @@ import { MillraceError } from '../../errors/millrace-error.ts'
 import { isBusy, isDiskError, storeError } from './failures.ts'
 import { formatOf } from './format.ts'
 import { version } from './schema.ts'
+import type { Statements, Values } from './statements.ts'
 import type { LogSync } from './log-sync.ts'
-
-/** By place, or by name; names that a statement does not use are passed over. */
-export type Values = readonly SQLInputValue[] | readonly [Readonly<Record<string, SQLInputValue>>]
 
 /** A transaction that the disk refused to keep: it may or may not be there after a restart. */
 export class CommitUnknown extends MillraceError {}
@@ -16,7 +14,7 @@ export class CommitUnknown extends MillraceError {}
  * One connection. All work is synchronous and short, and a transaction never stays open across an await. SQLite never
  * waits for a lock on the event loop: while another connection writes, the work is tried again after a random pause.
  */
-export class Database {
+export class Database implements Statements {
   readonly path: string
   readonly #sqlite: DatabaseSync
   readonly #busyLimit: number
@@ -69,6 +67,17 @@ export class Database {
     } catch {
       const { code, message } = storeError(gap.cause, this.path)
       throw new CommitUnknown(code, message, gap)
+    }
+  }
+
+  /** `keep` in the event loop, if that takes no longer than leaving it. Tells whether it was done. */
+  keepNow(): boolean {
+    if (this.#log === undefined) return true
+    try {
+      return this.#gap === undefined && this.#log.flushNow()
+    } catch (error) {
+      this.#gap = { cause: error }
+      return false
     }
   }
 

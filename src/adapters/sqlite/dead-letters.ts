@@ -6,6 +6,7 @@ import { decodeHead, encodeHead } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import type { Raw } from '../../event/payload.ts'
 import type { EventFile } from './event-file.ts'
+import { lastPlace, makeNewReady } from './ready-list.ts'
 import { storedData } from './stored-event.ts'
 import { decodeRecord } from '../../contract/stored-json.ts'
 
@@ -30,13 +31,13 @@ const next = 'SELECT letter FROM dead WHERE queue = ? AND letter > ? AND letter 
 const last = 'SELECT max(letter) AS letter FROM dead WHERE queue = ?'
 /** At attempt 1 again, as the latest of its queue; the history goes with it. */
 const moveBack = `
-  INSERT INTO messages (queue, taken, id, type, key, head, data, trail)
+  INSERT INTO events (queue, taken, id, type, key, head, data, trail)
   SELECT queue, ?, id, type, key, head, data, iif(json_valid(record), json_object(
     'firstFailedAt', record -> '$.firstFailedAt', 'history', record -> '$.history'
   ), NULL) FROM dead WHERE queue = ? AND letter = ?`
 const replaceEvent =
   'UPDATE dead SET id = ?, type = ?, key = ?, head = ?, data = ? WHERE queue = ? AND letter = ?'
-const postpone = 'UPDATE messages SET due = ? WHERE seq = last_insert_rowid() AND ? > ?'
+const postpone = 'UPDATE events SET due = ? WHERE seq > ? AND ? > ?'
 const remove = 'DELETE FROM dead WHERE queue = ? AND letter = ?'
 
 /** The dead letters of all queues, oldest first. */
@@ -76,9 +77,11 @@ export class DeadLetters {
         database.run(replaceEvent, event, type, key, encodeHead(head), storedData(data), id, letter)
       }
       const now = Math.floor(clock.now())
+      const place = lastPlace(database)
       const moved = database.run(moveBack, now, id, letter)
       if (moved === 1 && replace?.deliverAt !== undefined)
-        database.run(postpone, replace.deliverAt, replace.deliverAt, now)
+        database.run(postpone, replace.deliverAt, place, replace.deliverAt, now)
+      makeNewReady(database, place)
       database.run(remove, id, letter)
       return moved
     })

@@ -9,7 +9,14 @@ import type { EventFile } from './event-file.ts'
  * what is published from then on. If the process dies on the way, the next declare goes on.
  */
 export async function declare(specs: readonly QueueSpec[], file: EventFile): Promise<DeclareReport> {
-  const { database, wakeUp } = file
+  const { database, subscriptions, wakeUp } = file
+  // Looking takes no lock: whoever declares what is there already waits for nobody's transaction.
+  const kept = await database.read(() => subscriptions.declared(specs))
+  if (kept !== undefined) {
+    // Of another process, whose disk may not have it yet.
+    await database.keep()
+    return { created: [], kept }
+  }
   const created: string[] = []
   let routed = 0
   for (let after = 0; ;) {

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock/clock.ts'
 import { bootedAt } from './boot.ts'
+import { CommitWatch } from './commit-watch.ts'
 import type { Database } from './database.ts'
 import { openDatabase, type OpenOptions } from './open-database.ts'
 import { Rates } from './rates.ts'
@@ -19,6 +20,8 @@ export interface EventFile {
   readonly unrouted: Unrouted
   readonly rates: Rates
   readonly wakeUp: WakeUp
+  /** Of callers, whose events others may take when they have ended. */
+  readonly commits: CommitWatch
   /** For everything that belongs to no session. */
   readonly clock: Clock
   /** When the machine was started; see `timesOf`. */
@@ -28,12 +31,14 @@ export interface EventFile {
 /** @throws MillraceError as `openDatabase` */
 export async function openEventFile(options: EventFileOptions): Promise<EventFile> {
   const database = await openDatabase(options)
+  const wakeUp = new WakeUp(options.path)
   return {
     database,
     subscriptions: new Subscriptions(database),
     unrouted: new Unrouted(database, options.retention),
     rates: new Rates(database, options.clock),
-    wakeUp: new WakeUp(options.path),
+    wakeUp,
+    commits: new CommitWatch(() => wakeUp.announce()),
     clock: options.clock,
     booted: await database.read(() => bootedAt(database)),
   }

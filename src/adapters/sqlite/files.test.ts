@@ -157,7 +157,7 @@ test('a full disk refuses the publish as a whole and keeps what was taken', asyn
   const error = await failure(publish(many, {}, Date.now(), file))
   expect(error).toMatchObject({ code: 'STORE_FULL', retryable: true })
   expect(new Set(error.results)).toEqual(new Set(['rejected']))
-  const count = () => file.database.get<{ n: number }>('SELECT count(*) AS n FROM messages')!.n
+  const count = () => file.database.get<{ n: number }>('SELECT count(*) AS n FROM events')!.n
   expect(count()).toBe(1)
   file.database.script('PRAGMA max_page_count = 100000')
   await publish(many, {}, Date.now(), file)

@@ -51,8 +51,7 @@ const take = async (from: Session, max: number): Promise<readonly Received[]> =>
 const acknowledge = (from: Session, events: readonly Received[]): Promise<unknown> =>
   from.settle(events.map((of) => ({ of, as: 'ack' })))
 const number = (event: Received): number => Number(event.data)
-const setAside = (): number =>
-  hand.prepare('SELECT count(*) AS n FROM messages WHERE aside = 1').get()!['n'] as number
+const setAside = (): number => hand.prepare('SELECT count(*) AS n FROM aside').get()!['n'] as number
 
 /** What the session can take until `ready` would wait. */
 async function drain(session: Session, max = 128): Promise<readonly number[]> {
@@ -110,7 +109,7 @@ test('a parked key holds back its events that are aside, too', async () => {
   await one.settle([{ of: first, as: 'retry', delay: 600_000, park: true }])
   for (const session of [one, other]) expect(await drain(session)).toEqual(session === one ? [1_000] : [])
   expect(setAside()).toBeGreaterThan(500)
-  hand.exec('UPDATE messages SET due = 1 WHERE due IS NOT NULL')
+  hand.exec('UPDATE events SET due = 1 WHERE due IS NOT NULL')
   expect(await drain(other)).toEqual(range(0, 1_000))
 })
 
@@ -151,17 +150,10 @@ test('the backlogs of many parked keys are set aside, each however short', async
   await publish(...keys, ...keys, ...keys, ...range(0, 300).map((i) => `free ${i}`))
   expect(await drain(session)).toEqual(range(1_600, 1_900))
   expect(setAside()).toBeGreaterThan(800)
-  hand.exec('UPDATE messages SET due = 1 WHERE due IS NOT NULL')
+  hand.exec('UPDATE events SET due = 1 WHERE due IS NOT NULL')
   const taken = await drain(session)
   for (const i of range(0, 400))
     expect(taken.filter((one) => one % 400 === i)).toEqual([i, i + 400, i + 800, i + 1_200])
-})
-
-test('a file of format 2, whose rows may be aside for nobody, is brought forward', async () => {
-  await publish(...hot(10))
-  await transport.close()
-  hand.exec('UPDATE messages SET aside = 1; PRAGMA user_version = 2')
-  expect(await drain(await consume(open()))).toEqual(range(0, 10))
 })
 
 test('events that are aside are counted, and go with their queue', async () => {
@@ -171,7 +163,7 @@ test('events that are aside are counted, and go with their queue', async () => {
   await drain(other)
   expect((await transport.admin.queues())[0]).toMatchObject({ depth: 999, inFlight: 1 })
   expect(await transport.admin.removeQueue('orders')).toBe(1_000)
-  expect(hand.prepare('SELECT count(*) AS n FROM messages').get()).toEqual({ n: 0 })
+  expect(hand.prepare('SELECT count(*) AS n FROM events').get()).toEqual({ n: 0 })
 })
 
 /** The same numbers for the same seed (mulberry32). */
@@ -213,7 +205,7 @@ test.each([
       expect(step).toBeLessThan(2_000)
       if (step < 10) await publishSome(50)
       // The ends of waits and of holders come as they like.
-      if (random() < 0.2) hand.exec('UPDATE messages SET due = 1 WHERE due IS NOT NULL')
+      if (random() < 0.2) hand.exec('UPDATE events SET due = 1 WHERE due IS NOT NULL')
       if (random() < 0.02) {
         hand.exec('UPDATE held SET lease = 0')
         for (const own of held.values()) own.clear()

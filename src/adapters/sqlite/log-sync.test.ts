@@ -2,7 +2,7 @@ import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { CommitUnknown, Database } from './database.ts'
 import { LogSync } from './log-sync.ts'
 import { publishError } from './publishing.ts'
@@ -12,15 +12,21 @@ let path: string
 let database: Database
 /** The disk, as far as it is asked to keep what was committed: each call waits until the test answers it. */
 let asked: PromiseWithResolvers<void>[]
+/** The same in the event loop. */
+let syncNow: () => void
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'millrace-log-'))
   path = join(folder, 'events.db')
   asked = []
-  const log = new LogSync(path, () => {
-    const answer = Promise.withResolvers<void>()
-    asked.push(answer)
-    return answer.promise
+  syncNow = () => undefined
+  const log = new LogSync(path, {
+    sync() {
+      const answer = Promise.withResolvers<void>()
+      asked.push(answer)
+      return answer.promise
+    },
+    syncNow: () => syncNow(),
   })
   database = new Database(new DatabaseSync(path), path, 50, log)
   database.script('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE t (n INTEGER)')
@@ -109,13 +115,67 @@ test('while a reader keeps the log from being begun anew, nothing behind the gap
   expect(seenByOthers()).toEqual([1, 2, 4])
 })
 
+describe('the disk, in the event loop,', () => {
+  const commit = (n: number): Promise<number> =>
+    database.commit(() => database.run('INSERT INTO t VALUES (?)', n))
+
+  beforeEach(async () => {
+    const opened = add(1)
+    await untilAsked(1)
+    asked[0]?.resolve()
+    await opened
+    vi.useFakeTimers({ toFake: ['performance'] })
+  })
+
+  afterEach(() => void vi.useRealTimers())
+
+  test('is waited for while the disk is quick; then beside it, until that has cost little', () => {
+    let took = 1
+    syncNow = () => void vi.advanceTimersByTime(took)
+    expect([database.keepNow(), database.keepNow()]).toEqual([true, true])
+    took = 2
+    expect([database.keepNow(), database.keepNow()]).toEqual([true, false])
+    vi.advanceTimersByTime(199)
+    expect(database.keepNow()).toBe(false)
+    vi.advanceTimersByTime(1)
+    expect(database.keepNow()).toBe(true)
+  })
+
+  test('is asked nothing while it is asked beside it: an error would be told to one of the two', async () => {
+    const beside = add(2)
+    await untilAsked(2)
+    await commit(3)
+    expect(database.keepNow()).toBe(false)
+    asked[1]?.resolve()
+    await beside
+    expect(database.keepNow()).toBe(true)
+  })
+
+  test('may refuse, which is mended as well', async () => {
+    await commit(2)
+    syncNow = () => {
+      throw eio()
+    }
+    const before = (await stat(`${path}-wal`)).size
+    expect(database.keepNow()).toBe(false)
+    const kept = database.keep()
+    await untilAsked(2)
+    asked[1]?.resolve()
+    await kept
+    expect((await stat(`${path}-wal`)).size).toBeLessThan(before)
+    expect(seenByOthers()).toEqual([1, 2])
+  })
+})
+
 test('the log itself is brought to the disk; without one that is an error, and later it is there', async () => {
   const log = new LogSync(join(folder, 'other.db'))
   await expect(log.flush()).rejects.toMatchObject({ code: 'ENOENT' })
   using other = new DatabaseSync(join(folder, 'other.db'))
   other.exec('PRAGMA journal_mode = WAL; CREATE TABLE t (n)')
   await log.flush()
+  expect(log.flushNow()).toBe(true)
   await log.close()
+  expect(log.flushNow()).toBe(false)
 })
 
 test('nobody is told that an event was not taken while that is not known', () => {

@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../clock/clock.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
-import { bootId, rememberBoot } from './boot.ts'
+import { bootId, isRemembered, rememberBoot } from './boot.ts'
 import { Database } from './database.ts'
 import { cannotBeOpened, storeError } from './failures.ts'
 import { checkFileSystem, isReadOnly } from './file-system.ts'
-import { bringForward, checkFormat } from './format.ts'
+import { bringForward, checkFormat, isPresent } from './format.ts'
 import { LogSync } from './log-sync.ts'
 
 /** What survives a power cut: everything resolved (fsync), or everything but the last commits (process). */
@@ -75,6 +75,8 @@ async function prepare(database: Database, clock: Clock): Promise<void> {
     PRAGMA cache_size = -16000;
   `)
   const boot = bootId()
+  // Only if it must, for that waits for whoever writes: it may be a transaction of the caller who waits for this.
+  if (await database.read(() => isPresent(database) && isRemembered(database, boot))) return
   await database.commit(() => {
     bringForward(database)
     rememberBoot(database, boot, clock)

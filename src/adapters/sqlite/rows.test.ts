@@ -74,7 +74,7 @@ describe.each([Number.MAX_SAFE_INTEGER, 1e300, Number.POSITIVE_INFINITY])('a tim
       expect(idsOf(await take())).toEqual(['b'])
       const [counts] = await transport.admin.queues()
       expect(counts!.retrying + counts!.delayed).toBe(1)
-      expect(hand.prepare('SELECT due FROM messages WHERE due IS NOT NULL').all()).toEqual([
+      expect(hand.prepare('SELECT due FROM events WHERE due IS NOT NULL').all()).toEqual([
         { due: 8_640_000_000_000_000 },
       ])
     },
@@ -92,18 +92,19 @@ describe.each([Number.MAX_SAFE_INTEGER, 1e300, Number.POSITIVE_INFINITY])('a tim
 })
 
 test.each([
-  'UPDATE messages SET seq = 0',
-  'UPDATE messages SET seq = 9007199254740992',
-  'UPDATE messages SET due = -1',
-  'UPDATE messages SET due = 8640000000000001',
-  'UPDATE messages SET taken = 9223372036854775807',
-  'UPDATE messages SET failures = -1',
-  'UPDATE messages SET failures = 1000000001',
-  'UPDATE messages SET parked = 2',
-  'UPDATE messages SET steady = 2',
-  'UPDATE messages SET aside = 2',
-  'UPDATE messages SET data = 5',
-  'UPDATE messages SET data = 0.5',
+  'UPDATE events SET seq = 0',
+  'UPDATE events SET seq = 9007199254740992',
+  'UPDATE events SET due = -1',
+  'UPDATE events SET due = 8640000000000001',
+  'UPDATE events SET taken = 9223372036854775807',
+  'UPDATE events SET failures = -1',
+  'UPDATE events SET failures = 1000000001',
+  'UPDATE events SET parked = 2',
+  'UPDATE events SET steady = 2',
+  'INSERT INTO ready VALUES (1, 0, NULL)',
+  "INSERT INTO aside VALUES (1, 'a', 9007199254740992)",
+  'UPDATE events SET data = 5',
+  'UPDATE events SET data = 0.5',
   'UPDATE held SET seq = -1',
   'UPDATE held SET lease = 9223372036854775807',
   'UPDATE held SET lone = 2',
@@ -119,7 +120,7 @@ test.each([
   'UPDATE subscriptions SET queue = 9007199254740992',
   'UPDATE meta SET generation = 9007199254740992',
   'UPDATE meta SET booted = 9007199254740992',
-  "INSERT INTO messages (queue, due, taken, id, type, head, data) VALUES (1, 1e18, 0, 'x', 'x', '{}', '')",
+  "INSERT INTO events (queue, due, taken, id, type, head, data) VALUES (1, 1e18, 0, 'x', 'x', '{}', '')",
   "INSERT INTO dead (queue, name, id, type, head, data, record) VALUES (1, 'x', 'x', 'x', '{}', '', '{')",
 ])('SQLite refuses %s', async (sql) => {
   await bury('dead')
@@ -131,7 +132,7 @@ test.each([
 
 test('an event that failed as often as can be counted is still settled', async () => {
   await publish('a')
-  hand.exec('UPDATE messages SET failures = 1000000000')
+  hand.exec('UPDATE events SET failures = 1000000000')
   const [a] = (await take()) as [Received]
   expect(await session.settle([{ of: a, as: 'retry', trail }])).toBeUndefined()
   expect((await take()).map(({ attempt }) => attempt)).toEqual([1_000_000_001])
@@ -147,7 +148,7 @@ test.each([
   '{"firstFailedAt":"1","history":[]}',
 ])('the trail %s is none', async (text) => {
   await publish('a', 'b')
-  damage(`UPDATE messages SET trail = '${text}' WHERE id = 'a'`)
+  damage(`UPDATE events SET trail = '${text}' WHERE id = 'a'`)
   const received = await take()
   expect(received.map((one) => one.trail)).toEqual([undefined, undefined])
   expect(await session.settle(received.map((of) => ({ of, as: 'retry', trail })))).toBeUndefined()
@@ -180,10 +181,27 @@ describe.each(['{', '', 'null', '5', '{}', '{"error":{},"history":[null]}'])('a 
   })
 })
 
-test('a message deleted while it is held does not keep lapsed ones from being taken', async () => {
+test('an event deleted while it is held does not keep lapsed ones from being taken', async () => {
   await publish('a', 'b')
   await take()
-  hand.exec("DELETE FROM messages WHERE id = 'a'; UPDATE held SET lease = 0")
+  hand.exec("DELETE FROM events WHERE id = 'a'; UPDATE held SET lease = 0")
   expect(idsOf(await take(session, 10))).toEqual(['b'])
   expect(hand.prepare('SELECT count(*) AS n FROM held').get()).toEqual({ n: 1 })
+})
+
+test('events deleted while they are ready are forgotten, and their places may be used again', async () => {
+  await publish('a', 'b', 'c')
+  hand.exec('DELETE FROM events')
+  await publish('d')
+  expect(idsOf(await take())).toEqual(['d'])
+  expect(hand.prepare('SELECT count(*) AS n FROM ready').get()).toEqual({ n: 0 })
+})
+
+test('a date that is given to events that are ready or held does not make them come twice', async () => {
+  await publish('a', 'b')
+  const { received: held } = await session.exchange({ settle: [], max: 1 })
+  hand.exec('UPDATE events SET due = 1')
+  expect([...idsOf(held), ...idsOf(await take())]).toEqual(['a', 'b'])
+  expect(await session.settle(held.map((of) => ({ of, as: 'ack' })))).toBeUndefined()
+  expect(await take()).toEqual([])
 })

@@ -29,13 +29,19 @@ export interface Rest extends View {
 /** Exchanges that may settle while the disk does not have what was settled before: more would come again after a power cut. */
 const mostAhead = 8
 
+const isGivenBack = 'holder = ? AND seq NOT IN (SELECT value FROM json_each(?))'
+const giveBack = [
+  `INSERT INTO ready SELECT queue, seq, key FROM events WHERE seq IN (SELECT seq FROM held WHERE ${isGivenBack})`,
+  `DELETE FROM held WHERE ${isGivenBack}`,
+]
+
 export class SqliteSession implements Session {
   readonly claim = 128
   readonly pulls = 1
   readonly #file: EventFile
   readonly #name: string
   readonly #options: SessionOptions
-  readonly #owner = randomInt(2 ** 48 - 1)
+  readonly #holder = randomInt(2 ** 48 - 1)
   readonly #claims: Claims
   readonly #settlements: Settlements
   readonly #leave: () => void
@@ -59,7 +65,7 @@ export class SqliteSession implements Session {
     this.#queue = queue
     this.#options = options
     this.#claims = new Claims(file.database, options.order)
-    this.#settlements = new Settlements(file.database, this.#owner)
+    this.#settlements = new Settlements(file.database, this.#holder)
     const leave = file.wakeUp.join((notice) => options.notice({ ...notice, queue: name }))
     this.#leave = () => {
       leave()
@@ -149,8 +155,9 @@ export class SqliteSession implements Session {
     this.#end.abort()
     const { database, wakeUp } = this.#file
     const kept = JSON.stringify((keep as readonly StoredEvent[]).map((event) => event.seq))
-    const giveBack = 'DELETE FROM held WHERE owner = ? AND seq NOT IN (SELECT value FROM json_each(?))'
-    await database.commit(() => database.run(giveBack, this.#owner, kept))
+    await database.commit(() => {
+      for (const sql of giveBack) database.run(sql, this.#holder, kept)
+    })
     wakeUp.announce()
   }
 
@@ -225,6 +232,6 @@ export class SqliteSession implements Session {
   }
 
   #claimant(): Claimant {
-    return { queue: this.#queue, owner: this.#owner, ...timesOf(this.#options.clock, this.#file.booted) }
+    return { queue: this.#queue, holder: this.#holder, ...timesOf(this.#options.clock, this.#file.booted) }
   }
 }

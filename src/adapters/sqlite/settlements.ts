@@ -1,38 +1,39 @@
 import { latestTime } from '../../contract/stored-json.ts'
 import type { SettleResult, Settlement } from '../../contract/transport.ts'
 import type { Database } from './database.ts'
+import { makeReady } from './ready-list.ts'
 import { mostFailures } from './schema.ts'
 import type { StoredEvent } from './stored-event.ts'
 
 const ownOf =
-  'FROM json_each(:seqs) s CROSS JOIN held h ON h.seq = s.value WHERE h.owner = :owner AND h.claim = :claim'
-const deleteOwn = `DELETE FROM messages WHERE seq IN (SELECT s.value ${ownOf})`
+  'FROM json_each(:seqs) s CROSS JOIN held h ON h.seq = s.value WHERE h.holder = :holder AND h.claim = :claim'
+const deleteOwn = `DELETE FROM events WHERE seq IN (SELECT s.value ${ownOf})`
 const ownSeqs = `SELECT s.value ${ownOf}`
 const releaseAll = 'DELETE FROM held WHERE seq IN (SELECT value FROM json_each(?))'
 const extendOwn = `UPDATE held SET lease = :lease WHERE seq IN (SELECT s.value ${ownOf})`
 
-const isOwn = 'SELECT 1 FROM held WHERE seq = ? AND owner = ? AND claim = ?'
-const isThere = 'SELECT 1 FROM messages WHERE seq = ? AND id = ?'
-const giveBack = 'UPDATE messages SET due = ?, steady = 1, parked = max(parked, ?) WHERE seq = ?'
-const giveBackFailed = `UPDATE messages
+const isOwn = 'SELECT 1 FROM held WHERE seq = ? AND holder = ? AND claim = ?'
+const isThere = 'SELECT 1 FROM events WHERE seq = ? AND id = ?'
+const giveBack = 'UPDATE events SET due = ?, steady = 1, parked = max(parked, ?) WHERE seq = ?'
+const giveBackFailed = `UPDATE events
   SET failures = min(failures + 1, ${mostFailures}), due = ?, steady = 1, parked = ?, trail = ? WHERE seq = ?`
 /** A letter is named by its event; a second one of the same event by the number it will have, too. */
 const bury = `
   INSERT INTO dead (queue, name, id, type, key, head, data, record)
-  SELECT queue, CASE WHEN EXISTS (SELECT 1 FROM dead d WHERE d.queue = m.queue AND d.name = m.id)
-    THEN m.id || '~' || ((SELECT max(letter) FROM dead) + 1) ELSE m.id END,
-    id, type, key, head, data, ? FROM messages m WHERE seq = ?`
-const deleteMessage = 'DELETE FROM messages WHERE seq = ?'
+  SELECT queue, CASE WHEN EXISTS (SELECT 1 FROM dead d WHERE d.queue = e.queue AND d.name = e.id)
+    THEN e.id || '~' || ((SELECT max(letter) FROM dead) + 1) ELSE e.id END,
+    id, type, key, head, data, ? FROM events e WHERE seq = ?`
+const deleteEvent = 'DELETE FROM events WHERE seq = ?'
 const release = 'DELETE FROM held WHERE seq = ?'
 
 /** Settles and extends what one session holds. All methods belong in a write transaction. */
 export class Settlements {
   readonly #database: Database
-  readonly #owner: number
+  readonly #holder: number
 
-  constructor(database: Database, owner: number) {
+  constructor(database: Database, holder: number) {
     this.#database = database
-    this.#owner = owner
+    this.#holder = holder
   }
 
   /**
@@ -55,7 +56,7 @@ export class Settlements {
     for (const [claim, events] of byClaim(list)) {
       const changed = this.#database.run(extendOwn, {
         seqs: seqsOf(events),
-        owner: this.#owner,
+        holder: this.#holder,
         claim,
         lease,
       })
@@ -67,7 +68,7 @@ export class Settlements {
   /** Acks of one claim at once, which is what almost all settlements are. Gives those that were not ours. */
   #ackAll(claim: number, events: readonly StoredEvent[]): readonly StoredEvent[] {
     const seqs = seqsOf(events)
-    const lease = { seqs, owner: this.#owner, claim }
+    const lease = { seqs, holder: this.#holder, claim }
     if (this.#database.run(deleteOwn, lease) === events.length) {
       this.#database.run(releaseAll, seqs)
       return []
@@ -94,14 +95,15 @@ export class Settlements {
         trail === undefined ? null : JSON.stringify(trail),
         seq,
       )
-    else if (as !== 'release') this.#database.run(deleteMessage, seq)
+    else if (as !== 'release') this.#database.run(deleteEvent, seq)
     else if (due !== null || park) this.#database.run(giveBack, due, Number(park), seq)
     this.#database.run(release, seq)
+    if (due === null && (as === 'retry' || as === 'release')) makeReady(this.#database, seq)
     return 'done'
   }
 
   #owns({ seq, claim }: StoredEvent): boolean {
-    return this.#database.get(isOwn, seq, this.#owner, claim) !== undefined
+    return this.#database.get(isOwn, seq, this.#holder, claim) !== undefined
   }
 }
 

@@ -1,6 +1,6 @@
 import { checkOrder } from '../../contract/declared.ts'
 import type { Features } from '../../contract/features.ts'
-import { publish, publishError } from './publishing.ts'
+import { publish, publishError, publishWithin } from './publishing.ts'
 import { readable } from '../../clock/duration.ts'
 import type {
   DeclareReport,
@@ -13,8 +13,10 @@ import type {
 import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import { SqliteAdmin } from './admin.ts'
+import type { SqliteTransaction } from './sqlite-transaction.ts'
 import { declare } from './declaring.ts'
 import { openEventFile, type EventFile, type EventFileOptions } from './event-file.ts'
+import { Opening } from './opening.ts'
 import { SqliteSession } from './session.ts'
 
 /**
@@ -23,17 +25,18 @@ import { SqliteSession } from './session.ts'
  */
 const maxBytes = 100 * 1024 * 1024
 
-export class SqliteTransport implements Transport<never> {
+export class SqliteTransport implements Transport<SqliteTransaction> {
   readonly system = 'sqlite'
   readonly features: Features
   readonly admin: SqliteAdmin
   readonly #options: EventFileOptions
   readonly #sessions = new Set<Session>()
-  #file: Promise<EventFile> | undefined
+  readonly #file: Opening<EventFile>
   #closed = false
 
   constructor(options: EventFileOptions) {
     this.#options = options
+    this.#file = new Opening(() => openEventFile(options))
     this.admin = new SqliteAdmin(() => this.#open())
     this.features = {
       durable: options.durability,
@@ -52,7 +55,7 @@ export class SqliteTransport implements Transport<never> {
       retention: `waiting and dead events until they are handled or purged, unrouted ones for ${readable(options.retention)}`,
       processes: true,
       filters: true,
-      transactions: false,
+      transactions: 'publish',
       maxBytes,
     }
   }
@@ -69,8 +72,14 @@ export class SqliteTransport implements Transport<never> {
     } catch (error) {
       throw publishError(error, events.length, options.signal)
     }
+    const now = Math.floor(file.clock.now())
+    if (options.transaction !== undefined) {
+      if (options.signal?.aborted === true)
+        throw publishError(options.signal.reason, events.length, options.signal)
+      return file.commits.begin(publishWithin(options.transaction, events, now, file))
+    }
     try {
-      await publish(events, options, Math.floor(file.clock.now()), file)
+      await publish(events, options, now, file)
     } finally {
       // Also if the outcome is unknown: they may be there.
       file.wakeUp.announce()
@@ -92,15 +101,14 @@ export class SqliteTransport implements Transport<never> {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return
     this.#closed = true
-    const file = this.#file
-    this.#file = undefined
-    // An opening that fails is reported to whoever asked for it.
-    const opened = await file?.catch(() => undefined)
+    const opened = await this.#file.found()
     if (opened === undefined) return
     try {
       await Promise.all([...this.#sessions].map((session) => session.close()))
       await opened.rates.flush()
+      opened.commits.close()
       opened.wakeUp.close()
     } finally {
       await opened.database.close()
@@ -111,15 +119,8 @@ export class SqliteTransport implements Transport<never> {
     await this.close()
   }
 
-  /** At first use; uses at the same time share it. If it fails, the next use tries again. */
   #open(): Promise<EventFile> {
     if (this.#closed) return Promise.reject(new MillraceError('STOPPED', `${this.#options.path} is closed`))
-    if (this.#file !== undefined) return this.#file
-    const opening = openEventFile(this.#options)
-    this.#file = opening
-    opening.catch(() => {
-      if (this.#file === opening) this.#file = undefined
-    })
-    return opening
+    return this.#file.use()
   }
 }

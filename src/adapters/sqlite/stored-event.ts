@@ -5,10 +5,9 @@ import { decodeHead } from '../../event/head.ts'
 import { bytesOf, type Raw } from '../../event/payload.ts'
 import { decodeTrail } from '../../contract/stored-json.ts'
 
-/** The columns of a message, in the order in which claims read them: as an array, which is cheaper than an object. */
-export const otherColumns = 'm.id, m.type, m.key, m.failures, m.head, m.trail, m.data'
-export const messageColumns = `m.seq, ${otherColumns}`
-export type MessageRow = readonly [
+/** What claims read of an event, behind its place: as an array, which is cheaper than an object. */
+export const eventColumns = 'e.id, e.type, e.key, e.failures, e.head, e.trail, e.data'
+export type EventRow = readonly [
   seq: number,
   id: string,
   type: string,
@@ -37,7 +36,7 @@ export class StoredEvent implements Received {
   readonly #head: string
   readonly #trail: string | null
 
-  constructor(row: MessageRow, claim: number, lapsed: boolean) {
+  constructor(row: EventRow, claim: number, lapsed: boolean) {
     this.seq = row[0]
     this.claim = claim
     this.id = row[1]

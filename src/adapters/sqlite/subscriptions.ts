@@ -3,6 +3,7 @@ import { Routes, type Binding } from '../../contract/routes.ts'
 import type { QueueSpec, Subscription } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Database } from './database.ts'
+import type { Statements } from './statements.ts'
 
 /**
  * Which queues an event goes to. Remembered by each process; a counter in the file, read in every transaction that
@@ -18,11 +19,11 @@ export class Subscriptions {
   }
 
   /** Takes in what others have changed. At the start of a transaction, before it changes anything itself. */
-  refresh(): void {
-    const { generation } = this.#database.get<{ generation: number }>('SELECT generation FROM meta')!
+  refresh(within: Statements): void {
+    const { generation } = within.get<{ generation: number }>('SELECT generation FROM meta')!
     if (generation === this.#generation) return
     this.#routes = new Routes(
-      this.#database.all<Binding<number>>('SELECT queue, topic, pattern FROM subscriptions ORDER BY queue'),
+      within.all<Binding<number>>('SELECT queue, topic, pattern FROM subscriptions ORDER BY queue'),
     )
     this.#generation = generation
   }
@@ -52,6 +53,21 @@ export class Subscriptions {
       }
     }
     if (changes > 0) this.#changed()
+    return kept
+  }
+
+  /** What the queues have besides, in words; undefined unless they have all that is asked for. */
+  declared(specs: readonly QueueSpec[]): readonly string[] | undefined {
+    const kept: string[] = []
+    for (const spec of specs) {
+      const queue = this.find(spec.name)
+      if (queue === undefined) return undefined
+      const subscriptions = this.of(queue)
+      const isNew = (one: Subscription): boolean =>
+        !subscriptions.some(({ topic, pattern }) => topic === one.topic && pattern === one.pattern)
+      if (spec.subscriptions.some(isNew)) return undefined
+      kept.push(...keptOf(spec, { subscriptions, order: this.isOrdered(queue) }))
+    }
     return kept
   }
 

@@ -1,4 +1,6 @@
 import type { Database } from './database.ts'
+import { lastPlace, makeNewReady } from './ready-list.ts'
+import type { Statements } from './statements.ts'
 
 /** One event that no queue subscribed to. */
 interface UnroutedEvent {
@@ -24,7 +26,7 @@ const keep =
   'INSERT INTO unrouted (topic, due, taken, id, type, key, head, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?)'
 const page = 'SELECT seq, topic, type FROM unrouted WHERE seq > ? ORDER BY seq LIMIT ?'
 const copy = `
-  INSERT INTO messages (queue, due, taken, id, type, key, head, data)
+  INSERT INTO events (queue, due, taken, id, type, key, head, data)
   SELECT ?, iif(due > ?, due, NULL), taken, id, type, key, head, data FROM unrouted WHERE seq = ?`
 const sweep =
   'DELETE FROM unrouted WHERE seq IN (SELECT seq FROM unrouted WHERE taken < ? ORDER BY taken LIMIT ?)'
@@ -41,15 +43,16 @@ export class Unrouted {
     this.#retention = retention
   }
 
-  keep({ topic, due, taken, id, type, key, head, data }: UnroutedEvent): void {
-    this.#database.run(keep, topic, due, taken, id, type, key, head, data)
+  /** @param within the transaction that the event is published in */
+  keep({ topic, due, taken, id, type, key, head, data }: UnroutedEvent, within: Statements): void {
+    within.run(keep, topic, due, taken, id, type, key, head, data)
   }
 
   /** Deletes some whose time is over, if it is time to look. */
-  sweep(now: number): void {
+  sweep(now: number, within: Statements): void {
     // The clock may have been set back.
     if (Math.abs(now - this.#sweptAt) < sweepEvery) return
-    const gone = this.#database.run(sweep, now - this.#retention, batch)
+    const gone = within.run(sweep, now - this.#retention, batch)
     // As long as there are more, the next look is at once.
     if (gone < batch) this.#sweptAt = now
   }
@@ -57,6 +60,7 @@ export class Unrouted {
   /** Routes some of the events behind `after` anew, in their order. Goes on behind `next`; undefined at the end. */
   retry(after: number, route: Route, now: number): { routed: number; next: number | undefined } {
     const rows = this.#database.all<{ seq: number; topic: string; type: string }>(page, after, batch)
+    const place = lastPlace(this.#database)
     let next = after
     let routed = 0
     for (const { seq, topic, type } of rows) {
@@ -70,6 +74,7 @@ export class Unrouted {
       this.#database.run('DELETE FROM unrouted WHERE seq = ?', seq)
       routed++
     }
+    makeNewReady(this.#database, place)
     return { routed, next: rows.length < batch ? undefined : next }
   }
 }

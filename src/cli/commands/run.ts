@@ -1,8 +1,8 @@
 import { serve } from '../../adapters/http/index.ts'
 import { verifiesSenders } from '../../app.ts'
-import { systemClock } from '../../clock/clock.ts'
 import { readable } from '../../clock/duration.ts'
 import { appOf, type AppChoice, type LoadedApp } from '../app-of.ts'
+import { drained, drainTime } from '../drained.ts'
 import { endSignals } from '../end-signals.ts'
 import { exitCodes, UsageError, type ExitCode } from '../exit-codes.ts'
 import { say } from '../report.ts'
@@ -11,9 +11,6 @@ export interface RunFlags {
   readonly port?: number
   readonly host?: string
 }
-
-/** How long handlers may go on after a signal, in milliseconds. */
-const drainTime = 10_000
 
 /** `millrace run`: until SIGINT or SIGTERM, then until the handlers have finished. */
 export async function run(choice: AppChoice, { port, host }: RunFlags): Promise<ExitCode> {
@@ -56,11 +53,4 @@ function consumed({ receiver, transport }: LoadedApp): string | undefined {
     return patterns === '' ? name : `${name} (${patterns})`
   })
   return queues.length === 0 ? undefined : `consuming ${queues.join(', ')} from ${transport.system}`
-}
-
-/** Whether it had finished by itself: what is aborted is aborted at the end of the time. */
-async function drained(app: LoadedApp): Promise<boolean> {
-  const began = systemClock.monotonic()
-  await app.stop({ timeout: drainTime })
-  return systemClock.monotonic() - began < drainTime - 1 // a timer may be early by less than a millisecond
 }

@@ -3,6 +3,7 @@ import type { Features } from '../../contract/features.ts'
 import type { QueueCounts, Transport } from '../../contract/transport.ts'
 import { createEvent } from '../../event/event.ts'
 import { encodeEvent } from '../../event/outgoing.ts'
+import { Watch } from './watch.ts'
 import { WorkerProcess } from './worker-process.ts'
 import type { Errand, Line, TransportModule, WorkerOptions, WorkerSetup } from './protocol.ts'
 
@@ -44,18 +45,16 @@ export class ProcessBench {
   readonly #transport: Transport
   readonly #module: URL
   readonly #place: string
-  readonly #patience: number
   readonly #topic: string
   readonly #queue: string
-  readonly #workers: WorkerProcess[] = []
-  #wake = (): void => {}
+  readonly #watch: Watch<WorkerProcess>
 
   private constructor(under: ProcessesUnderTest, place: string, transport: Transport) {
     this.lease = under.lease ?? 1_000
     this.#transport = transport
     this.#module = under.module
     this.#place = place
-    this.#patience = under.patience ?? 30_000
+    this.#watch = new Watch(under.patience ?? 30_000)
     const name = `${Date.now().toString(36)}-${process.pid}-${++lastName}`
     this.#topic = `topic-${name}`
     this.#queue = `queue-${name}`
@@ -81,7 +80,7 @@ export class ProcessBench {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.kill()))
+    await Promise.all(this.#watch.processes.map((worker) => worker.kill()))
     await this.#transport.close()
   }
 
@@ -128,37 +127,21 @@ export class ProcessBench {
 
   /** Every line of one sort, of all workers, in the order of time. */
   all(what: Line['what']): readonly Line[] {
-    return this.#workers.flatMap((worker) => worker.of(what)).toSorted((a, b) => a.at - b.at)
+    return this.#watch.processes.flatMap((worker) => worker.of(what)).toSorted((a, b) => a.at - b.at)
   }
 
   /** The numbers in the lines of one sort, ascending. */
   numbers(what: Line['what']): readonly number[] {
-    return this.#workers.flatMap((worker) => worker.numbers(what)).toSorted((a, b) => a - b)
+    return this.#watch.processes.flatMap((worker) => worker.numbers(what)).toSorted((a, b) => a - b)
   }
 
   /** Waits until something is so; looks again whenever a worker says something, and now and then. Fails if `alive` ends before. */
-  async until(
+  until(
     what: string,
     done: () => boolean | Promise<boolean>,
     ...alive: readonly WorkerProcess[]
   ): Promise<void> {
-    const end = performance.now() + this.#patience
-    let ended: number | string | undefined
-    for (const worker of alive) void worker.gone.then((code) => (ended = code))
-    while (!(await done())) {
-      if (ended !== undefined) throw new Error(`Waited for ${what}: the worker has ended (${ended})`)
-      if (performance.now() > end)
-        throw new Error(`Waited ${this.#patience} ms for ${what}\n${this.#story()}`)
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, 100)
-        const before = this.#wake
-        this.#wake = () => {
-          clearTimeout(timer)
-          before()
-          resolve()
-        }
-      })
-    }
+    return this.#watch.until(what, done, ...alive)
   }
 
   /** Waits until nothing waits in the queue, is held or will come later, and all that the workers said of it is here. */
@@ -167,7 +150,7 @@ export class ProcessBench {
       const { depth, inFlight, retrying, delayed } = await this.counts()
       return depth + inFlight + retrying + delayed === 0
     })
-    await Promise.all(this.#workers.map((worker) => this.#caughtUp(worker)))
+    await Promise.all(this.#watch.processes.map((worker) => this.#caughtUp(worker)))
   }
 
   /** Stops a worker, and expects that it takes no longer than it may, and that its process then ends by itself. */
@@ -191,19 +174,14 @@ export class ProcessBench {
   }
 
   #spawn(rest: Pick<WorkerSetup, 'role' | 'options'>): WorkerProcess {
-    const worker = new WorkerProcess(
-      { module: this.#module.href, place: this.#place, topic: this.#topic, queue: this.#queue, ...rest },
-      () => this.#wake(),
-    )
-    this.#workers.push(worker)
-    return worker
-  }
-
-  /** What the workers said last, for the message of a wait that was in vain. */
-  #story(): string {
-    return this.#workers
-      .map((worker, i) => `worker ${i}: ${JSON.stringify(worker.lines.slice(-5))}`)
-      .join('\n')
+    const setup = {
+      module: this.#module.href,
+      place: this.#place,
+      topic: this.#topic,
+      queue: this.#queue,
+      ...rest,
+    }
+    return this.#watch.add((heard) => new WorkerProcess(setup, heard))
   }
 }
 

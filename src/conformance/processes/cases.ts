@@ -1,3 +1,4 @@
+import { runOn } from '../run.ts'
 import { ProcessBench, type ProcessCase, type ProcessesUnderTest } from './bench.ts'
 import { crashing } from './crashing.ts'
 import { holding } from './holding.ts'
@@ -13,19 +14,7 @@ export const processThemes: Readonly<Record<string, readonly ProcessCase[]>> = {
 }
 
 /** Runs a case on a queue of its own. Rejects if it fails; resolves to the reason if it does not apply. */
-export async function runProcessCase(
-  one: ProcessCase,
-  under: ProcessesUnderTest,
-): Promise<string | undefined> {
-  const excuse = under.skip?.find(({ test }) => test === one.name)
-  if (excuse !== undefined) return excuse.reason
-  const bench = await ProcessBench.open(under, one.order ?? false)
-  try {
-    const reason = one.unless?.(bench.features)
-    if (reason !== undefined) return reason
-    await one.run(bench)
-    return undefined
-  } finally {
-    await bench.close()
-  }
+export function runProcessCase(one: ProcessCase, under: ProcessesUnderTest): Promise<string | undefined> {
+  const open = (): Promise<ProcessBench> => ProcessBench.open(under, one.order ?? false)
+  return runOn(one, under, open, ({ features }) => one.unless?.(features))
 }

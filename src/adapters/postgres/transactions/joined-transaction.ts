@@ -28,7 +28,7 @@ export interface JoinedTransaction extends Pick<Runner, 'rows'> {
   rows<Row>(sql: string, ...texts: readonly string[]): Promise<readonly Row[]>
 }
 
-/** @throws MillraceError TRANSACTION_UNSUPPORTED, also if it has not begun or has ended, where that can be told */
+/** @throws MillraceError TRANSACTION_INVALID, also if it has not begun or has ended, where that can be told */
 export function joinTransaction(transaction: unknown, database: Database): JoinedTransaction {
   const identity = asObject(transaction)
   const run = statementsOf(identity)
@@ -48,7 +48,7 @@ export function joinTransaction(transaction: unknown, database: Database): Joine
 function statementsOf(candidate: object): Statements {
   for (const library of libraries) {
     const joined = library.join(candidate)
-    if (typeof joined === 'string') throw unsupported(`${joined}. Pass ${library.transaction}`)
+    if (typeof joined === 'string') throw invalid(`${joined}. Pass ${library.transaction}`)
     if (joined !== undefined) return joined
   }
   throw unknown()
@@ -62,9 +62,9 @@ function asObject(value: unknown): object {
 
 function unknown(): MillraceError {
   const known = libraries.map(({ transaction }) => transaction).join('; ')
-  return unsupported(`\`transaction\` is of no library that is known. It takes: ${known}`)
+  return invalid(`\`transaction\` is of no library that is known. It takes: ${known}`)
 }
 
-function unsupported(message: string): MillraceError {
-  return new MillraceError('TRANSACTION_UNSUPPORTED', message)
+function invalid(message: string): MillraceError {
+  return new MillraceError('TRANSACTION_INVALID', message)
 }
