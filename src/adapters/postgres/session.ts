@@ -292,9 +292,7 @@ export class PostgresSession implements Session {
   }
 }
 
-function isAck({ as }: Settlement): boolean {
-  return as === 'ack'
-}
+const isAck = ({ as }: Settlement): boolean => as === 'ack'
 
 function allDone(results: readonly SettleResult[]): boolean {
   return results.every((result) => result === 'done')
