@@ -31,10 +31,6 @@ export class KeptKeys {
     return this.#changed.size > 0
   }
 
-  has(key: string): boolean {
-    return this.#keys.has(key)
-  }
-
   clear(): void {
     this.#keys.clear()
     this.#changed.clear()
