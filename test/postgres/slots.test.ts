@@ -90,9 +90,9 @@ await describeWithServer('postgres', (url) => {
     ])
     const places = new Map<string, number>()
     await workers.join()
-    let over = false
-    const moving = meanwhile().finally(() => (over = true))
-    while (places.size < count || !over) {
+    const over = new AbortController()
+    const moving = meanwhile().finally(() => over.abort())
+    while (places.size < count || !over.signal.aborted) {
       const events = Array.from({ length: 20 }, () => {
         const event = createEvent('numbered', 0, {
           topic: queue,

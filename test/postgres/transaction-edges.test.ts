@@ -1,6 +1,7 @@
 import { Client, Pool } from 'pg'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { channelOf } from '../../src/adapters/postgres/channel.ts'
+import { postgres } from '../../src/adapters/postgres/index.ts'
 import type { PgTransaction } from '../../src/adapters/postgres/transactions/pg.ts'
 import { millrace } from '../../src/index.ts'
 import { describeWithServer } from '../servers/describe-with-server.ts'
@@ -134,6 +135,28 @@ await describeWithServer('postgres', (url) => {
     await Promise.all([1, 2, 3].map((n) => transport.publish([event(n)], { transaction: counting })))
     process.off('warning', warned)
     expect({ most, warnings }).toEqual({ most: 1, warnings: [] })
+  })
+
+  test("needs no connection but the caller's, which may be the last of the transport's own pool", async () => {
+    const single = new Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 1_000 })
+    onTestFinished(() => single.end())
+    await using transport = postgres({ pool: single, schema })
+    await using other = postgres({ connectionString: url, schema })
+    await transport.declare([spec('single')])
+    const last = await single.connect()
+    try {
+      await last.query('BEGIN')
+      await transport.publish([event(1)], { transaction: last })
+      await other.declare([spec('declared meanwhile')])
+      await transport.publish([event(2)], { transaction: last })
+      await last.query('COMMIT')
+    } finally {
+      last.release()
+    }
+    const { rows } = await pool.query<{ name: string }>(
+      `SELECT name FROM ${schema}.messages m JOIN ${schema}.queues q ON q.id = m.queue WHERE name IN ('single', 'declared meanwhile') ORDER BY 1`,
+    )
+    expect(rows.map(({ name }) => name)).toEqual(['declared meanwhile', 'single', 'single'])
   })
 
   test('the server does not think it dear enough to compile', async () => {

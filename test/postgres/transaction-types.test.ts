@@ -38,6 +38,10 @@ const schema = {}
 type InDrizzle = Parameters<Parameters<ReturnType<typeof drizzle<typeof schema>>['transaction']>[0]>[0]
 type InDrizzleJs = Parameters<Parameters<ReturnType<typeof drizzleJs<typeof schema>>['transaction']>[0]>[0]
 declare function given<T>(): T
+/** any and never would fit whatever they stand for. */
+type IsSomething<T> = 0 extends 1 & T ? false : [T] extends [never] ? false : true
+const extended = given<PrismaClient>().$extends({ model: { order: { count: async () => 1 } } })
+type InExtended = Parameters<Parameters<typeof extended.$transaction>[0]>[0]
 const publish = (transaction: PostgresTransaction) => app.publish('order.placed', { orderId: '7' }, { transaction })
 `
 
@@ -53,6 +57,7 @@ const fitting = [
   'PgTransaction<any, any, any>',
   'Knex.Transaction',
   'Prisma.TransactionClient',
+  'InExtended',
 ]
 const others = [
   'Pool',
@@ -100,7 +105,9 @@ function testsOn(server: string): void {
   describe('the type of', () => {
     let compiled: Compiled
     beforeAll(async () => {
-      const lines = [...fitting, ...others].map((type) => `void publish(given<${type}>())`)
+      const lines = [...fitting, ...others].map(
+        (type) => `void publish(given<${type}>()), true satisfies IsSomething<${type}>`,
+      )
       const generated = readdirSync(join(prisma.folder, 'client'), { recursive: true, encoding: 'utf8' })
         .filter((name) => name.endsWith('.ts'))
         .map((name) => [`client/${name}`, readFileSync(join(prisma.folder, 'client', name), 'utf8')])

@@ -97,14 +97,14 @@ export class Claims {
     const events: StoredEvent[] = []
     let acked: ReadonlySet<string> | undefined
     let left = acks
-    if (this.kept.anyChanged && acks.length > 0) {
+    if (this.kept.someChanged && acks.length > 0) {
       // A statement does not see what it changes itself, and an ack may let a key go on.
       acked = await this.acknowledge(acks)
       left = []
     }
     if (lapsed > 0) events.push(...(await this.#claim(takeLapsed, lapsed, claims, true)))
     const wanted = max + events.length
-    if (this.kept.anyChanged && max > 0) events.push(...(await this.#takeKeptBack(max, claims)))
+    if (this.kept.someChanged && max > 0) events.push(...(await this.#takeKeptBack(max, claims)))
     let back = false
     for (let readings = 1; ; readings++) {
       const limit = wanted - events.length
@@ -121,7 +121,7 @@ export class Claims {
           events: events.toSorted((a, b) => a.seq - b.seq),
           acked,
           lapsed: state.lapsed && (await this.#hasLapsed()),
-          more: state.more || back || this.kept.anyChanged || isOver,
+          more: state.more || back || this.kept.someChanged || isOver,
           wait: state.wait ?? Infinity,
         }
       }
@@ -137,7 +137,7 @@ export class Claims {
     const reading = this.#cursor.begin()
     const claim = this.#nextClaim(claims)
     const rows = await this.#parts.database.rows<ExchangeRow>(
-      this.kept.any ? exchangeKeys : exchange,
+      this.kept.some ? exchangeKeys : exchange,
       ...this.#values(claim, limit),
       ...leasesOf(acks),
       reading.from,

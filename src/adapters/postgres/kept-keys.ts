@@ -23,16 +23,12 @@ export class KeptKeys {
     this.#queue = queue
   }
 
-  get any(): boolean {
+  get some(): boolean {
     return this.#keys.size > 0
   }
 
-  get anyChanged(): boolean {
+  get someChanged(): boolean {
     return this.#changed.size > 0
-  }
-
-  has(key: string): boolean {
-    return this.#keys.has(key)
   }
 
   clear(): void {

@@ -74,7 +74,11 @@ export class Listener {
       await connection.query({ text: `LISTEN ${this.#channel}`, query_timeout: askEvery })
       await this.#database.rows('SELECT pg_notify($1, $2)', this.#channel, echo)
       await pause(systemClock, echoLimit, AbortSignal.any([over, echoed.signal]))
-      if (!echoed.signal.aborted && !over.aborted) return false
+      if (!echoed.signal.aborted && !over.aborted) {
+        // The connection behind the pooler should not go on to hear it for others.
+        await connection.query({ text: `UNLISTEN ${this.#channel}`, query_timeout: askEvery })
+        return false
+      }
       echo = undefined
       begins()
       this.#events.begins()

@@ -139,3 +139,30 @@ await describeWithServer('postgres', (url) => {
     await expect.poll(pids, { timeout: 5_000 }).toBe(1)
   })
 })
+
+await describeWithServer('postgres-pooled', (url) => {
+  test('behind a pooler that nothing is heard through it is told, and looked for new events often', async () => {
+    const schema = newSchema()
+    const notices: Notice[] = []
+    const transport = open(url, schema, { pollInterval: hour })
+    await transport.declare([spec('q')])
+    const session = await transport.open('q', {
+      lease: 30_000,
+      order: false,
+      clock: systemClock,
+      notice: (notice) => notices.push(notice),
+      onRevoke: () => {},
+      onLost: () => {},
+    })
+    await expect
+      .poll(() => notices, { timeout: 10_000 })
+      .toMatchObject([
+        { code: 'WAKE_UP_DEGRADED', queue: 'q', message: expect.stringContaining('every 250 ms') },
+      ])
+    expect(await handle(session, 1)).toEqual([])
+    const woken = session.ready(AbortSignal.timeout(5_000))
+    await open(url, schema).publish([event(1)])
+    await woken
+    expect(await handle(session, 2)).toHaveLength(1)
+  })
+})

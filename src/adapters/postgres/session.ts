@@ -18,15 +18,7 @@ import { Settlements } from './settlements.ts'
 import { Slots } from './slots.ts'
 import type { StoredEvent } from './stored-event.ts'
 import { Tending } from './tending.ts'
-import { untilHint } from './until-hint.ts'
-
-/** What the session saw when there was nothing more to take. */
-export interface Rest {
-  /** The wake-up's count then. */
-  readonly hints: number
-  /** When to look again, by the monotonic clock. */
-  readonly until: number
-}
+import { untilHint, type Rest } from './until-hint.ts'
 
 export class PostgresSession implements Session {
   readonly claim = 128
@@ -292,9 +284,7 @@ export class PostgresSession implements Session {
   }
 }
 
-function isAck({ as }: Settlement): boolean {
-  return as === 'ack'
-}
+const isAck = ({ as }: Settlement): boolean => as === 'ack'
 
 function allDone(results: readonly SettleResult[]): boolean {
   return results.every((result) => result === 'done')

@@ -1,6 +1,13 @@
 import type { Clock } from '../../clock/clock.ts'
-import type { Rest } from './session.ts'
 import type { WakeUp } from './wake-up.ts'
+
+/** What the session saw when there was nothing more to take. */
+export interface Rest {
+  /** The wake-up's count then. */
+  readonly hints: number
+  /** When to look again, by the monotonic clock. */
+  readonly until: number
+}
 
 /** Waits for a hint since the session's last look, until something is due or it is time to look, or for the signal. */
 export function untilHint(
