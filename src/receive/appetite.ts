@@ -66,17 +66,18 @@ export class Appetite {
   /**
    * How many to ask for now; 0 while there is too little room to make it worth an exchange.
    * @param leaving how many of those held the same exchange settles
+   * @param asked how many were asked for and are on their way
    */
-  wanted(claim: number, leaving: number): number {
+  wanted(claim: number, leaving: number, asked = 0): number {
     const target = this.target(claim)
-    const room = target - this.#held + leaving
-    return room >= Math.min(target / 2, claim) ? Math.min(room, claim, this.#fitting()) : 0
+    const room = target - this.#held - asked + leaving
+    return room >= Math.min(target / 2, claim) ? Math.min(room, claim, this.#fitting(asked)) : 0
   }
 
   /** How many more there is memory for. What may run at once has its place whatever its size. */
-  #fitting(): number {
-    const idle = Math.max(this.#atOnce - this.#held, 0)
+  #fitting(asked: number): number {
+    const idle = Math.max(this.#atOnce - this.#held - asked, 0)
     if (this.#size === undefined) return idle
-    return Math.max(idle, Math.floor((readyBytes - this.#bytes) / Math.max(this.#size, 1)))
+    return Math.max(idle, Math.floor((readyBytes - this.#bytes) / Math.max(this.#size, 1)) - asked)
   }
 }

@@ -12,8 +12,11 @@ export interface ExchangesParts {
   readonly lone: LoneClaims
   readonly settlements: SettlerEvents
   notice(notice: Notice, level?: 'info' | 'warn'): void
-  /** How many events to take now; `claim` is the batch that pays for the system, `leaving` is what the exchange settles. */
-  wanted(claim: number, leaving: number): number
+  /**
+   * How many events to take now; `claim` is the batch that pays for the system, `leaving` is what the exchange settles, `asked`
+   * what others have asked for that are under way.
+   */
+  wanted(claim: number, leaving: number, asked: number): number
   /** @param leaseEnd monotonic time until which it is surely ours */
   take(received: Received, leaseEnd: number): void
   /** Something was answered: what waited for that may go on. */
@@ -45,6 +48,8 @@ export class Exchanges {
   #early = 0
   #hurries = false
   #busy = 0
+  /** Events that the exchanges under way may bring. */
+  #asked = 0
   // Made once: a function that makes others takes memory at every call, and these are called for each event.
   readonly #tickEarly = (): void => {
     this.#hurries = false
@@ -117,7 +122,7 @@ export class Exchanges {
   }
 
   #wanted(): number {
-    return this.#parts.wanted(this.#session.claim, this.settler.leaving)
+    return this.#parts.wanted(this.#session.claim, this.settler.leaving, this.#asked)
   }
 
   async #exchange(max: number, lapsed: number): Promise<void> {
@@ -125,6 +130,7 @@ export class Exchanges {
     const list = this.settler.take()
     const began = clock.monotonic()
     this.#busy++
+    this.#asked += max
     let result: ExchangeResult
     try {
       result = await this.#session.exchange({
@@ -137,6 +143,7 @@ export class Exchanges {
       return this.#broken(list, error)
     } finally {
       this.#busy--
+      this.#asked -= max
     }
     if (this.#closed) return // the session is closed, and gave back what it had claimed
     this.#outage.over()

@@ -96,7 +96,7 @@ export class Subscription implements Holder, SettlerEvents {
       lone: this.#lone,
       settlements: this,
       notice: this.#notice,
-      wanted: (claim, leaving) => this.#wanted(claim, leaving),
+      wanted: (...of) => this.#wanted(...of),
       take: (received, leaseEnd) => this.#take(received, leaseEnd),
       answered: () => {
         this.#progress.happened()
@@ -193,9 +193,9 @@ export class Subscription implements Holder, SettlerEvents {
     await stopStep(() => this.#session.close({ keep }), end + graceForClosing, this.#notice)
   }
 
-  #wanted(claim: number, leaving: number): number {
+  #wanted(claim: number, leaving: number, asked: number): number {
     if (!this.#claiming || !this.#parts.gate.open) return 0
-    const wanted = this.#appetite.wanted(claim, leaving)
+    const wanted = this.#appetite.wanted(claim, leaving, asked)
     if (wanted > 0) this.#appetite.measure(this.#parts.clock.monotonic())
     return Math.min(wanted, this.#breaker?.room ?? wanted)
   }

@@ -172,7 +172,7 @@ await describeWithServer('postgres', (url) => {
         name: 'PublishError',
         code: 'STORE_READ_ONLY',
         message: expect.stringMatching(
-          /can only be rolled back: cannot execute SELECT in a read-only transaction$/,
+          /can only be rolled back: cannot execute SELECT FOR SHARE in a read-only transaction$/,
         ),
         results: ['rejected', 'rejected'],
         retryable: false,

@@ -24,11 +24,15 @@ const isOrdered = 'queue = ANY($2::int4[])'
 
 /** Writes nothing if the routes are outdated. */
 const insert = insertRows(events, isCurrent, isOrdered)
-/** The same where some rows have no queue. Tells whether the routes are of today. */
+/**
+ * The same where some rows have no queue. Tells whether the routes are of today. Until it is committed nobody declares a
+ * queue, which would not see what is kept.
+ */
 const insertOrKeep = `
-  WITH e AS MATERIALIZED (SELECT * FROM ${events} WHERE ${isCurrent}),
+  WITH known AS MATERIALIZED (SELECT generation = $1::bigint AS current FROM {meta} FOR SHARE),
+  e AS MATERIALIZED (SELECT * FROM ${events} WHERE (SELECT current FROM known)),
   ${insertOrKeepRows(isOrdered)}
-  SELECT ${isCurrent} AS current`
+  SELECT current FROM known`
 
 /** @throws PublishError */
 export async function publish(

@@ -13,11 +13,16 @@ import { joinTransaction, type JoinedTransaction } from './joined-transaction.ts
  * The parameter is one text, which all clients can pass on. Routes may be newer than what the transaction sees (a REPEATABLE
  * READ looks at the time of its beginning): an event goes to every queue that this process knows of. NOTIFY is sent by the
  * commit, once for each queue, however often it was said. Single values come from subqueries: of joins the server would expect
- * so many rows that it compiled the statement, which takes 90 ms.
+ * so many rows that it compiled the statement, which takes 90 ms. Where something is kept that has no queue, nobody declares
+ * one until the commit, for he would not see it.
  */
 const insert = `
   WITH given AS MATERIALIZED (SELECT $1::text::json AS it),
-  known AS MATERIALIZED (SELECT (SELECT generation FROM {meta}) <= (it ->> 'generation')::bigint AS current FROM given),
+  locked AS MATERIALIZED (SELECT generation FROM {meta} WHERE (SELECT (it ->> 'keeps')::boolean FROM given) FOR SHARE),
+  known AS MATERIALIZED (
+    SELECT coalesce((SELECT generation FROM locked), (SELECT generation FROM {meta})) <= (it ->> 'generation')::bigint AS current
+    FROM given
+  ),
   ordered AS MATERIALIZED (SELECT json_array_elements_text(it -> 'ordered')::int4 AS queue FROM given),
   e AS MATERIALIZED (
     SELECT queue, id, type, key, head, data, decode(base64, 'base64') AS bytes, due, topic, n
@@ -91,10 +96,11 @@ async function send(
     routing ??= await learnRouting(joined, subscriptions)
     const { generation, ordered } = routing
     const events = eventsOf(list, heads, routing)
-    const parameter = JSON.stringify({ generation, ordered, channel, events })
+    const keeps = events.some(({ queues }) => queues.length === 0)
+    const parameter = JSON.stringify({ generation, ordered, channel, keeps, events })
     const [answer] = await joined.rows<{ current: string }>(insert, parameter)
     if (answer?.current === 'true') {
-      if (events.some(({ queues }) => queues.length === 0)) unrouted.sweepSoon()
+      if (keeps) unrouted.sweepSoon()
       return
     }
     if (answer?.current !== 'false') {

@@ -1,0 +1,35 @@
+import { expect, onTestFinished, test } from 'vitest'
+import { beside, faultyTransport } from '../../test/faulty-transport.ts'
+import { signal, turns } from '../../test/signals.ts'
+import { millrace } from '../app.ts'
+import type { Session } from '../contract/transport.ts'
+
+/** The session with exchanges that may overlap. */
+const overlapping = (session: Session): Session =>
+  new Proxy(beside(session, {}), {
+    get: (target, name) => (name === 'pulls' ? 2 : (Reflect.get(target, name) as unknown)),
+  })
+
+test('exchanges that overlap ask for no more than the prefetch together', async () => {
+  const asked: number[] = []
+  const letGo = signal()
+  const transport = faultyTransport(
+    { open: async (call, ...args) => overlapping(await call(...args)) },
+    {
+      async exchange(call, request) {
+        asked.push(request.max)
+        await letGo.come
+        return call(request)
+      },
+    },
+  )
+  const app = millrace({ transport, logger: false })
+  onTestFinished(() => app.stop({ timeout: 0 }))
+  app.queue('q', { concurrency: 10, prefetch: 10 }).on('a.b', () => {})
+  await app.start()
+  await turns()
+  app.resume('q') // lets it look whether there is room for more
+  await turns()
+  expect(asked).toEqual([10])
+  letGo.give()
+})
