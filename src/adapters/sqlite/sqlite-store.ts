@@ -8,6 +8,7 @@ import type { OpenOptions } from './open-database.ts'
 import { Opening } from './opening.ts'
 import { openPartFile, type PartFile } from './part-file.ts'
 import type { Part } from './parts.ts'
+import { SharedCommits } from './shared-commits.ts'
 
 /*
  * A put makes a new row, whose number is the version: AUTOINCREMENT never gives one twice. `ends` is by the steady clock (see
@@ -50,14 +51,17 @@ export class SqliteStore implements StoreDriver {
   readonly system = 'sqlite'
   readonly features: StoreFeatures
   readonly #name: string
-  readonly #file: Opening<PartFile>
+  readonly #file: Opening<PartFile & { readonly commits: SharedCommits }>
   readonly #clock: Clock
 
   /** @param options.name of the store in the file */
   constructor(options: OpenOptions & { readonly name: string }) {
     this.#name = options.name
     this.#clock = options.clock
-    this.#file = new Opening(() => openPartFile(options, entries))
+    this.#file = new Opening(async () => {
+      const file = await openPartFile(options, entries)
+      return { ...file, commits: new SharedCommits(file.database) }
+    })
     this.features = {
       durable: options.durability,
       atomic: true,
@@ -74,8 +78,8 @@ export class SqliteStore implements StoreDriver {
   }
 
   async put(key: string, value: Raw, ttl: number | undefined, condition: Condition): Promise<PutResult> {
-    const { database, booted } = await this.#file.use()
-    const result = await database.commit((): PutResult => {
+    const { database, booted, commits } = await this.#file.use()
+    const result = await commits.run(value.length, (): PutResult => {
       const now = this.#now(booted)
       const { ifAbsent, ifVersion } = condition
       if (ifAbsent || ifVersion !== undefined) {
@@ -99,24 +103,27 @@ export class SqliteStore implements StoreDriver {
   }
 
   async touch(key: string, ttl: number, ifVersion: string | undefined): Promise<string | undefined> {
-    const { database, booted } = await this.#file.use()
-    return await database.write(() => {
+    const { database, booted, commits } = await this.#file.use()
+    const touched = await commits.run(0, () => {
       const now = this.#now(booted)
       const version = this.#versionOf(database, key, ifVersion, now)
-      if (version !== undefined)
-        database.run('UPDATE millrace_entries SET ends = ? WHERE version = ?', Math.ceil(now + ttl), version)
-      return version === undefined ? undefined : String(version)
+      if (version === undefined) return undefined
+      database.run('UPDATE millrace_entries SET ends = ? WHERE version = ?', Math.ceil(now + ttl), version)
+      return String(version)
     })
+    if (touched !== undefined) await database.keep()
+    return touched
   }
 
   async delete(key: string, ifVersion: string | undefined): Promise<boolean> {
-    const { database, booted } = await this.#file.use()
-    return await database.write(() => {
+    const { database, booted, commits } = await this.#file.use()
+    const isDeleted = await commits.run(0, () => {
       const version = this.#versionOf(database, key, ifVersion, this.#now(booted))
-      return (
-        version !== undefined && database.run('DELETE FROM millrace_entries WHERE version = ?', version) > 0
-      )
+      if (version === undefined) return false
+      return database.run('DELETE FROM millrace_entries WHERE version = ?', version) > 0
     })
+    if (isDeleted) await database.keep()
+    return isDeleted
   }
 
   async close(): Promise<void> {
