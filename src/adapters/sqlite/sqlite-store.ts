@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock/clock.ts'
 import type { Condition, Entry, PutResult, StoreDriver, StoreFeatures } from '../../contract/store.ts'
 import { latestTime } from '../../contract/stored-json.ts'
-import type { Raw } from '../../event/payload.ts'
+import { textOf, type Raw } from '../../event/payload.ts'
 import { timesOf } from './boot.ts'
 import type { Database } from './database.ts'
 import type { OpenOptions } from './open-database.ts'
@@ -41,9 +41,11 @@ const maxBytes = 16 * 1024 * 1024
 /** Of a store, a key, and the time that it is. */
 const isThere = 'store = ? AND key = ? AND (ends IS NULL OR ends > ?)'
 
+/** Node 22 and 24.15 read text only up to a NUL, so text is read as its bytes. */
 interface Row {
   readonly version: number
-  readonly value: Raw
+  readonly isText: 0 | 1
+  readonly bytes: Uint8Array
 }
 
 /** Entries in a table of the file. */
@@ -87,7 +89,7 @@ export class SqliteStore implements StoreDriver {
         if (current?.version !== ifVersion) return { stored: false, current }
       }
       const ends = ttl === undefined ? null : Math.ceil(now + ttl)
-      const { version } = database.get<Row>(
+      const { version } = database.get<Pick<Row, 'version'>>(
         `INSERT OR REPLACE INTO millrace_entries (store, key, ends, value) VALUES (?, ?, ?, ?)
          RETURNING version`,
         this.#name,
@@ -136,7 +138,8 @@ export class SqliteStore implements StoreDriver {
 
   #find(database: Database, key: string, now: number): Row | undefined {
     return database.get<Row>(
-      `SELECT version, value FROM millrace_entries WHERE ${isThere}`,
+      `SELECT version, typeof(value) = 'text' AS isText, CAST(value AS BLOB) AS bytes
+       FROM millrace_entries WHERE ${isThere}`,
       this.#name,
       key,
       now,
@@ -169,5 +172,5 @@ function sweep(database: Database, now: number): void {
 }
 
 function entryOf(row: Row | undefined): Entry | undefined {
-  return row && { value: row.value, version: String(row.version) }
+  return row && { value: row.isText === 1 ? textOf(row.bytes) : row.bytes, version: String(row.version) }
 }
