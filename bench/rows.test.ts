@@ -7,10 +7,18 @@ import { rows } from './rows.ts'
 import { comparisonRows } from './sqlite/comparisons.ts'
 import { enduranceRows } from './sqlite/endurance.ts'
 import { keyRows } from './sqlite/keys.ts'
+import { relayRows } from './sqlite/relay.ts'
 import { throughputRows } from './sqlite/throughput.ts'
 import { tryRow } from './try-row.ts'
 
-const withoutServers = [...engineRows, ...throughputRows, ...keyRows, ...comparisonRows, ...enduranceRows]
+const withoutServers = [
+  ...engineRows,
+  ...throughputRows,
+  ...keyRows,
+  ...relayRows,
+  ...comparisonRows,
+  ...enduranceRows,
+]
 
 // The benchmark is for the Node that comes with the project. Node 22 does not know `await using`.
 const isTooOld = !('AsyncDisposableStack' in globalThis)

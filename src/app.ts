@@ -213,6 +213,11 @@ class MillraceApp implements Swappable, Verifying, Relaying, IngressSource, Asyn
   #open(): Promise<Transport> {
     if (this.#stopping !== undefined && this.#opening === undefined)
       return Promise.reject(new MillraceError('STOPPED', 'The app was stopped'))
+    return this.#opened()
+  }
+
+  /** The same also while the app stops: the relay may have something to send yet. */
+  #opened(): Promise<Transport> {
     this.#opening ??= this.#declared().catch((error: unknown) => {
       this.#opening = undefined
       throw error
@@ -233,7 +238,7 @@ class MillraceApp implements Swappable, Verifying, Relaying, IngressSource, Asyn
     return new Outbox({
       store,
       relays: this.#relays,
-      transport: () => this.#open(),
+      transport: () => this.#opened(),
       target: () => this.#loaded(),
       destination: this.#transport.system,
       clock: this.#clock,

@@ -77,6 +77,15 @@ describe('quick-start', () => {
   })
 })
 
+test('outbox: what is committed is announced, and what is rolled back is not', async () => {
+  using folder = new Folder()
+  const args = ['--disable-warning=ExperimentalWarning', example('outbox/main.ts')]
+  const outcome = await outcomeOf(args, { cwd: folder.path })
+  expect(outcome.stderr).toBe('')
+  expect(outcome.stdout).toMatch(expected('outbox'))
+  expect(outcome.exitCode).toBe(0)
+})
+
 describe('github-webhooks', () => {
   const main = example('github-webhooks/main.ts')
   const app = example('github-webhooks/app.ts')

@@ -146,6 +146,17 @@ test.each(['signal', 'close'])(
   },
 )
 
+test('a lock whose taking took as long as its ttl was not taken', async () => {
+  const { take } = driver
+  driver.take = async () => {
+    driver.take = take
+    clock.advance(3_000)
+    return { token: 1 }
+  }
+  expect(await locks.tryAcquire('a', { ttl: 3_000 })).toBeUndefined()
+  expect((await locks.acquire('a', { ttl: 3_000 })).signal.aborted).toBe(false)
+})
+
 test('close tells of a release that failed, and closes the system all the same', async () => {
   const lock = await locks.acquire('a')
   driver.release = () => Promise.reject(new Error('connection lost'))

@@ -75,10 +75,14 @@ class DriverLocks implements Locks {
     for (let pauseMs = firstWait; ; pauseMs = Math.min(2 * pauseMs, longestWait)) {
       const began = this.#clock.monotonic()
       const taken = await this.#driver.take(name, ttl)
-      if ('token' in taken) return await this.#hold(name, ttl, taken.token, began + ttl, stop)
+      if ('token' in taken) {
+        const lock = await this.#hold(name, ttl, taken.token, began + ttl, stop)
+        // An answer that took as long as the ttl says nothing any more.
+        if (!lock.signal.aborted) return lock
+      }
       const left = giveUp - this.#clock.monotonic()
       if (left <= 0) return undefined
-      const freeIn = taken.heldFor + 1
+      const freeIn = 'token' in taken ? 1 : taken.heldFor + 1
       await pause(this.#clock, Math.min(left, freeIn, pauseMs * (0.5 + Math.random())), stop)
       if (stop.aborted) throw this.#stopped(stop)
     }

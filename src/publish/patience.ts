@@ -14,6 +14,11 @@ export class Patience {
     signal.addEventListener('abort', () => this.#outage.cut(), { once: true })
   }
 
+  /** Whether it waits. */
+  get on(): boolean {
+    return this.#outage.on
+  }
+
   /** A try failed. Resolves when it is time for the next one. */
   after(cause: unknown): Promise<void> {
     if (this.#signal.aborted) return Promise.resolve()

@@ -11,6 +11,8 @@ import { Patience } from './patience.ts'
 
 /** How long others wait for the events of a relay that died, in milliseconds. */
 const lease = 30_000
+/** How long a stop goes on sending what was committed before it, in milliseconds: mostly all that a short process has to say. */
+const longestLast = 1_000
 /** What a transport may take to give up, once it is told to, in milliseconds. */
 const graceForAbort = 100
 /** Before the outbox is asked again whether a lease goes on, in milliseconds. */
@@ -43,7 +45,9 @@ interface Taken {
 export class Relay {
   readonly #parts: RelayParts
   readonly #forwarder: Forwarder
-  /** Aborted at the stop: nothing is waited for any more. */
+  /** Aborted when a stop begins: the next time that the outbox is found empty is the last. */
+  readonly #last = new AbortController()
+  /** Aborted soon after: nothing is waited for any more. */
   readonly #stop = new AbortController()
   /** Aborted when the time of the stop is over: what is on its way is given up. */
   readonly #end = new AbortController()
@@ -103,10 +107,17 @@ export class Relay {
     this.#running = this.#run()
   }
 
-  /** Ends with the batch that is on its way, or at `deadline` (monotonic). What was not sent is given back. */
+  /**
+   * Sends what was committed before, for a second at most and not in an outage, then what is on its way, until `deadline`
+   * (monotonic). What was not sent is given back.
+   */
   async stop(deadline: number): Promise<void> {
-    this.#stop.abort()
+    this.#last.abort()
     await this.#starting?.catch(() => undefined) // whoever started it was told
+    if (this.#running !== undefined && !this.#sending.on) {
+      await within(this.#running, Math.min(longestLast, deadline - systemClock.monotonic()))
+    }
+    this.#stop.abort()
     if (this.#running === undefined) return
     if (!(await within(this.#running, deadline - systemClock.monotonic()))) {
       this.#end.abort()
@@ -120,7 +131,9 @@ export class Relay {
   async #run(): Promise<void> {
     let settle: readonly Settlement[] = []
     let batch: readonly Received[] = []
+    const wake = AbortSignal.any([this.#last.signal, this.#stop.signal])
     while (!this.#stop.signal.aborted) {
+      const isLast = this.#last.signal.aborted
       const forwarding = this.#forward(batch)
       const { received, again, more } = await this.#exchange(settle)
       const decided = await forwarding
@@ -130,7 +143,9 @@ export class Relay {
       const behind = received.filter((of) => !isFree(of)).map((of): Settlement => ({ of, as: 'release' }))
       settle = [...again, ...decided, ...behind]
       batch = received.filter(isFree)
-      if (settle.length === 0 && batch.length === 0 && !more) await this.#session.ready(this.#stop.signal)
+      if (settle.length > 0 || batch.length > 0 || more) continue
+      if (isLast) break
+      await this.#session.ready(wake)
     }
     try {
       if (settle.length > 0) this.#settled(settle, await this.#session.settle(settle))

@@ -77,6 +77,22 @@ test('a process that only publishes relays from its first publish in a transacti
   expect(inbox.values.map(({ data }) => data)).toEqual([0, 1, 2])
 })
 
+test('a process that publishes and stops at once has sent what it committed', async () => {
+  const shop = await openShop()
+  const url = `sqlite:${shop.path}.events`
+  for (let n = 0; n < 3; n++) {
+    const publisher = shop.app({ transport: url })
+    await shop.transaction('COMMIT', (transaction) => publisher.publish(numbered(300), { transaction }))
+    await publisher.stop()
+  }
+  const reader = shop.app({ transport: url, relay: false })
+  const inbox = new Inbox<MillraceEvent>(900)
+  reader.queue('late', { from: 'beginning' }).on('*', (event) => inbox.add(event))
+  await reader.start()
+  await inbox.full
+  expect(await inOutbox(reader)).toMatchObject({ depth: 0, inFlight: 0 })
+})
+
 test('with `relay: false` events wait in the outbox, where everybody sees them, until another process relays', async () => {
   const shop = await openShop()
   const app = shop.app({ transport: memory(), relay: false })

@@ -8,6 +8,9 @@ const features: LocksFeatures = {
   processes: false,
 }
 
+/** How many locks one take looks at, in turn, for those whose holders have lost them: more than it can add. */
+const sweptAtOnce = 2
+
 /** Locks in the memory of this process. */
 export class MemoryLocks implements LocksDriver {
   readonly system = 'memory'
@@ -20,7 +23,13 @@ export class MemoryLocks implements LocksDriver {
     this.#clock = clock
   }
 
+  /** How many locks take room, those that were lost and not removed yet included. */
+  get held(): number {
+    return this.#holders.size
+  }
+
   async take(name: string, ttl: number): Promise<Taken> {
+    this.#sweep()
     const heldFor = (this.#holders.get(name)?.end ?? 0) - this.#clock.monotonic()
     if (heldFor > 0) return { heldFor }
     const token = ++this.#tokens
@@ -42,5 +51,15 @@ export class MemoryLocks implements LocksDriver {
 
   async close(): Promise<void> {
     this.#holders.clear()
+  }
+
+  #sweep(): void {
+    const now = this.#clock.monotonic()
+    for (let i = Math.min(sweptAtOnce, this.#holders.size); i > 0; i--) {
+      const [name, holder] = this.#holders.entries().next().value!
+      this.#holders.delete(name)
+      // The others come before it next time.
+      if (holder.end > now) this.#holders.set(name, holder)
+    }
   }
 }

@@ -1,13 +1,14 @@
 import type { Clock } from '../../clock/clock.ts'
 import type { Condition, Entry, PutResult, StoreDriver, StoreFeatures } from '../../contract/store.ts'
 import { latestTime } from '../../contract/stored-json.ts'
-import type { Raw } from '../../event/payload.ts'
+import { textOf, type Raw } from '../../event/payload.ts'
 import { timesOf } from './boot.ts'
 import type { Database } from './database.ts'
 import type { OpenOptions } from './open-database.ts'
 import { Opening } from './opening.ts'
 import { openPartFile, type PartFile } from './part-file.ts'
 import type { Part } from './parts.ts'
+import { SharedCommits } from './shared-commits.ts'
 
 /*
  * A put makes a new row, whose number is the version: AUTOINCREMENT never gives one twice. `ends` is by the steady clock (see
@@ -40,9 +41,11 @@ const maxBytes = 16 * 1024 * 1024
 /** Of a store, a key, and the time that it is. */
 const isThere = 'store = ? AND key = ? AND (ends IS NULL OR ends > ?)'
 
+/** Node 22 and 24.15 read text only up to a NUL, so text is read as its bytes. */
 interface Row {
   readonly version: number
-  readonly value: Raw
+  readonly isText: 0 | 1
+  readonly bytes: Uint8Array
 }
 
 /** Entries in a table of the file. */
@@ -50,14 +53,17 @@ export class SqliteStore implements StoreDriver {
   readonly system = 'sqlite'
   readonly features: StoreFeatures
   readonly #name: string
-  readonly #file: Opening<PartFile>
+  readonly #file: Opening<PartFile & { readonly commits: SharedCommits }>
   readonly #clock: Clock
 
   /** @param options.name of the store in the file */
   constructor(options: OpenOptions & { readonly name: string }) {
     this.#name = options.name
     this.#clock = options.clock
-    this.#file = new Opening(() => openPartFile(options, entries))
+    this.#file = new Opening(async () => {
+      const file = await openPartFile(options, entries)
+      return { ...file, commits: new SharedCommits(file.database) }
+    })
     this.features = {
       durable: options.durability,
       atomic: true,
@@ -74,8 +80,8 @@ export class SqliteStore implements StoreDriver {
   }
 
   async put(key: string, value: Raw, ttl: number | undefined, condition: Condition): Promise<PutResult> {
-    const { database, booted } = await this.#file.use()
-    const result = await database.commit((): PutResult => {
+    const { database, booted, commits } = await this.#file.use()
+    const result = await commits.run(value.length, (): PutResult => {
       const now = this.#now(booted)
       const { ifAbsent, ifVersion } = condition
       if (ifAbsent || ifVersion !== undefined) {
@@ -83,7 +89,7 @@ export class SqliteStore implements StoreDriver {
         if (current?.version !== ifVersion) return { stored: false, current }
       }
       const ends = ttl === undefined ? null : Math.ceil(now + ttl)
-      const { version } = database.get<Row>(
+      const { version } = database.get<Pick<Row, 'version'>>(
         `INSERT OR REPLACE INTO millrace_entries (store, key, ends, value) VALUES (?, ?, ?, ?)
          RETURNING version`,
         this.#name,
@@ -99,24 +105,27 @@ export class SqliteStore implements StoreDriver {
   }
 
   async touch(key: string, ttl: number, ifVersion: string | undefined): Promise<string | undefined> {
-    const { database, booted } = await this.#file.use()
-    return await database.write(() => {
+    const { database, booted, commits } = await this.#file.use()
+    const touched = await commits.run(0, () => {
       const now = this.#now(booted)
       const version = this.#versionOf(database, key, ifVersion, now)
-      if (version !== undefined)
-        database.run('UPDATE millrace_entries SET ends = ? WHERE version = ?', Math.ceil(now + ttl), version)
-      return version === undefined ? undefined : String(version)
+      if (version === undefined) return undefined
+      database.run('UPDATE millrace_entries SET ends = ? WHERE version = ?', Math.ceil(now + ttl), version)
+      return String(version)
     })
+    if (touched !== undefined) await database.keep()
+    return touched
   }
 
   async delete(key: string, ifVersion: string | undefined): Promise<boolean> {
-    const { database, booted } = await this.#file.use()
-    return await database.write(() => {
+    const { database, booted, commits } = await this.#file.use()
+    const isDeleted = await commits.run(0, () => {
       const version = this.#versionOf(database, key, ifVersion, this.#now(booted))
-      return (
-        version !== undefined && database.run('DELETE FROM millrace_entries WHERE version = ?', version) > 0
-      )
+      if (version === undefined) return false
+      return database.run('DELETE FROM millrace_entries WHERE version = ?', version) > 0
     })
+    if (isDeleted) await database.keep()
+    return isDeleted
   }
 
   async close(): Promise<void> {
@@ -129,7 +138,8 @@ export class SqliteStore implements StoreDriver {
 
   #find(database: Database, key: string, now: number): Row | undefined {
     return database.get<Row>(
-      `SELECT version, value FROM millrace_entries WHERE ${isThere}`,
+      `SELECT version, typeof(value) = 'text' AS isText, CAST(value AS BLOB) AS bytes
+       FROM millrace_entries WHERE ${isThere}`,
       this.#name,
       key,
       now,
@@ -162,5 +172,5 @@ function sweep(database: Database, now: number): void {
 }
 
 function entryOf(row: Row | undefined): Entry | undefined {
-  return row && { value: row.value, version: String(row.version) }
+  return row && { value: row.isText === 1 ? textOf(row.bytes) : row.bytes, version: String(row.version) }
 }
