@@ -57,9 +57,14 @@ export function event(data: unknown, options: EventOptions = {}): Outgoing {
   return encodeEvent(createEvent('order.placed', data, options))
 }
 
-export function sessionOn(transport: Transport, queue: string, lease = 30_000): Promise<Session> {
+export function sessionOn(
+  transport: Transport,
+  queue: string,
+  lease = 30_000,
+  order = false,
+): Promise<Session> {
   const handlers = { notice: () => {}, onRevoke: () => {}, onLost: () => {} }
-  return transport.open(queue, { lease, order: false, clock: systemClock, ...handlers })
+  return transport.open(queue, { lease, order, clock: systemClock, ...handlers })
 }
 
 /** Takes and acknowledges all that is ready. */

@@ -21,6 +21,16 @@ async function handle(session: Session, count: number): Promise<readonly Receive
   return taken
 }
 
+/** One event, if it comes within so many milliseconds. */
+async function take(session: Session, ms: number): Promise<readonly Received[]> {
+  const signal = AbortSignal.timeout(ms)
+  for (;;) {
+    const { received } = await session.exchange({ settle: [], max: 1 })
+    if (received.length > 0 || signal.aborted) return received
+    await session.ready(signal)
+  }
+}
+
 await describeWithServer('postgres', (url) => {
   test('what a transaction commits late is found at once, behind what was handled long ago', async () => {
     const schema = newSchema()
@@ -66,6 +76,22 @@ await describeWithServer('postgres', (url) => {
     // From the start each time it would be half a million.
     await expect.poll(read, { timeout: 5_000 }).toBeGreaterThanOrEqual(count)
     expect(await read()).toBeLessThan(5 * count)
+  })
+
+  test('who has just used a slot gives it within moments to one that asks', async () => {
+    const transport = open(url, newSchema())
+    await transport.declare([spec('q', { order: true })])
+    const first = await sessionOn(transport, 'q', 30_000, true)
+    const second = await sessionOn(transport, 'q', 30_000, true)
+    for (let round = 0; round < 8; round++) {
+      await transport.publish([event(1, { key: `k${round}` }), event(2, { key: `k${round}` })])
+      const [failed] = await take(first, 5_000)
+      // With nothing in flight of its key, its slot is free to go.
+      await first.settle([{ of: failed!, as: 'retry', delay: hour }])
+      const [passing] = await take(second, 1_000)
+      expect(passing?.key, `after round ${round}`).toBe(`k${round}`)
+      await second.settle([{ of: passing!, as: 'ack' }])
+    }
   })
 
   test('an event of another instance wakes by NOTIFY, long before it is time to look', async () => {

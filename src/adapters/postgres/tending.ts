@@ -137,6 +137,8 @@ export class Tending {
     const hasFree = sharing.owned < all || sharing.dead > 0
     if (hasFree && !isIdle) await this.#take(share, this.#others)
     this.#orphans = hasFree && this.#others
+    // Whoever asked a moment ago may ask for no more: then it gives away the rest.
+    if (this.#others && !isIdle && this.#asking === 0) this.#arm(idleAfter + 1)
     if (this.#others) await this.#free(isIdle ? 0 : share, isIdle)
     else if (slots.isLeaving) await this.#parts.alone(() => this.#keep())
   }
