@@ -41,11 +41,12 @@ export type {
   Received,
   Session,
   SessionOptions,
-  Settlement,
   SettleResult,
+  Settlement,
   StoredDeadLetter,
   Subscription,
   Transport,
   TransportAdmin,
   TransportPublishOptions,
 } from './transport.ts'
+export type { GivenOf, TakenOf, Transactions } from './transaction-types.ts'

@@ -1,9 +1,10 @@
 import type { EventOptions, MillraceEvent } from '../event/event.ts'
+import type { TakenOf } from './transaction-types.ts'
 
 /** What can be said of one publish. */
 export interface PublishOptions<Tx = unknown> extends EventOptions {
   /** Publish inside this transaction of yours: sent if it commits. Needs a transport with transactions. */
-  transaction?: Tx
+  transaction?: TakenOf<Tx>
   /** Gives up waiting. What was already handed over may still arrive. */
   signal?: AbortSignal
   /**

@@ -3,6 +3,7 @@
  */
 import type { Duration } from '../clock/duration.ts'
 import type { PublishOptions } from '../contract/publishing.ts'
+import type { GivenOf } from '../contract/transaction-types.ts'
 import type { Catalog, EventMap } from '../event/catalog.ts'
 import type { MillraceEvent } from '../event/event.ts'
 import type { QueueOptions } from './queue-options.ts'
@@ -74,7 +75,7 @@ export interface Context {
 /** The context of an app's handlers: it publishes what the catalog has. */
 export interface AppContext<M extends EventMap, Tx> extends Context {
   readonly publish: Publish<M, Tx>
-  readonly transaction?: Tx
+  readonly transaction?: GivenOf<Tx>
 }
 
 declare const passed: unique symbol
@@ -143,7 +144,7 @@ export interface Queue<M extends EventMap = EventMap, C = Context> {
 
 /** The context of a queue made with these options. */
 export type QueueContext<M extends EventMap, Tx, C, O> = Merge<AppContext<M, Tx>, C> &
-  (O extends { readonly transactional: true } ? { readonly transaction: Tx } : {})
+  (O extends { readonly transactional: true } ? { readonly transaction: GivenOf<Tx> } : {})
 
 /** The events of a catalog that fit a pattern, as handlers get them. @example type Placed = EventOf<typeof events, 'order.placed'> */
 export type EventOf<C, P extends string> = C extends Catalog<infer M> ? Matched<M, P> : never

@@ -1,6 +1,6 @@
 import { Pool } from 'pg'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { postgres, type PostgresTransaction } from '../../src/adapters/postgres/index.ts'
+import { postgres, type PostgresTransactions } from '../../src/adapters/postgres/index.ts'
 import type { QueueSpec, Transport } from '../../src/contract/transport.ts'
 import { encodeEvent } from '../../src/event/outgoing.ts'
 import { createEvent, millrace, type App, type MillraceEvent } from '../../src/index.ts'
@@ -28,7 +28,7 @@ const noPrisma = await whyNoPrisma()
 
 await describeWithServer('postgres', (url) => {
   const pool = new Pool({ connectionString: url })
-  let transport: Transport<PostgresTransaction>
+  let transport: Transport<PostgresTransactions>
   let app: App
 
   beforeAll(async () => {

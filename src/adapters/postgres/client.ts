@@ -38,3 +38,13 @@ export interface PgPool {
   /** The callback gets the connection before anything can befall it, as a promise would not. */
   connect(callback: (error: Error | undefined, connection: PgConnection | undefined) => void): void
 }
+
+/** The client of `pg` that handlers of transactional queues get as `ctx.transaction`. To a library's own type: `as unknown as PoolClient`. */
+export interface PgHandlerTransaction {
+  query<Row = unknown>(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<{ readonly rows: readonly Row[]; readonly rowCount: number | null }>
+  query(query: { text: string; values?: unknown[] }): Promise<{ readonly rows: readonly unknown[] }>
+  escapeIdentifier(text: string): string
+}

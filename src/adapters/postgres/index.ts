@@ -5,12 +5,12 @@ import type { EventTablesOptions } from './event-tables.ts'
 import { checkSchema, invalid } from './checks.ts'
 import type { PostgresOptions } from './options.ts'
 import { PostgresTransport } from './postgres-transport.ts'
-import type { PostgresTransaction } from './transactions/joined-transaction.ts'
+import type { PostgresTransactions } from './transactions/joined-transaction.ts'
 import { optionsFromUrl } from './url.ts'
 
-export type { PgConnection, PgPool, PgQuery, PgResult } from './client.ts'
+export type { PgConnection, PgHandlerTransaction, PgPool, PgQuery, PgResult } from './client.ts'
 export type { PostgresOptions } from './options.ts'
-export type { PostgresTransaction } from './transactions/joined-transaction.ts'
+export type { PostgresTransaction, PostgresTransactions } from './transactions/joined-transaction.ts'
 
 /**
  * PostgreSQL 15 or newer, in a schema of its own. Needs the package `pg`. A URL may have the options as parameters:
@@ -18,7 +18,7 @@ export type { PostgresTransaction } from './transactions/joined-transaction.ts'
  * @throws MillraceError INVALID_OPTION. Whether the server answers shows at first use.
  * @example const app = millrace({ transport: postgres('postgres://localhost/shop') })
  */
-export function postgres(options: string | PostgresOptions): Transport<PostgresTransaction> {
+export function postgres(options: string | PostgresOptions): Transport<PostgresTransactions> {
   const all = typeof options === 'string' ? optionsFromUrl(options) : options
   const { schema = 'millrace', migrate = 'auto', retention = '7d', remember = '7d' } = all
   const { wake = 'both', pollInterval = '1s' } = all

@@ -17,13 +17,13 @@ import { openEventTables, type EventTables, type EventTablesOptions } from './ev
 import { checkConnections, type Work } from './inbox.ts'
 import { publish, publishError } from './publishing.ts'
 import { PostgresSession } from './session.ts'
-import type { PostgresTransaction } from './transactions/joined-transaction.ts'
+import type { PostgresTransactions } from './transactions/joined-transaction.ts'
 import { publishInTransaction } from './transactions/publishing.ts'
 
 /** Postgres takes texts of 1 GB, but data passes whole through memory, a few copies at a time, here and there. */
 const maxBytes = 100 * 1024 * 1024
 
-export class PostgresTransport implements Transport<PostgresTransaction> {
+export class PostgresTransport implements Transport<PostgresTransactions> {
   readonly system = 'postgres'
   readonly admin: PostgresAdmin
   readonly #options: EventTablesOptions

@@ -1,4 +1,6 @@
 import { MillraceError } from '../../../errors/millrace-error.ts'
+import type { Transactions } from '../../../contract/transaction-types.ts'
+import type { PgHandlerTransaction } from '../client.ts'
 import type { Database, Runner } from '../database.ts'
 import { drizzle, type DrizzleTransaction } from './drizzle.ts'
 import { transactionError } from './failure.ts'
@@ -17,6 +19,9 @@ export type PostgresTransaction =
   | DrizzleTransaction
   | KnexTransaction
   | PrismaTransaction
+
+/** What publish takes, and what handlers get. */
+export type PostgresTransactions = Transactions<PostgresTransaction, PgHandlerTransaction>
 
 const libraries = [pg, postgresJs, kysely, drizzle, knex, prisma]
 

@@ -1,0 +1,121 @@
+import { Client, type PoolClient } from 'pg'
+import { afterAll, beforeAll, expect, expectTypeOf, onTestFinished, test } from 'vitest'
+import { memory } from '../../src/adapters/memory/index.ts'
+import { postgres, type PgHandlerTransaction } from '../../src/adapters/postgres/index.ts'
+import { createEvent, constant, millrace, type App, type Transport } from '../../src/index.ts'
+import { describeWithServer } from '../servers/describe-with-server.ts'
+import { signal } from '../signals.ts'
+import { newSchema } from './database.ts'
+
+await describeWithServer('postgres', (url) => {
+  const client = new Client({ connectionString: url })
+  const shop = newSchema()
+
+  beforeAll(async () => {
+    await client.connect()
+    await client.query(`CREATE SCHEMA ${shop}; CREATE TABLE ${shop}.invoices (id text, attempt int)`)
+  })
+  afterAll(() => client.end())
+
+  const invoices = async (id: string): Promise<readonly number[]> => {
+    const { rows } = await client.query(`SELECT attempt FROM ${shop}.invoices WHERE id = $1 ORDER BY 1`, [id])
+    return (rows as readonly { readonly attempt: number }[]).map(({ attempt }) => attempt)
+  }
+
+  function started<A extends Pick<App, 'stop'>>(app: A): A {
+    onTestFinished(() => app.stop({ timeout: 0 }))
+    return app
+  }
+
+  /** On Postgres alone, or with another transport and Postgres as its outbox. */
+  const places: Readonly<Record<string, () => Parameters<typeof millrace>[0]>> = {
+    'on postgres': () => ({ transport: postgres({ connectionString: url, schema: newSchema(), max: 6 }) }),
+    'with an outbox': () => ({
+      transport: memory() as Transport,
+      outbox: postgres({ connectionString: url, schema: newSchema(), max: 6 }),
+    }),
+  }
+
+  test.each(Object.entries(places))(
+    '%s what a handler writes and publishes commits once, when it succeeds',
+    async (where, options) => {
+      const app = millrace({ ...options(), logger: false })
+      onTestFinished(() => app.stop({ timeout: 0 }))
+      const id = `${where} 1`
+      const paid = signal<unknown>()
+      const seen: unknown[] = []
+      app
+        .queue('billing', { transactional: true, concurrency: 4, retry: { backoff: constant(1) } })
+        .on('order.placed', async (event, ctx) => {
+          const transaction = ctx.transaction as PgHandlerTransaction
+          await transaction.query(`INSERT INTO ${shop}.invoices VALUES ($1, $2)`, [id, ctx.attempt])
+          await ctx.publish('order.paid', { attempt: ctx.attempt })
+          if (ctx.attempt === 1) throw new Error('declined')
+          expect(event.data).toEqual({ id })
+        })
+      app.queue('mail').on('order.paid', (event) => {
+        seen.push(event.data)
+        paid.give(event.data)
+      })
+      await app.start()
+      const order = createEvent('order.placed', { id })
+      await app.publish(order)
+      await paid.come
+      expect(await invoices(id)).toEqual([2])
+      // The same event again, as from a publisher who did not hear that it was taken: behind it comes another one.
+      await app.publish(order)
+      await app.publish('order.paid', 'last')
+      while (seen.length < 2) await new Promise((resolve) => setImmediate(resolve))
+      await app.stop()
+      expect(seen).toEqual([{ attempt: 2 }, 'last'])
+      expect(await invoices(id)).toEqual([2])
+    },
+  )
+
+  test('what a handler publishes without waiting is part of the commit; what comes after it is refused', async () => {
+    const app = started(
+      millrace({ transport: postgres({ connectionString: url, schema: newSchema() }), logger: false }),
+    )
+    const paid = signal()
+    const late = signal<unknown>()
+    app.queue('billing', { transactional: true, concurrency: 2 }).on('order.placed', async (_event, ctx) => {
+      void ctx.publish('order.paid', 'in time')
+      void paid.come.then(() => ctx.publish('order.paid', 'too late')).catch(late.give)
+    })
+    app.queue('mail').on('order.paid', () => paid.give())
+    await app.start()
+    await app.publish('order.placed', 1)
+    await paid.come
+    expect(await late.come).toMatchObject({ code: 'TRANSACTION_OVER' })
+  })
+
+  test('a pool with too few connections is refused at the start, and so is a batch', async () => {
+    const few = started(
+      millrace({
+        transport: postgres({ connectionString: url, schema: newSchema(), max: 5 }),
+        logger: false,
+      }),
+    )
+    few.queue('billing', { transactional: true, concurrency: 4 }).on('order.placed', () => {})
+    await expect(few.start()).rejects.toMatchObject({
+      code: 'INVALID_OPTION',
+      message: expect.stringContaining('needs 6; it has 5'),
+    })
+    const batches = started(
+      millrace({ transport: postgres({ connectionString: url, schema: newSchema() }), logger: false }),
+    )
+    batches.queue('billing', { transactional: true }).onBatch('order.placed', {}, () => {})
+    await expect(batches.start()).rejects.toMatchObject({ code: 'INVALID_OPTION' })
+  })
+
+  test('the types: publish takes six clients, handlers get one', () => {
+    const app = millrace({ transport: postgres(url) })
+    app.queue('q', { transactional: true }).on('a.b', (_event, ctx) => {
+      expectTypeOf(ctx.transaction).toEqualTypeOf<PgHandlerTransaction>()
+      return ctx.publish('a.c', 1, { transaction: ctx.transaction })
+    })
+    expectTypeOf<PoolClient>().toExtend<
+      Parameters<typeof app.publish>[2] extends { transaction?: infer T } | undefined ? NonNullable<T> : never
+    >()
+  })
+})
