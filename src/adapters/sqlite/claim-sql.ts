@@ -79,6 +79,11 @@ export const promote = [
   `UPDATE events SET due = NULL WHERE ${isDue}`,
 ]
 
+/** If there is nothing of this, all keys are free. */
+export const anyInTheWay = `SELECT 1 WHERE ${anyParked} OR ${anyAside} OR EXISTS (
+  SELECT 1 FROM held WHERE queue = :queue AND (holder <> :holder OR lease <= :monotonic)
+)`
+
 /** What is ready, in its order, read row by row. The columns of an event that somebody deleted by hand are NULL. */
 export const ready = {
   all: `SELECT r.seq, ${eventColumns} FROM ready r LEFT JOIN events e ON e.seq = r.seq AND e.queue = :queue

@@ -1,9 +1,9 @@
 import type { Claimant } from './claims.ts'
 import { choose, type Choice } from './choice.ts'
-import { aside, ready, window } from './claim-sql.ts'
+import { anyInTheWay, aside, ready, window } from './claim-sql.ts'
 import type { Database } from './database.ts'
 
-/** Setting a row aside costs about 5 us, once, and bringing it back as much; reading past it costs 1 us in each claim. */
+/** Setting a row aside costs about 3 us, once, and bringing it back as much; reading past it costs 1 us in each claim. */
 const many = 128
 /** Rows that a claim reads past, unless it has found nothing by then and could set nothing aside: then it reads all. */
 const most = 1_024
@@ -23,6 +23,9 @@ export class KeyOrder {
 
   /** The first `limit` of all that may be claimed and are not aside. */
   choose(me: Claimant, limit: number): Choice {
+    // One look instead of one for each row, and mostly true where one process consumes: 1 us less of 12 for an event.
+    if (this.#database.get(anyInTheWay, me) === undefined)
+      return choose(this.#database, ready.all, { ...me, limit })
     const found = this.#chooseWithin(most + limit, me, limit)
     const isStuck = found.rows.length === 0 && found.more && this.#noneIsBehind(me, found)
     return isStuck ? this.#chooseWithin(-1, me, limit) : found
