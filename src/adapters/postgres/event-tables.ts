@@ -1,24 +1,15 @@
 import type { Clock } from '../../clock/clock.ts'
 import type { Notice } from '../../contract/transport.ts'
 import { channelOf } from './channel.ts'
-import type { PgPool } from './client.ts'
-import { Database } from './database.ts'
+import type { Database } from './database.ts'
 import { Inbox } from './inbox.ts'
-import { migrate, type Migrating } from './migrate.ts'
-import { openPool, type PoolConfig } from './pool.ts'
+import { openDatabase, type DatabaseOptions } from './open-database.ts'
 import { Rates } from './rates.ts'
-import { checkServer } from './server.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Unrouted } from './unrouted.ts'
 import { WakeUp, type WakeUpOptions } from './wake-up.ts'
 
-export interface EventTablesOptions {
-  /** The user's pool, or what is needed to make one. */
-  readonly connect: { readonly pool: PgPool } | { readonly config: PoolConfig; readonly max: number }
-  /** The server, for messages. No secret is in it. */
-  readonly where: string
-  readonly schema: string
-  readonly migrate: Migrating
+export interface EventTablesOptions extends DatabaseOptions {
   /** Of unrouted events, in milliseconds. */
   readonly retention: number
   /** For how long the ids of what transactional queues have handled are kept, in milliseconds. */
@@ -46,33 +37,25 @@ export interface EventTables {
 
 /** @throws MillraceError MISSING_PEER, TRANSPORT_UNREACHABLE, LOGIN_REFUSED, MIGRATION_NEEDED, a STORE_ code */
 export async function openEventTables(options: EventTablesOptions): Promise<EventTables> {
-  const { connect, schema, where, clock } = options
-  const { pool, close } =
-    'pool' in connect ? { ...connect, close: undefined } : await openPool(connect.config, connect.max)
-  const database = new Database(pool, schema, where)
-  try {
-    const weakness = await checkServer(database)
-    await migrate(database, options.migrate)
-    const wakeUp = new WakeUp(database, options.wake)
-    const rates = new Rates(database, clock)
-    return {
-      database,
-      subscriptions: new Subscriptions(database),
-      unrouted: new Unrouted(database, clock, options.retention),
-      inbox: new Inbox(database, clock, options.remember),
-      rates,
-      wakeUp,
-      channel: options.wake.wake === 'interval' ? undefined : channelOf(schema),
-      clock,
-      weakness,
-      async close() {
-        // A database that is gone is no reason not to close; then the counts of the last second are lost.
-        await rates.flush().catch(() => undefined)
-        await wakeUp.close().finally(() => close?.())
-      },
-    }
-  } catch (error) {
-    await close?.()
-    throw error
+  const { connect, schema, clock } = options
+  const listens = 'pool' in connect ? connect : { ...connect, max: connect.max + 1 }
+  const { database, weakness, close } = await openDatabase({ ...options, connect: listens })
+  const wakeUp = new WakeUp(database, options.wake)
+  const rates = new Rates(database, clock)
+  return {
+    database,
+    subscriptions: new Subscriptions(database),
+    unrouted: new Unrouted(database, clock, options.retention),
+    inbox: new Inbox(database, clock, options.remember),
+    rates,
+    wakeUp,
+    channel: options.wake.wake === 'interval' ? undefined : channelOf(schema),
+    clock,
+    weakness,
+    async close() {
+      // A database that is gone is no reason not to close; then the counts of the last second are lost.
+      await rates.flush().catch(() => undefined)
+      await wakeUp.close().finally(close)
+    },
   }
 }

@@ -2,17 +2,16 @@ import type { Clock } from '../../clock/clock.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import type { PgConnection } from './client.ts'
 import type { Database, Runner } from './database.ts'
-
-/** How many ids one transaction deletes. */
-const batch = 1_000
-/** How often ids are looked for whose time is over, in milliseconds. */
-const sweepEvery = 60_000
+import { Sweep, type Sweepable } from './sweep.ts'
 
 /** Waits for whoever is in the middle of the same event. */
 const remember = 'INSERT INTO {inbox} (queue, id) VALUES ($1, $2) ON CONFLICT DO NOTHING'
-const sweep = `DELETE FROM {inbox} WHERE (queue, id) IN (
-  SELECT queue, id FROM {inbox} WHERE at < now() - $1 * interval '1 ms' ORDER BY at LIMIT $2
-)`
+const old: Sweepable = {
+  sql: `DELETE FROM {inbox} WHERE (queue, id) IN (
+    SELECT queue, id FROM {inbox} WHERE at < now() - $2 * interval '1 ms' ORDER BY at LIMIT $1
+  )`,
+  batch: 1_000,
+}
 
 /** What is done with an event in a transaction. */
 export type Work = (transaction: unknown) => Promise<void>
@@ -23,15 +22,12 @@ export type Work = (transaction: unknown) => Promise<void>
  */
 export class Inbox {
   readonly #database: Database
-  readonly #clock: Clock
-  readonly #retention: number
-  #sweptAt = Number.NEGATIVE_INFINITY
+  readonly #sweep: Sweep
 
   /** @param retention milliseconds */
   constructor(database: Database, clock: Clock, retention: number) {
     this.#database = database
-    this.#clock = clock
-    this.#retention = retention
+    this.#sweep = new Sweep(database, clock, old, retention)
   }
 
   /**
@@ -49,19 +45,7 @@ export class Inbox {
       // Last, so that nothing is committed under a lease that was lost meanwhile.
       await end(transaction)
     })
-    this.#sweepSoon()
-  }
-
-  /** In the background: what fails is done the next time. */
-  #sweepSoon(): void {
-    const now = this.#clock.monotonic()
-    if (now - this.#sweptAt < sweepEvery) return
-    this.#sweptAt = now
-    void this.#sweep().catch(() => undefined)
-  }
-
-  async #sweep(): Promise<void> {
-    while ((await this.#database.run(sweep, this.#retention, batch)) === batch);
+    this.#sweep.soon()
   }
 }
 

@@ -13,13 +13,14 @@ export interface OpenPool {
   close(): Promise<void>
 }
 
-/** @throws MillraceError MISSING_PEER, INVALID_OPTION */
+/** @param max connections at most
+ * @throws MillraceError MISSING_PEER, INVALID_OPTION */
 export async function openPool(config: PoolConfig, max: number): Promise<OpenPool> {
   const { Pool } = await loadLibrary()
   const pool = new Pool({
     application_name: 'millrace',
     ...config,
-    max: max + 1, // the one that listens
+    max,
     connectionTimeoutMillis: connectTimeout,
     keepAlive: true,
     keepAliveInitialDelayMillis: keepAliveDelay,
@@ -35,6 +36,6 @@ async function loadLibrary(): Promise<typeof import('pg')> {
     return await import('pg')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause
-    throw new MillraceError('MISSING_PEER', 'The Postgres transport needs its client: npm i pg', { cause })
+    throw new MillraceError('MISSING_PEER', 'Postgres needs its client: npm i pg', { cause })
   }
 }

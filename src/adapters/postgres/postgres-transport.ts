@@ -1,6 +1,7 @@
 import { readable } from '../../clock/duration.ts'
 import { checkOrder } from '../../contract/declared.ts'
 import type { Features } from '../../contract/features.ts'
+import { Opening } from '../../contract/opening.ts'
 import type {
   DeclareReport,
   QueueSpec,
@@ -28,14 +29,15 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
   readonly admin: PostgresAdmin
   readonly #options: EventTablesOptions
   readonly #sessions = new Set<Session>()
+  readonly #tables: Opening<EventTables>
   /** How many events may be handled in transactions at a time. */
   #transactions = 0
-  #tables: Promise<EventTables> | undefined
   #durable: Features['durable'] = 'fsync'
   #closed = false
 
   constructor(options: EventTablesOptions) {
     this.#options = options
+    this.#tables = new Opening(() => this.#connect())
     this.admin = new PostgresAdmin(() => this.#open())
   }
 
@@ -102,11 +104,9 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return
     this.#closed = true
-    const tables = this.#tables
-    this.#tables = undefined
-    // An opening that fails is reported to whoever asked for it.
-    const opened = await tables?.catch(() => undefined)
+    const opened = await this.#tables.found()
     if (opened === undefined) return
     try {
       await Promise.all([...this.#sessions].map((session) => session.close()))
@@ -119,16 +119,9 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
     await this.close()
   }
 
-  /** At first use; uses at the same time share it. If it fails, the next use tries again. */
-  #open(): Promise<EventTables> {
-    if (this.#closed) return Promise.reject(stopped())
-    if (this.#tables !== undefined) return this.#tables
-    const opening = this.#connect()
-    this.#tables = opening
-    opening.catch(() => {
-      if (this.#tables === opening) this.#tables = undefined
-    })
-    return opening
+  async #open(): Promise<EventTables> {
+    if (this.#closed) throw stopped()
+    return await this.#tables.use()
   }
 
   async #connect(): Promise<EventTables> {

@@ -2,11 +2,10 @@ import type { Clock } from '../../clock/clock.ts'
 import type { Routes } from '../../contract/routes.ts'
 import type { Database, Runner } from './database.ts'
 import { slotOf } from './schema.ts'
+import { Sweep, type Sweepable } from './sweep.ts'
 
 /** How many events one transaction deletes or moves. */
 const batch = 500
-/** How often events are looked for whose time is over, in milliseconds. */
-const sweepEvery = 60_000
 
 const page = 'SELECT seq, topic, type FROM {unrouted} WHERE seq > $1 ORDER BY seq LIMIT $2'
 /** $1 and $2: which event goes to which queue. Whatever another process has moved meanwhile is not there any more. */
@@ -22,9 +21,12 @@ const move = `
     ON CONFLICT (queue, id) DO NOTHING
   )
   SELECT count(*)::int AS count FROM gone`
-const sweep = `DELETE FROM {unrouted} WHERE seq IN (
-  SELECT seq FROM {unrouted} WHERE taken < now() - $1 * interval '1 ms' ORDER BY taken LIMIT $2
-)`
+const old: Sweepable = {
+  sql: `DELETE FROM {unrouted} WHERE seq IN (
+    SELECT seq FROM {unrouted} WHERE taken < now() - $2 * interval '1 ms' ORDER BY taken LIMIT $1
+  )`,
+  batch,
+}
 
 /** What became of some events. */
 interface Retried {
@@ -37,28 +39,16 @@ interface Retried {
 
 /** The events that no queue subscribes to, for as long as `retention` says. */
 export class Unrouted {
-  readonly #database: Database
-  readonly #clock: Clock
-  readonly #retention: number
-  #sweptAt = Number.NEGATIVE_INFINITY
+  readonly #sweep: Sweep
 
   /** @param retention milliseconds */
   constructor(database: Database, clock: Clock, retention: number) {
-    this.#database = database
-    this.#clock = clock
-    this.#retention = retention
+    this.#sweep = new Sweep(database, clock, old, retention)
   }
 
-  /** Deletes those whose time is over, if it is time to look. In the background: what fails is done the next time. */
+  /** Deletes those whose time is over, if it is time to look. */
   sweepSoon(): void {
-    const now = this.#clock.monotonic()
-    if (now - this.#sweptAt < sweepEvery) return
-    this.#sweptAt = now
-    void this.#sweep().catch(() => undefined)
-  }
-
-  async #sweep(): Promise<void> {
-    while ((await this.#database.run(sweep, this.#retention, batch)) === batch);
+    this.#sweep.soon()
   }
 
   /** Routes some of the events behind `after` anew, in their order. */

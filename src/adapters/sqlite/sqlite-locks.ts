@@ -2,7 +2,7 @@ import type { Clock } from '../../clock/clock.ts'
 import type { LocksDriver, LocksFeatures, Taken } from '../../contract/locks.ts'
 import type { Database } from './database.ts'
 import type { OpenOptions } from './open-database.ts'
-import { Opening } from './opening.ts'
+import { Opening } from '../../contract/opening.ts'
 import { openPartFile, type PartFile } from './part-file.ts'
 import type { Part } from './parts.ts'
 

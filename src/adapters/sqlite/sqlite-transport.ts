@@ -16,7 +16,7 @@ import { SqliteAdmin } from './admin.ts'
 import type { SqliteTransaction } from './sqlite-transaction.ts'
 import { declare } from './declaring.ts'
 import { openEventFile, type EventFile, type EventFileOptions } from './event-file.ts'
-import { Opening } from './opening.ts'
+import { Opening } from '../../contract/opening.ts'
 import { SqliteSession } from './session.ts'
 
 /**
