@@ -20,7 +20,6 @@ export function locksOn(driver: LocksDriver, clock: Clock = systemClock): Locks 
 
 class DriverLocks implements Locks {
   readonly system: string
-  readonly features: LocksFeatures
   readonly #driver: LocksDriver
   readonly #clock: Clock
   readonly #calls: Calls
@@ -29,10 +28,13 @@ class DriverLocks implements Locks {
 
   constructor(driver: LocksDriver, clock: Clock) {
     this.system = driver.system
-    this.features = driver.features
     this.#driver = driver
     this.#clock = clock
     this.#calls = new Calls(`The ${driver.system} locks`)
+  }
+
+  get features(): LocksFeatures {
+    return this.#driver.features
   }
 
   async acquire(name: string, options: AcquireOptions = {}): Promise<Lock> {

@@ -10,7 +10,7 @@ import type { Duration } from '../clock/duration.ts'
 export interface LocksFeatures {
   /** What locks and their tokens survive: nothing but this process, the death of this process, a power cut, the loss of a server. */
   readonly durable: 'memory' | 'process' | 'fsync' | 'replicated'
-  /** Whose clock decides when the time of a lock is over. It is none that steps. */
+  /** Whose clock decides when the time of a lock is over. One of this machine does not step. */
   readonly clock: 'process' | 'machine' | 'server'
   /** The shortest `ttl`, in milliseconds. */
   readonly shortestTtl: number
@@ -61,7 +61,7 @@ export interface Lock extends AsyncDisposable {
 
 /** Locks by name: text of 1 to 512 bytes as UTF-8 (INVALID_KEY). Who waits gets them in no certain order. */
 export interface Locks extends AsyncDisposable {
-  /** Its name for people and metrics: `memory`, `sqlite`. */
+  /** Its name for people and metrics: `memory`, `sqlite`, `postgres`. */
   readonly system: string
   readonly features: LocksFeatures
   /** Takes the lock, and waits for it as long as somebody has it. After `wait`: LOCK_TAKEN. */

@@ -22,15 +22,17 @@ export function storeOn(driver: StoreDriver): Store {
 
 class DriverStore implements Store {
   readonly system: string
-  readonly features: StoreFeatures
   readonly #driver: StoreDriver
   readonly #calls: Calls
 
   constructor(driver: StoreDriver) {
     this.system = driver.system
-    this.features = driver.features
     this.#driver = driver
     this.#calls = new Calls(`The ${driver.system} store`)
+  }
+
+  get features(): StoreFeatures {
+    return this.#driver.features
   }
 
   async get(key: string, { signal }: { signal?: AbortSignal } = {}): Promise<Entry | undefined> {

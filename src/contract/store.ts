@@ -79,7 +79,7 @@ export interface DeleteOptions extends CallOptions {
  * after `close`, or with what the system says; then it is not known whether a change was made.
  */
 export interface Store extends AsyncDisposable {
-  /** Its name for people and metrics: `memory`, `sqlite`. */
+  /** Its name for people and metrics: `memory`, `sqlite`, `postgres`. */
   readonly system: string
   readonly features: StoreFeatures
   get(key: string, options?: CallOptions): Promise<Entry | undefined>

@@ -1,5 +1,6 @@
 import { expectTypeOf, test } from 'vitest'
 import { memoryLocks, memoryStore } from '../../src/adapters/memory/index.ts'
+import { postgresLocks, postgresStore } from '../../src/adapters/postgres/index.ts'
 import { sqliteLocks, sqliteStore } from '../../src/adapters/sqlite/index.ts'
 import type { Entry, Lock, Locks, Store } from '../../src/contract/index.ts'
 
@@ -8,8 +9,10 @@ import type { Entry, Lock, Locks, Store } from '../../src/contract/index.ts'
 test('every system gives the same store and the same locks', () => {
   expectTypeOf(memoryStore()).toEqualTypeOf<Store>()
   expectTypeOf(sqliteStore('a.db')).toEqualTypeOf<Store>()
+  expectTypeOf(postgresStore('postgres://localhost/shop')).toEqualTypeOf<Store>()
   expectTypeOf(memoryLocks()).toEqualTypeOf<Locks>()
   expectTypeOf(sqliteLocks({ path: 'a.db', name: 'jobs' })).toEqualTypeOf<Locks>()
+  expectTypeOf(postgresLocks({ schema: 'shop', name: 'jobs' })).toEqualTypeOf<Locks>()
 })
 
 test('a put tells the version it stored, or what is there instead', async () => {

@@ -1,15 +1,32 @@
 import { systemClock } from '../../clock/clock.ts'
 import { milliseconds } from '../../clock/duration.ts'
+import { locksOn } from '../../contract/locks-on.ts'
+import type { Locks } from '../../contract/locks.ts'
+import { storeOn } from '../../contract/store-on.ts'
+import type { Store } from '../../contract/store.ts'
 import type { Transport } from '../../contract/transport.ts'
-import type { EventTablesOptions } from './event-tables.ts'
+import { checkName } from '../../event/names.ts'
 import { checkSchema, invalid } from './checks.ts'
-import type { PostgresOptions } from './options.ts'
+import type { DatabaseOptions } from './open-database.ts'
+import type {
+  PostgresConnectionOptions,
+  PostgresLocksOptions,
+  PostgresOptions,
+  PostgresStoreOptions,
+} from './options.ts'
+import { PostgresLocks } from './postgres-locks.ts'
+import { PostgresStore } from './postgres-store.ts'
 import { PostgresTransport } from './postgres-transport.ts'
 import type { PostgresTransactions } from './transactions/joined-transaction.ts'
 import { optionsFromUrl } from './url.ts'
 
 export type { PgConnection, PgHandlerTransaction, PgPool, PgQuery, PgResult } from './client.ts'
-export type { PostgresOptions } from './options.ts'
+export type {
+  PostgresConnectionOptions,
+  PostgresLocksOptions,
+  PostgresOptions,
+  PostgresStoreOptions,
+} from './options.ts'
 export type { PostgresTransaction, PostgresTransactions } from './transactions/joined-transaction.ts'
 
 /**
@@ -20,15 +37,10 @@ export type { PostgresTransaction, PostgresTransactions } from './transactions/j
  */
 export function postgres(options: string | PostgresOptions): Transport<PostgresTransactions> {
   const all = typeof options === 'string' ? optionsFromUrl(options) : options
-  const { schema = 'millrace', migrate = 'auto', retention = '7d', remember = '7d' } = all
-  const { wake = 'both', pollInterval = '1s' } = all
-  checkSchema(schema)
-  checkOneOf('migrate', migrate, ['auto', 'off'])
+  const { retention = '7d', remember = '7d', wake = 'both', pollInterval = '1s' } = all
   checkOneOf('wake', wake, ['notify', 'interval', 'both'])
   return new PostgresTransport({
-    ...connection(all),
-    schema,
-    migrate,
+    ...databaseOptions(all),
     retention: milliseconds(retention, 'retention'),
     remember: milliseconds(remember, 'remember'),
     wake: { wake, pollInterval: milliseconds(pollInterval, 'pollInterval') },
@@ -36,7 +48,39 @@ export function postgres(options: string | PostgresOptions): Transport<PostgresT
   })
 }
 
-function connection(options: PostgresOptions): Pick<EventTablesOptions, 'connect' | 'where'> {
+/**
+ * A durable store in PostgreSQL, which any number of processes share; in the schema of a transport, or in one of its own. A URL is as for
+ * `postgres`; what only a transport has means nothing in it.
+ * @throws MillraceError INVALID_OPTION, INVALID_NAME. Whether the server answers shows at first use.
+ * @example const store = postgresStore('postgres://localhost/shop')
+ */
+export function postgresStore(options: string | PostgresStoreOptions): Store {
+  const all: PostgresStoreOptions = typeof options === 'string' ? optionsFromUrl(options) : options
+  const { name = 'default' } = all
+  return storeOn(new PostgresStore(databaseOptions(all), checkName(name, 'store'), systemClock))
+}
+
+/**
+ * Locks in PostgreSQL, between any number of processes; in the schema of a transport, or in one of their own. A URL is as for
+ * `postgres`; what only a transport has means nothing in it.
+ * @throws MillraceError INVALID_OPTION, INVALID_NAME. Whether the server answers shows at first use.
+ * @example await using lock = await postgresLocks('postgres://localhost/shop').acquire('nightly-report')
+ */
+export function postgresLocks(options: string | PostgresLocksOptions): Locks {
+  const all: PostgresLocksOptions = typeof options === 'string' ? optionsFromUrl(options) : options
+  const { name = 'default' } = all
+  return locksOn(new PostgresLocks(databaseOptions(all), checkName(name, 'locks'), systemClock))
+}
+
+/** @throws MillraceError INVALID_OPTION */
+function databaseOptions(options: PostgresConnectionOptions): DatabaseOptions {
+  const { schema = 'millrace', migrate = 'auto' } = options
+  checkSchema(schema)
+  checkOneOf('migrate', migrate, ['auto', 'off'])
+  return { ...connection(options), schema, migrate }
+}
+
+function connection(options: PostgresConnectionOptions): Pick<DatabaseOptions, 'connect' | 'where'> {
   const { pool, connectionString, host, port, database, user, password, ssl, max = 10 } = options
   if (pool !== undefined) {
     if (typeof pool.connect !== 'function') throw invalid('pool', 'a pool of `pg`', typeof pool)

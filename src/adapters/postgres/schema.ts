@@ -14,6 +14,8 @@
  * slot: 0 to 63 by key where the queue keeps order, else -1. Each slot is one session's at a time, so a claim need not ask
  *   what others hold.
  * claim: a number that no other exchange has, of this session or any other: what fences a settlement.
+ * store, locks: entries and locks by the name of their store (`space`) and by key. Keys are bytes, for texts cannot have every
+ *   character. `version` and `token` come from sequences, so that none comes twice and rows can go.
  * All times are the database's.
  */
 export const slots = 64
@@ -140,5 +142,28 @@ CREATE TABLE {rates} (
   failed bigint NOT NULL,
   PRIMARY KEY (queue, at)
 ) WITH (fillfactor = 50);
+
+CREATE TABLE {store} (
+  space text NOT NULL,
+  key bytea NOT NULL,
+  version bigint NOT NULL GENERATED ALWAYS AS IDENTITY, -- another one with each put
+  ends timestamptz,
+  is_text boolean NOT NULL,
+  value bytea NOT NULL,
+  PRIMARY KEY (space, key)
+) WITH (vacuum_truncate = false);
+-- As messages: pages from the beginning, for plans that are made while it is empty.
+INSERT INTO {store} (space, key, is_text, value) SELECT '', int4send(n), false, convert_to(repeat(' ', 1900), 'UTF8') FROM generate_series(1, 400) n;
+DELETE FROM {store};
+CREATE INDEX store_ends ON {store} (ends) WHERE ends IS NOT NULL;
+
+CREATE TABLE {locks} (
+  space text NOT NULL,
+  name bytea NOT NULL,
+  token bigint NOT NULL GENERATED ALWAYS AS IDENTITY (MAXVALUE ${Number.MAX_SAFE_INTEGER}),
+  ends timestamptz NOT NULL CHECK (isfinite(ends)),
+  PRIMARY KEY (space, name)
+);
+CREATE INDEX locks_ends ON {locks} (ends);
 `,
 ]
