@@ -46,7 +46,7 @@ await describeWithServer('postgres', (url) => {
       `SELECT pg_advisory_xact_lock(hashtextextended('${turn}', 0))`,
       async () => {
         const taking = driver.take('a', 60_000)
-        await expect.poll(() => hand.query(waiting, [turn])).toHaveLength(1)
+        await expect.poll(() => hand.query(waiting, [turn]), { timeout: 10_000 }).toHaveLength(1)
         return [taking, await driver.take('c', 1_000)] as const
       },
     )

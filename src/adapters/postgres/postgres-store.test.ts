@@ -46,14 +46,12 @@ await describeWithServer('postgres', (url) => {
     )
     expect(left[0]!.over).toBeLessThanOrEqual(150)
     expect(left[0]!.there).toBe(252)
-    await expect
-      .poll(async () => {
-        const last = storeIn(schema)
-        await last.put('a', 'value')
-        await last.close()
-        return handOn(url).query(`SELECT 1 FROM ${schema}.store WHERE ends < now()`)
-      })
-      .toEqual([])
+    for (let i = 0; i < 2; i++) {
+      const again = storeIn(schema)
+      await again.put('a', 'value')
+      await again.close()
+    }
+    expect(await handOn(url).query(`SELECT 1 FROM ${schema}.store WHERE ends < now()`)).toEqual([])
   })
 
   test('what kept a put from being stored may be gone when it looks: then it is stored', async () => {
