@@ -46,6 +46,9 @@ const ofSystem: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'STORE_CORRUPT',
   'STORE_INCOMPATIBLE',
   'STORE_FAILED',
+  'MIGRATION_NEEDED',
+  'MISSING_PEER',
+  'PUBLISH_FAILED',
   'PUBLISH_ABORTED',
   'STOPPED',
 ])

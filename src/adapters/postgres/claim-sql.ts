@@ -67,6 +67,7 @@ const exchangeOf = (columns: string, unheard: string, also: string, chosen: stri
       'unheard', unheard,
       'now', ${now}::text,
       'snapshot', pg_current_snapshot()::text,
+      'own', pg_current_xact_id()::text,
       'last', (SELECT max(seq) FROM ready),
       'more', CASE WHEN $6 > 0 THEN (SELECT count(*) FROM due) = ceil($6 / 2.0)
           OR (SELECT count(*) FROM ready) = $6 - (SELECT count(*) FROM due)
@@ -109,6 +110,8 @@ export interface ExchangeState {
   readonly now: string
   /** Which transactions were under way: `xmin:xmax:xid,...` */
   readonly snapshot: string
+  /** The number of the claim itself, which was drawn after that. */
+  readonly own: string
   /** The last place that was read. */
   readonly last: number | null
   /** There may be others that it did not get to. */

@@ -148,7 +148,7 @@ export class Claims {
     if (!state.lapsed) this.#since = state.now
     this.kept.due(state.parked ?? [])
     const isRead = state.lives && !state.unheard && limit > 0
-    return { state, events, back: isRead && this.#cursor.end(reading, state.last, state.snapshot) }
+    return { state, events, back: isRead && this.#cursor.end(reading, state.last, state) }
   }
 
   async #takeKeptBack(limit: number, claims: string[]): Promise<readonly StoredEvent[]> {

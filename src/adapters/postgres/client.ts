@@ -17,6 +17,8 @@ export interface PgQuery {
 export interface PgResult {
   readonly rows: readonly unknown[]
   readonly rowCount: number | null
+  /** What was done: a COMMIT of a transaction in which a statement has failed is a ROLLBACK. */
+  readonly command: string
 }
 
 /** A connection of a pool. */

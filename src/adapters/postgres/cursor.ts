@@ -6,6 +6,12 @@ export interface Reading {
   readonly turns: number
 }
 
+/** What was under way when something was read. */
+export interface When {
+  readonly snapshot: string
+  readonly own: string
+}
+
 /**
  * How far a session has read what is ready. Places become visible out of order: a transaction may have drawn its places
  * long before it commits. So of those that were under way when something was read, the cursor keeps where that reading
@@ -49,13 +55,15 @@ export class Cursor {
 
   /**
    * Takes in a reading that went up to `last`. Tells whether the next has to go back. Readings may overlap.
-   * @param snapshot `xmin:xmax:xid,...`, the numbers of the transactions that were under way
+   * @param when which transactions were under way: those that the snapshot names, `xmin:xmax:xid,...`, and those from its end,
+   * the first number that none has ended of, to the own one, which was drawn after it
    */
-  end({ from, turns }: Reading, last: number | null, snapshot: string): boolean {
+  end({ from, turns }: Reading, last: number | null, { snapshot, own }: When): boolean {
     // If it has gone back meanwhile, this reading does not lead it away from there.
     if (turns === this.#turns) this.#place = Math.max(this.#place, last ?? from)
-    const list = snapshot.slice(snapshot.lastIndexOf(':') + 1)
+    const [, xmax = '', list = ''] = snapshot.split(':')
     const underWay = new Set(list === '' ? [] : list.split(','))
+    for (let number = BigInt(xmax); number < BigInt(own); number++) underWay.add(String(number))
     let back = false
     for (const [transaction, began] of this.#pending) {
       if (underWay.has(transaction)) continue

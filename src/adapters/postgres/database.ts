@@ -58,10 +58,11 @@ export class Database implements Runner {
    */
   transaction<T>(work: (runner: Runner, connection: PgConnection) => Promise<T>): Promise<T> {
     return this.#connected(async (connection) => {
-      await this.#query(connection, 'BEGIN', [])
+      await this.#query(connection, 'BEGIN ISOLATION LEVEL READ COMMITTED', [])
       try {
         const result = await work(this.#runner(connection), connection)
-        await this.#decisive(this.#query(connection, 'COMMIT', []))
+        const { command } = await this.#decisive(this.#query(connection, 'COMMIT', []))
+        if (command !== 'COMMIT') throw rolledBack()
         return result
       } catch (error) {
         if (!isLost(error)) await this.#query(connection, 'ROLLBACK', [])
@@ -182,6 +183,13 @@ export class Database implements Runner {
       throw storeError(error, this.where)
     }
   }
+}
+
+/** Somebody has caught the error of a statement, and the server took back all that was done. */
+function rolledBack(): MillraceError {
+  const message =
+    'A statement of the transaction had failed, so that its commit was a rollback: nothing of it is there'
+  return new MillraceError('STORE_FAILED', message)
 }
 
 /** An identifier as SQL takes any. */

@@ -38,12 +38,14 @@ export type { PostgresTransaction, PostgresTransactions } from './transactions/j
 export function postgres(options: string | PostgresOptions): Transport<PostgresTransactions> {
   const all = typeof options === 'string' ? optionsFromUrl(options) : options
   const { retention = '7d', remember = '7d', wake = 'both', pollInterval = '1s' } = all
+  // The one connection of such a pool cannot listen and do anything else.
+  const listens = all.pool?.options?.max !== 1
   checkOneOf('wake', wake, ['notify', 'interval', 'both'])
   return new PostgresTransport({
     ...databaseOptions(all),
     retention: milliseconds(retention, 'retention'),
     remember: milliseconds(remember, 'remember'),
-    wake: { wake, pollInterval: milliseconds(pollInterval, 'pollInterval') },
+    wake: { wake: listens ? wake : 'interval', pollInterval: milliseconds(pollInterval, 'pollInterval') },
     clock: systemClock,
   })
 }

@@ -100,6 +100,16 @@ await describeWithServer('postgres', (url) => {
     expect(pool.idleCount).toBe(1)
   })
 
+  test('a pool of one connection publishes and handles, by looking for events', async () => {
+    const pool = new Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 1_000 })
+    onTestFinished(() => pool.end())
+    await using transport = postgres({ pool, schema: newSchema() })
+    await transport.declare([spec('mail')])
+    const session = await sessionOn(transport, 'mail')
+    await transport.publish([event(1)])
+    expect((await session.exchange({ settle: [], max: 1 })).received).toHaveLength(1)
+  })
+
   test('a role that does not wait for the disk is told so, and the features say it', async () => {
     const schema = newSchema()
     const transport = open(`${url}?options=-c%20synchronous_commit%3Doff`, schema)

@@ -18,7 +18,10 @@ export interface PostgresConnectionOptions {
   ssl?: boolean | Readonly<Record<string, unknown>>
   /** Connections at most; a transport has one more, that listens. Default 10. */
   max?: number
-  /** A pool of `pg` that is yours, in place of all above: it stays open at the close. One of its connections listens for a transport. */
+  /**
+   * A pool of `pg` that is yours, in place of all above: it stays open at the close. One of its connections listens for a
+   * transport, unless it has only one.
+   */
   pool?: PgPool
   /** Where the tables are. Made if it is not there. Default `millrace`. */
   schema?: string

@@ -25,7 +25,7 @@ const giveBackAll = `
   WHERE m.queue = $1 AND m.lease IS NOT NULL AND m.claim >> 32 = ANY($2::bigint[]) AND m.id <> ALL($3::text[])`
 const stay = `
   UPDATE {sessions} SET wants = false, alive = (
-    SELECT max(lease) FROM {messages} m WHERE m.queue = $2 AND m.lease IS NOT NULL AND m.claim >> 32 = ANY($3::bigint[])
+    SELECT coalesce(max(lease), statement_timestamp()) FROM {messages} m WHERE m.queue = $2 AND m.lease IS NOT NULL AND m.claim >> 32 = ANY($3::bigint[])
   ) WHERE id = $1`
 const freeSlots = `
   DELETE FROM {slots} s WHERE s.session = $1 AND NOT EXISTS (

@@ -72,7 +72,10 @@ export async function publish(
   throw publishError(
     list,
     failure ??
-      new MillraceError('INVALID_EVENT', 'A NUL or a lone surrogate stands in an id, a type or a key'),
+      new MillraceError(
+        'INVALID_EVENT',
+        'An id, a type or a key has a NUL or a lone surrogate in it, or is longer than 2,500 bytes',
+      ),
     results,
   )
 }
@@ -182,6 +185,9 @@ function isStorable({ id, type, key = '' }: Outgoing): boolean {
   return isText(id) && isText(type) && isText(key)
 }
 
+/** Longer ones do not fit into an index, in bytes. */
+const longestText = 2_500
+
 function isText(text: string): boolean {
-  return text.isWellFormed() && !text.includes('\u0000')
+  return text.isWellFormed() && !text.includes('\u0000') && Buffer.byteLength(text) <= longestText
 }

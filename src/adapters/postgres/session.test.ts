@@ -52,6 +52,28 @@ await describeWithServer('postgres', (url) => {
     expect(idsOf(await handle(session, 2))).toEqual(['late'])
   })
 
+  test('what the youngest transaction commits late is found, though no younger one has ended when its place was passed', async () => {
+    const schema = newSchema()
+    const transport = open(url, schema)
+    await transport.declare([spec('q')])
+    const session = await sessionOn(transport, 'q')
+    await handle(session, 1)
+    const [older, youngest] = [new Client(url), new Client(url)]
+    for (const client of [older, youngest]) {
+      await client.connect()
+      onTestFinished(() => client.end())
+      await client.query('BEGIN; SELECT pg_current_xact_id()')
+    }
+    const insert = (id: string): string => `INSERT INTO ${schema}.messages (queue, id, slot, type, head, data)
+      SELECT id, '${id}', -1, 'order.placed', '{}', '{}' FROM ${schema}.queues`
+    await youngest.query(insert('first'))
+    await older.query(insert('second'))
+    await older.query('COMMIT')
+    expect(idsOf(await handle(session, 2))).toEqual(['second'])
+    await youngest.query('COMMIT')
+    expect(idsOf(await handle(session, 2))).toEqual(['first'])
+  })
+
   test('claims do not read again what was handled, while an old transaction keeps it from being cleaned up', async () => {
     const schema = newSchema()
     const hand = handOn(url)

@@ -125,7 +125,11 @@ export class PostgresSession implements Session {
       await this.#giveBack(settle, results)
       const acks = settle.filter(isAck).map(({ of }) => of)
       const { events, acked, ...found } = await this.#claims.take(acks, max, lapsed)
-      await this.#answer(settle, results, acked)
+      await this.#answer(settle, results, acked).catch((error: unknown) => {
+        // The caller does not get what was taken.
+        this.#presence.doubt([...new Set(events.map(({ claim }) => claim))])
+        throw error
+      })
       this.#rest = found.more ? undefined : { hints, until: this.#options.clock.monotonic() + found.wait }
       if (max + lapsed > 0) this.#tending.found(events.length < max + lapsed)
       return { received: events, settled: allDone(results) ? undefined : results, lapsed: found.lapsed }

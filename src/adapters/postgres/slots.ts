@@ -25,8 +25,9 @@ const look = `
   ) s`
 /** Waits for claims that are under way in the name of the dead; one that has told meanwhile that it lives, stays. */
 const bury = `
-  WITH dead AS (DELETE FROM {sessions} WHERE queue = $1 AND alive <= statement_timestamp() RETURNING id)
-  DELETE FROM {slots} s USING dead WHERE s.queue = $1 AND s.session = dead.id`
+  DELETE FROM {sessions} WHERE queue = $1 AND alive <= statement_timestamp() RETURNING id::float8 AS id`
+/** A statement of its own: those that it waited for may have taken some. */
+const inheritance = 'DELETE FROM {slots} WHERE queue = $1 AND session = ANY($2::bigint[])'
 /** In ascending order, so that two who take at the same time do not wait for each other. */
 const take = `
   WITH me AS MATERIALIZED (SELECT id FROM {sessions} WHERE id = $1 AND alive > statement_timestamp() FOR KEY SHARE)
@@ -96,7 +97,11 @@ export class Slots {
   }
 
   async bury(): Promise<void> {
-    await this.#database.run(bury, this.#queue)
+    await this.#database.transaction(async (transaction) => {
+      const dead = await transaction.rows<{ id: number }>(bury, this.#queue)
+      const ids = dead.map(({ id }) => id)
+      if (ids.length > 0) await transaction.run(inheritance, this.#queue, ids)
+    })
   }
 
   /** Takes free ones. What is in them must be known before they are added. */

@@ -50,8 +50,10 @@ function overlapsIn(group: readonly Run[], queue: string, facts: Facts): Violati
 function heldUntil({ run, until }: Held, next: Run, group: readonly Run[], facts: Facts): number {
   const cameBefore = next.id !== run.id && group.some(({ id, at }) => id === next.id && at < run.at)
   if (facts.features.leases !== 'timed' || !cameBefore) return until
-  const still = run.process.stoodStill.find(([from, to]) => to - Math.max(from, run.at) > facts.lease / 2)
-  return still === undefined ? until : Math.min(until, Math.max(still[0], run.at) + facts.lease / 2)
+  // Renewed each third of it, a lease has two more at any time.
+  const least = (facts.lease * 2) / 3
+  const still = run.process.stoodStill.find(([from, to]) => to - Math.max(from, run.at) > least)
+  return still === undefined ? until : Math.min(until, Math.max(still[0], run.at) + least)
 }
 
 /**

@@ -55,7 +55,10 @@ export async function publishInTransaction(
 ): Promise<void> {
   try {
     if (unstorable(list) !== undefined) {
-      throw new MillraceError('INVALID_EVENT', 'A NUL or a lone surrogate stands in an id, a type or a key')
+      throw new MillraceError(
+        'INVALID_EVENT',
+        'An id, a type or a key has a NUL or a lone surrogate in it, or is longer than 2,500 bytes',
+      )
     }
     const joined = joinTransaction(transaction, tables.database)
     await inTurn(joined.identity, async () => {
