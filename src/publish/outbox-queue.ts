@@ -3,7 +3,7 @@ import type { Outgoing } from '../event/outgoing.ts'
 
 const name = 'millrace.outbox'
 
-/** Where an outbox keeps what is to be sent on, in the order of the commits: a queue with a topic of its own, which `*` does not mean. */
+/** Where an outbox keeps what is to be sent on, in its order: a queue with a topic of its own, which `*` does not mean. */
 export const outboxQueue: QueueSpec = {
   name,
   subscriptions: [{ topic: name, pattern: '*' }],
