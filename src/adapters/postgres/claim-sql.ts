@@ -41,7 +41,7 @@ const held = `claim = $5, lease = ${lease}, due = NULL, aside = false`
  * by then, the row is looked at anew under the lock, and is not free any more: no event goes from ready to ready.
  * Where an event lapsed of whose key nobody knew that it may be kept back, nothing is claimed, and that is told.
  */
-const exchangeOf = (columns: string, unheard: string, also: string, chosen: string): string => `
+const exchangeOf = (lock: string, columns: string, unheard: string, also: string, chosen: string): string => `
   WITH ${me}, acked AS (
     DELETE FROM {messages} m USING unnest($7::text[], $8::bigint[]) a (id, claim)
     WHERE m.queue = $2 AND m.id = a.id AND m.claim = a.claim AND m.lease IS NOT NULL
@@ -51,10 +51,10 @@ const exchangeOf = (columns: string, unheard: string, also: string, chosen: stri
   ), may AS MATERIALIZED (SELECT 1 FROM me, lapsed WHERE NOT unheard),
   due AS MATERIALIZED (
     SELECT m.ctid${columns} ${isDue} AND EXISTS (SELECT 1 FROM may)
-    ORDER BY m.due, m.seq LIMIT ceil($6::int / 2.0) FOR UPDATE SKIP LOCKED
+    ORDER BY m.due, m.seq LIMIT ceil($6::int / 2.0) ${lock}
   ), ready AS MATERIALIZED (
     SELECT m.ctid, m.seq${columns} ${isReady} AND EXISTS (SELECT 1 FROM may)
-    ORDER BY m.seq LIMIT $6 - (SELECT count(*) FROM due) FOR UPDATE SKIP LOCKED
+    ORDER BY m.seq LIMIT $6 - (SELECT count(*) FROM due) ${lock}
   ), taken AS (
     UPDATE {messages} m SET ${held} WHERE m.ctid = ANY(${chosen}) RETURNING ${messageColumns}
   )${also}
@@ -79,15 +79,23 @@ const exchangeOf = (columns: string, unheard: string, also: string, chosen: stri
     )::text AS state FROM lapsed
   UNION ALL SELECT taken.*, NULL FROM taken`
 
+/** Whoever passes over what somebody has locked for a moment must keep no order. */
+const skips = 'FOR UPDATE SKIP LOCKED'
+const waits = 'FOR UPDATE'
+
 /** While no key may be kept back. */
-export const exchange = exchangeOf(
-  '',
-  `EXISTS (SELECT 1 ${lapsedSince} AND m.slot >= 0)`,
-  '',
-  'ARRAY(SELECT ctid FROM due) || ARRAY(SELECT ctid FROM ready)',
-)
+const plain = (lock: string): string =>
+  exchangeOf(
+    lock,
+    '',
+    `EXISTS (SELECT 1 ${lapsedSince} AND m.slot >= 0)`,
+    '',
+    'ARRAY(SELECT ctid FROM due) || ARRAY(SELECT ctid FROM ready)',
+  )
+export const exchange = { unordered: plain(skips), ordered: plain(waits) }
 /** While some may be: what is kept back is set aside. Apart, since to plan it as if that were common makes all claims slow. */
 export const exchangeKeys = exchangeOf(
+  waits,
   `, m.slot >= 0 AND ${isBehind} AS behind`,
   'false',
   `, put AS (

@@ -137,7 +137,7 @@ export class Claims {
     const reading = this.#cursor.begin()
     const claim = this.#nextClaim(claims)
     const rows = await this.#parts.database.rows<ExchangeRow>(
-      this.kept.some ? exchangeKeys : exchange,
+      this.kept.some ? exchangeKeys : exchange[this.#parts.ordered ? 'ordered' : 'unordered'],
       ...this.#values(claim, limit),
       ...leasesOf(acks),
       reading.from,
