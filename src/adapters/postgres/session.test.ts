@@ -2,7 +2,7 @@ import { Client } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { event, handOn, newSchema, open, sessionOn, spec } from '../../../test/postgres/database.ts'
 import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
-import { systemClock } from '../../clock/clock.ts'
+import { pause, systemClock } from '../../clock/clock.ts'
 import type { Notice, Received, Session } from '../../contract/transport.ts'
 
 const hour = 3_600_000
@@ -98,6 +98,25 @@ await describeWithServer('postgres', (url) => {
     // From the start each time it would be half a million.
     await expect.poll(read, { timeout: 5_000 }).toBeGreaterThanOrEqual(count)
     expect(await read()).toBeLessThan(5 * count)
+  })
+
+  test('an event that somebody has locked for a moment is not overtaken by the next of its key', async () => {
+    const schema = newSchema()
+    const hand = handOn(url)
+    const transport = open(url, schema)
+    await transport.declare([spec('q', { order: true })])
+    const session = await sessionOn(transport, 'q', 30_000, true)
+    await session.exchange({ settle: [], max: 1 })
+    await transport.publish([event(1, { key: 'k' })])
+    const locked = await hand.during(`SELECT 1 FROM ${schema}.messages FOR UPDATE`, async () => {
+      await transport.publish([event(2, { key: 'k' })])
+      const exchanged = session.exchange({ settle: [], max: 2 })
+      await Promise.race([exchanged, pause(systemClock, 200)])
+      return { exchanged }
+    })
+    const { received } = await locked.exchanged
+    expect(received.map(({ data }) => data)).toEqual(['1', '2'].slice(0, received.length))
+    expect(received).not.toEqual([])
   })
 
   test('who has just used a slot gives it within moments to one that asks', async () => {
