@@ -100,6 +100,17 @@ await describeWithServer('postgres', (url) => {
     expect(pool.idleCount).toBe(1)
   })
 
+  test('whoever closes it a second time waits for the end, too', async () => {
+    const transport = open(url, newSchema())
+    await transport.declare([spec('mail')])
+    await sessionOn(transport, 'mail')
+    let isClosed = false
+    const first = transport.close().then(() => (isClosed = true))
+    await transport.close()
+    await Promise.race([first, Promise.resolve()])
+    expect(isClosed).toBe(true)
+  })
+
   test('a pool of one connection publishes and handles, by looking for events', async () => {
     const pool = new Pool({ connectionString: url, max: 1, connectionTimeoutMillis: 1_000 })
     onTestFinished(() => pool.end())

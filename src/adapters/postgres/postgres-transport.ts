@@ -33,7 +33,7 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
   /** How many events may be handled in transactions at a time. */
   #transactions = 0
   #durable: Features['durable'] = 'fsync'
-  #closed = false
+  #closing: Promise<void> | undefined
 
   constructor(options: EventTablesOptions) {
     this.#options = options
@@ -86,7 +86,7 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
     const tables = await this.#open()
     const { id, ordered } = await tables.subscriptions.queue(queue)
     checkOrder(queue, ordered, options.order)
-    if (this.#closed) throw stopped()
+    if (this.#closing !== undefined) throw stopped()
     const { transactions = 0 } = options
     if (transactions > 0) checkConnections(this.#transactions + transactions, maxOf(this.#options))
     this.#transactions += transactions
@@ -103,9 +103,12 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
     await (await this.#open()).inbox.handle(queue, id, run)
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     const opened = await this.#tables.found()
     if (opened === undefined) return
     try {
@@ -120,7 +123,7 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
   }
 
   async #open(): Promise<EventTables> {
-    if (this.#closed) throw stopped()
+    if (this.#closing !== undefined) throw stopped()
     return await this.#tables.use()
   }
 
