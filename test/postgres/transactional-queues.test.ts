@@ -1,4 +1,4 @@
-import { Client, type PoolClient } from 'pg'
+import { Client, Pool, type PoolClient } from 'pg'
 import { afterAll, beforeAll, expect, expectTypeOf, onTestFinished, test } from 'vitest'
 import { memory } from '../../src/adapters/memory/index.ts'
 import { postgres, type PgHandlerTransaction } from '../../src/adapters/postgres/index.ts'
@@ -89,6 +89,33 @@ await describeWithServer('postgres', (url) => {
     await app.publish('order.placed', 1)
     await paid.come
     expect(await late.come).toMatchObject({ code: 'TRANSACTION_OVER' })
+  })
+
+  test('a transaction that cannot be begun is told, counts no attempt, and is begun later', async () => {
+    const pool = new Pool({ connectionString: url, max: 3, connectionTimeoutMillis: 100 })
+    onTestFinished(() => pool.end())
+    const app = started(
+      millrace({
+        transport: memory() as Transport,
+        outbox: postgres({ pool, schema: newSchema() }),
+        relay: false,
+        logger: false,
+      }),
+    )
+    const failed = signal<string>()
+    const attempts: number[] = []
+    app.onNotice(({ message }) => failed.give(message))
+    app
+      .queue('billing', { transactional: true, concurrency: 1 })
+      .on('order.placed', (_event, { attempt }) => void attempts.push(attempt))
+    await app.start()
+    await app.publish('order.placed', 'before')
+    await expect.poll(() => attempts, { timeout: 5_000 }).toEqual([1])
+    const mine = await Promise.all([1, 2, 3].map(() => pool.connect()))
+    await app.publish('order.placed', 1)
+    expect(await failed.come).toContain('No transaction could be begun')
+    for (const connection of mine) connection.release()
+    await expect.poll(() => attempts, { timeout: 5_000 }).toEqual([1, 1])
   })
 
   test('a pool with too few connections is refused at the start, and so is a batch', async () => {
