@@ -1,5 +1,6 @@
 import type { Session, Transport } from '../contract/transport.ts'
-import { messageOf, type MillraceError } from '../errors/millrace-error.ts'
+import type { ErrorCode } from '../errors/codes.ts'
+import { messageOf, MillraceError } from '../errors/millrace-error.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { aboutOf, type Held } from './held.ts'
 import { defer } from './outcome.ts'
@@ -8,8 +9,11 @@ import { RunTransaction } from './run-transaction.ts'
 /** Runs what is to be done with an event in a transaction, and commits it. */
 export type Transact = (held: Held, run: () => unknown) => Promise<void>
 
-/** How long an event waits for its next try if no transaction could be begun. */
+/** How long an event waits for its next try if it was not its handler that failed. */
 const waitForNext = '1s'
+
+/** What a commit fails with that has nothing to do with what is in it. */
+const outages: ReadonlySet<ErrorCode> = new Set(['CONNECTION_LOST', 'STORE_BUSY', 'TRANSPORT_UNREACHABLE'])
 
 /**
  * The handlers of a transactional queue: what they write and publish, and that the event was handled, is one commit. With an
@@ -21,14 +25,15 @@ export function transactions(
   reporter: Reporter,
 ): Transact {
   return async (held, run) => {
-    let began = false
+    let state = 'not begun' as 'not begun' | 'running' | 'handled'
     const work = async (handle: unknown): Promise<void> => {
-      began = true
+      state = 'running'
       const transaction = new RunTransaction(handle)
       held.transaction = transaction
       try {
         await run()
         await transaction.settled()
+        state = 'handled'
       } catch (error) {
         await transaction.failed()
         throw error
@@ -38,11 +43,17 @@ export function transactions(
       if (outbox === undefined) await session().transact!(held.received, work)
       else await outbox.transact!(held.queue, held.received.id, work)
     } catch (error) {
-      if (began) throw error
-      // No failure of the event's: a connection is missing, or the pool is exhausted.
-      const message = `No transaction could be begun: ${messageOf(error)}; trying again`
+      if (state === 'running' || (state === 'handled' && !isOutage(error))) throw error
+      // No failure of the event's: a connection is missing, the pool is exhausted, or somebody keeps a lock.
+      const what =
+        state === 'handled' ? 'The transaction could not be committed' : 'No transaction could be begun'
+      const message = `${what}: ${messageOf(error)}; trying again`
       reporter.notice({ ...aboutOf(held), code: (error as MillraceError).code, message, cause: error })
       throw defer(waitForNext)
     }
   }
+}
+
+function isOutage(error: unknown): boolean {
+  return error instanceof MillraceError && outages.has(error.code)
 }

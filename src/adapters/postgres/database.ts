@@ -1,17 +1,23 @@
 import { createHash } from 'node:crypto'
-import type { PgConnection, PgPool, PgResult } from './client.ts'
+import { cancel } from './cancel.ts'
+import type { PgConnection, PgPool, PgQuery, PgResult } from './client.ts'
 import { isMillraceError, MillraceError } from '../../errors/millrace-error.ts'
 import { types } from './parsers.ts'
 import { connectError, OutcomeUnknown, sqlState, storeError } from './failures.ts'
 
-/** A connection on which a statement takes longer is given up, in milliseconds: it may be cut without anybody having told. */
-const queryTimeout = 60_000
+/** How long a statement may take, in milliseconds: it may wait for a lock of somebody who never gives it back. */
+export const longestStatement = 60_000
+
+/** How long the server may take to say that it has cancelled one, in milliseconds: the connection may be cut, without anybody having told. */
+const longestCancel = 5_000
 
 /** How long a connection is waited for, in milliseconds: the user's pool may wait for ever. */
 export const connectTimeout = 10_000
 
 /** What a server behind a pooler says that gives each transaction another connection: it does not know what was prepared. */
 const unprepared: ReadonlySet<string | undefined> = new Set(['26000', '42P05'])
+
+const cancelled = '57014'
 
 /** Who runs statements: the database, or a transaction of it. */
 export interface Runner {
@@ -29,11 +35,16 @@ export class Database implements Runner {
   /** The server, for messages. */
   readonly where: string
   readonly #pool: PgPool
+  readonly #longest: number
+  /** On which something was cancelled. That may come late, and then it hits what runs by then. */
+  readonly #cancelled = new WeakSet<PgConnection>()
   readonly #statements = new Map<string, { readonly name: string; readonly text: string }>()
   #prepares = true
 
-  constructor(pool: PgPool, schema: string, where: string) {
+  /** @param longest how long a statement may take, in milliseconds */
+  constructor(pool: PgPool, schema: string, where: string, longest = longestStatement) {
     this.#pool = pool
+    this.#longest = longest
     this.schema = schema
     this.where = where
   }
@@ -94,7 +105,7 @@ export class Database implements Runner {
   /** @param broken whether the pool must not hand it out again */
   release(connection: PgConnection, broken = false): void {
     connection.removeListener('error', ignore)
-    connection.release(broken)
+    connection.release(broken || this.#cancelled.has(connection))
   }
 
   /** The statement as the database gets it: for callers who run it on a connection of their own. */
@@ -176,12 +187,45 @@ export class Database implements Runner {
     name?: string,
   ): Promise<PgResult> {
     const { text } = this.statement(sql)
-    const query = { text, values: values as unknown[], types, query_timeout: queryTimeout }
+    const query = { text, values: values as unknown[], types }
     try {
-      return await connection.query(name === undefined ? query : { ...query, name })
+      return await this.#inTime(connection, name === undefined ? query : { ...query, name })
     } catch (error) {
       throw storeError(error, this.where)
     }
+  }
+
+  /** The server ends what takes too long: nobody would hear of it, and it could wait there for ever. */
+  async #inTime(connection: PgConnection, query: PgQuery): Promise<PgResult> {
+    let late = false
+    let timer: NodeJS.Timeout | undefined
+    const unanswered = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => {
+        late = true
+        this.#cancelled.add(connection)
+        cancel(connection)
+        timer = setTimeout(() => reject(this.#unanswered()), longestCancel)
+      }, this.#longest)
+    })
+    try {
+      const result = await Promise.race([connection.query(query), unanswered])
+      // A commit that is cancelled while it waits for another server is told as done, and is only half as safe.
+      if (late) throw this.#unanswered()
+      return result
+    } catch (error) {
+      throw late && sqlState(error) === cancelled ? this.#tookTooLong(error) : error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #unanswered(): MillraceError {
+    return new MillraceError('CONNECTION_LOST', `${this.where}: no answer within ${this.#longest} ms`)
+  }
+
+  #tookTooLong(cause: unknown): MillraceError {
+    const message = `${this.where}: a statement took longer than ${this.#longest} ms and was cancelled; it may have waited for what a transaction of somebody else has locked`
+    return new MillraceError('STORE_BUSY', message, { cause })
   }
 }
 

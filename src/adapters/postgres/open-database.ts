@@ -12,6 +12,8 @@ export interface DatabaseOptions {
   readonly where: string
   readonly schema: string
   readonly migrate: Migrating
+  /** How long a statement may take, in milliseconds. Default 1 min. */
+  readonly longestStatement?: number
 }
 
 /** The database, with all tables in its schema. */
@@ -27,7 +29,7 @@ export interface OpenDatabase {
 export async function openDatabase({ connect, where, ...options }: DatabaseOptions): Promise<OpenDatabase> {
   const { pool, close } =
     'pool' in connect ? { ...connect, close: async () => {} } : await openPool(connect.config, connect.max)
-  const database = new Database(pool, options.schema, where)
+  const database = new Database(pool, options.schema, where, options.longestStatement)
   try {
     const weakness = await checkServer(database)
     await migrate(database, options.migrate)
