@@ -1,4 +1,4 @@
-import type { App, QueueOptions } from '../../src/index.ts'
+import type { App, AppOptions, QueueOptions } from '../../src/index.ts'
 import type { Ledger } from './ledger.ts'
 
 /** What events carry: their number, and something to be of a size. */
@@ -10,6 +10,8 @@ export interface Load {
 /** A path that is overloaded, as those see it who do so. */
 export interface Overload {
   readonly app: App
+  /** Where the system is. */
+  readonly url: string
   readonly ledger: Ledger
   /** Aborted when the producer is to end. From then on handlers are quick, so that what waits can be counted. */
   readonly over: AbortSignal
@@ -19,7 +21,7 @@ export interface Overload {
 export interface Path {
   /** `system.what`, as it is asked for on the command line. */
   readonly name: string
-  readonly system: 'memory' | 'sqlite' | 'kafka'
+  readonly system: 'memory' | 'sqlite' | 'postgres' | 'kafka'
   readonly about: string
   /** What V8 may use for old objects, in MiB: without a limit, what nobody has collected yet would be taken for something that grows. */
   readonly heap: number
@@ -28,6 +30,8 @@ export interface Path {
   /** Codes of refusals and notices that must show in three minutes. */
   readonly told: readonly string[]
   readonly queue: QueueOptions
+  /** Set: what the app is made of, if not of the system as its transport. */
+  parts?(url: string, over: AbortSignal): Pick<AppOptions, 'transport' | 'outbox'>
   /** Set: events come in batches of so many. */
   readonly batch?: number
   /** What the handler does with the event of this number. It tells the ledger of what it puts off; what it returns for is handled. */

@@ -42,8 +42,9 @@ const task = JSON.parse(process.argv[2] as string) as SubjectTask
 const path = paths.find(({ name }) => name === task.path)!
 const ledger = new Ledger()
 const ending = new AbortController()
-const app = millrace({ transport: task.url, logger: false, http: { verify: () => true } })
-const overload: Overload = { app, ledger, over: ending.signal }
+const parts = path.parts?.(task.url, ending.signal) ?? { transport: task.url }
+const app = millrace({ ...parts, logger: false, http: { verify: () => true } })
+const overload: Overload = { app, ledger, url: task.url, over: ending.signal }
 
 const notices: Record<string, number> = {}
 app.onNotice(({ code }) => (notices[code] = (notices[code] ?? 0) + 1))
@@ -96,11 +97,16 @@ await app.stop()
 await new Promise((sent) => process.send!(result, sent))
 process.exit()
 
-/** What the transport says of the queue. It may have others. */
+/** What the transport says of the queue, and the outbox of its own. There may be others. */
 async function counts(): Promise<Counts> {
-  const queues = await app.queues()
-  const { depth, inFlight, delayed, retrying, dead } = queues.find(({ name }) => name === path.name)!
-  return { ready: depth + inFlight, waiting: delayed + retrying, dead }
+  const sum = { ready: 0, waiting: 0, dead: 0 }
+  for (const { name, depth, inFlight, delayed, retrying, dead } of await app.queues()) {
+    if (name !== path.name && name !== 'millrace.outbox') continue
+    sum.ready += depth + inFlight
+    sum.waiting += delayed + retrying
+    sum.dead += dead
+  }
+  return sum
 }
 
 /** Until everything that was published has come to an end, and the transport knows it, or nothing gets on. Gives the seconds that took. */

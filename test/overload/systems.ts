@@ -18,9 +18,12 @@ export const startSystem: Readonly<Record<Path['system'], () => Promise<System>>
       [Symbol.asyncDispose]: () => rm(folder, { recursive: true, force: true }),
     }
   },
-  async kafka() {
-    const server = await privateServer('kafka')
-    await server.start()
-    return { url: server.url, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
-  },
+  postgres: () => startServer('postgres'),
+  kafka: () => startServer('kafka'),
+}
+
+async function startServer(name: 'postgres' | 'kafka'): Promise<System> {
+  const server = await privateServer(name)
+  await server.start()
+  return { url: server.url, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
 }

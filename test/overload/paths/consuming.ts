@@ -9,7 +9,7 @@ const muchLater = '6h'
 const anHour = 3_600_000
 
 export const consumingPaths: readonly Path[] = [
-  ...(['sqlite', 'kafka'] as const).map((system) =>
+  ...(['sqlite', 'postgres', 'kafka'] as const).map((system) =>
     pathOn(system, 'prefetch', {
       about: 'events of 900 KB, always 300 of them waiting, 4 handlers of 200 ms that may take 1,000 ahead',
       queue: { concurrency: 4, prefetch: 1_000 },

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Overload, Path } from '../path.ts'
 
-export const systems = ['memory', 'sqlite', 'kafka'] as const
+export const systems = ['memory', 'sqlite', 'postgres', 'kafka'] as const
 
 type Own = Pick<Path, 'about' | 'handle' | 'load'> & Partial<Path>
 
