@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import { event, handOn, newSchema, open, sessionOn, spec } from '../../../test/postgres/database.ts'
 import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
 import { pause, systemClock } from '../../clock/clock.ts'
-import type { Notice, Received, Session } from '../../contract/transport.ts'
+import type { Notice, Received, Session, Settlement } from '../../contract/transport.ts'
 
 const hour = 3_600_000
 const idsOf = (received: readonly Received[]): readonly string[] => received.map(({ id }) => id)
@@ -117,6 +117,30 @@ await describeWithServer('postgres', (url) => {
     const { received } = await locked.exchanged
     expect(received.map(({ data }) => data)).toEqual(['1', '2'].slice(0, received.length))
     expect(received).not.toEqual([])
+  })
+
+  test('the dead letters of an exchange are one transaction, each with its record; who is not held any more is none', async () => {
+    const schema = newSchema()
+    const transport = open(url, schema)
+    await transport.declare([spec('q')])
+    const session = await sessionOn(transport, 'q')
+    await transport.publish([event(0), event(1), event(2)])
+    const { received } = await session.exchange({ settle: [], max: 3 })
+    await session.settle([{ of: received[1]!, as: 'ack' }])
+    const settlements = received.map((of, attempts): Settlement => {
+      const error = { name: 'Error', message: `never ${attempts}` }
+      return { of, as: 'dead', record: { error, attempts, firstFailedAt: 1, deadAt: 2, history: [] } }
+    })
+    expect(await session.settle(settlements)).toEqual(['done', 'gone', 'done'])
+    const letters = await transport.admin.deadLetters('q', { limit: 10 })
+    expect(letters.map(({ letter, record }) => [letter, record.attempts])).toEqual([
+      [received[0]!.id, 0],
+      [received[2]!.id, 2],
+    ])
+    const [written] = await handOn(url).query<{ n: number }>(
+      `SELECT count(DISTINCT xmin::text)::int AS n FROM ${schema}.dead`,
+    )
+    expect(written?.n).toBe(1)
   })
 
   test('who has just used a slot gives it within moments to one that asks', async () => {

@@ -32,12 +32,13 @@ const giveBack = `
 /** A letter is named by its event; a second one of the same event by the place that it had, too. */
 const bury = `
   WITH gone AS (
-    DELETE FROM {messages} m USING (VALUES ($2::text, $3::bigint)) s (id, claim) WHERE ${own} RETURNING m.*
+    DELETE FROM {messages} m USING unnest($2::text[], $3::bigint[], $4::text[]) s (id, claim, record)
+    WHERE ${own} RETURNING m.*, s.record
   )
   INSERT INTO {dead} (queue, name, id, type, key, head, data, bytes, record)
   SELECT queue, CASE WHEN EXISTS (SELECT 1 FROM {dead} d WHERE d.queue = g.queue AND d.name = g.id)
     THEN g.id || '~' || g.seq ELSE g.id END,
-    id, type, key, head, data, bytes, $4 FROM gone g`
+    id, type, key, head, data, bytes, record FROM gone g ORDER BY seq RETURNING id`
 /** With order by key only while the lease has not ended: after that another session may have the key. */
 const ack = `
   DELETE FROM {messages} m USING unnest($2::text[], $3::bigint[]) s (id, claim)
@@ -80,28 +81,36 @@ export class Settlements {
 
   /** Retries, releases and deaths; the results of acks are left as they are. */
   async giveBack(list: readonly Settlement[], results: SettleResult[]): Promise<void> {
-    const back = list.filter(isGivenBack)
-    if (back.length > 0) {
-      const done = await this.#database.rows<{ id: string }>(
-        giveBack,
-        this.#queue,
-        ...leasesOf(back.map(({ of }) => of)),
-        back.map(({ as }) => as === 'retry'),
-        back.map(({ delay = 0 }) => Math.min(delay, latestTime)),
-        back.map(({ park = false }) => park),
-        back.map(({ trail }) => (trail === undefined ? null : JSON.stringify(trail))),
-      )
-      const ids = new Set(done.map(({ id }) => id))
-      for (const [i, one] of list.entries()) {
-        if (isGivenBack(one) && ids.has(one.of.id)) results[i] = 'done'
-      }
+    const returned = await this.#return(list.filter(isGivenBack))
+    const buried = await this.#bury(list.filter(isDead))
+    for (const [i, one] of list.entries()) {
+      const done = (isGivenBack(one) && returned.has(one.of.id)) || (isDead(one) && buried.has(one.of.id))
+      if (done) results[i] = 'done'
     }
-    for (const [i, { as, of, record }] of list.entries()) {
-      if (as !== 'dead') continue
-      const { id, claim } = of as StoredEvent
-      const buried = await this.#database.run(bury, this.#queue, id, claim, JSON.stringify(record))
-      if (buried === 1) results[i] = 'done'
-    }
+  }
+
+  async #return(back: readonly Settlement[]): Promise<ReadonlySet<string>> {
+    if (back.length === 0) return new Set()
+    return this.#ids(
+      giveBack,
+      ...leasesOf(back.map(({ of }) => of)),
+      back.map(({ as }) => as === 'retry'),
+      back.map(({ delay = 0 }) => Math.min(delay, latestTime)),
+      back.map(({ park = false }) => park),
+      back.map(({ trail }) => (trail === undefined ? null : JSON.stringify(trail))),
+    )
+  }
+
+  async #bury(dead: readonly Settlement[]): Promise<ReadonlySet<string>> {
+    if (dead.length === 0) return new Set()
+    const records = dead.map(({ record }) => JSON.stringify(record))
+    return this.#ids(bury, ...leasesOf(dead.map(({ of }) => of)), records)
+  }
+
+  /** Those for which the statement did something. */
+  async #ids(sql: string, ...values: readonly unknown[]): Promise<ReadonlySet<string>> {
+    const rows = await this.#database.rows<{ id: string }>(sql, this.#queue, ...values)
+    return new Set(rows.map(({ id }) => id))
   }
 
   /** No answer was heard: they may have been settled. */
@@ -156,6 +165,10 @@ export class Settlements {
 
 function isGivenBack({ as }: Settlement): boolean {
   return as === 'retry' || as === 'release'
+}
+
+function isDead({ as }: Settlement): boolean {
+  return as === 'dead'
 }
 
 export function leasesOf(list: readonly Received[]): [ids: readonly string[], claims: readonly string[]] {
