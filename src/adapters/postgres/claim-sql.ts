@@ -35,7 +35,7 @@ const held = `claim = $5, lease = ${lease}, due = NULL, aside = false`
 
 /**
  * Acknowledges and claims. $7 and $8 ids and claims of what is acknowledged, $9 the place behind which ready events are
- * read, $10 the time since which leases may have ended.
+ * read, $10 the time since which leases may have ended, $11 for how many milliseconds to look ahead for leases that end.
  *
  * What two claims see as free at the same time, the first one locks, and the second one skips. If the first has committed
  * by then, the row is looked at anew under the lock, and is not free any more: no event goes from ready to ready.
@@ -75,7 +75,11 @@ const exchangeOf = (lock: string, columns: string, unheard: string, also: string
       'parked', (SELECT json_agg(key) FROM (
         SELECT m.key ${free} AND m.parked AND m.due <= ${now} AND ${isMine} LIMIT 128
       ) m),
-      'wait', (SELECT extract(epoch FROM min(m.due) - ${now}) * 1000 ${free} AND m.due > ${now})
+      'wait', (SELECT extract(epoch FROM min(m.due) - ${now}) * 1000 ${free} AND m.due > ${now}),
+      'lapse', CASE WHEN $11::float8 > 0 THEN (
+        SELECT extract(epoch FROM min(m.lease) - ${now}) * 1000 FROM {messages} m
+        WHERE m.queue = $2 AND m.lease > ${now} AND m.lease <= ${now} + ${milliseconds('$11')} AND ${isMine}
+      ) END
     )::text AS state FROM lapsed
   UNION ALL SELECT taken.*, NULL FROM taken`
 
@@ -128,6 +132,8 @@ export interface ExchangeState {
   readonly parked: readonly string[] | null
   /** When the next event becomes due, in milliseconds. */
   readonly wait: number | null
+  /** When the next lease ends, in milliseconds, if it does so in the time that was asked for. */
+  readonly lapse: number | null
 }
 
 /** Acknowledges only. $1 queue, $2 ids, $3 claims. */

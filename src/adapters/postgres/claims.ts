@@ -22,6 +22,8 @@ const mostReadings = 16
 /** How often is looked again for what has lapsed long ago, and for keys that were kept back, in milliseconds. */
 const lookEvery = 1_000
 const relookEvery = 10_000
+/** Nor is asked more often when leases end: of what was handled there may be much to pass over. */
+const askEvery = 250
 
 type ExchangeRow = MessageRow & { readonly state: string | null }
 
@@ -32,7 +34,7 @@ export interface Claimed {
   readonly lapsed: boolean
   /** There may be more to take right now. */
   readonly more: boolean
-  /** When the next event becomes due, in milliseconds from now. */
+  /** When there may be something else to take, or that is to be asked for, in milliseconds from now. */
   readonly wait: number
 }
 
@@ -45,6 +47,8 @@ export interface ClaimsParts {
   /** Milliseconds. */
   readonly lease: number
   readonly ordered: boolean
+  /** How long the session waits at most until it looks by itself, in milliseconds. */
+  pollEvery(): number
   /** The session was taken for dead, or is near to it. */
   revive(): Promise<void>
 }
@@ -58,6 +62,9 @@ export class Claims {
   #since = '-infinity'
   #sinceBefore = '-infinity'
   #lookAt = 0
+  /** When was asked for leases that end; and when one does, or is to be asked again. */
+  #askedAt = -Infinity
+  #lapseAt = 0
   #relookAt = 0
 
   constructor(parts: ClaimsParts) {
@@ -122,7 +129,7 @@ export class Claims {
           acked,
           lapsed: state.lapsed && (await this.#hasLapsed()),
           more: state.more || back || this.kept.someChanged || isOver,
-          wait: state.wait ?? Infinity,
+          wait: Math.min(state.wait ?? Infinity, this.#lapseAt - this.#parts.clock.monotonic()),
         }
       }
     }
@@ -136,15 +143,23 @@ export class Claims {
   ): Promise<{ state: ExchangeState; events: readonly StoredEvent[]; back: boolean }> {
     const reading = this.#cursor.begin()
     const claim = this.#nextClaim(claims)
+    const asks = limit > 0 && this.#parts.clock.monotonic() - this.#askedAt >= askEvery
+    const ahead = asks ? this.#parts.pollEvery() : 0
     const rows = await this.#parts.database.rows<ExchangeRow>(
       this.kept.some ? exchangeKeys : exchange[this.#parts.ordered ? 'ordered' : 'unordered'],
       ...this.#values(claim, limit),
       ...leasesOf(acks),
       reading.from,
       this.#since,
+      ahead,
     )
     const state = JSON.parse(rows.find((row) => row.state !== null)!.state!) as ExchangeState
     const events = rows.flatMap((row) => (row.state === null ? new StoredEvent(row, claim, false) : []))
+    if (asks) {
+      this.#askedAt = this.#parts.clock.monotonic()
+      this.#lapseAt = this.#askedAt + (state.lapse ?? ahead)
+      // Others may have claimed since then what ends before that.
+    } else this.#lapseAt = Math.min(this.#lapseAt, this.#askedAt + askEvery)
     if (!state.lapsed) this.#since = state.now
     this.kept.due(state.parked ?? [])
     const isRead = state.lives && !state.unheard && limit > 0

@@ -192,6 +192,29 @@ await describeWithServer('postgres', (url) => {
     expect(again.map(({ attempt }) => attempt)).toEqual([2])
   })
 
+  test('a lease that runs out wakes, long before it is time to look, and so does one taken since', async () => {
+    const schema = newSchema()
+    const transport = open(url, schema, { pollInterval: hour })
+    await transport.declare([spec('q')])
+    const session = await sessionOn(transport, 'q')
+    await session.exchange({ settle: [], max: 1 })
+    // Until it listens it looks often.
+    await session.ready(AbortSignal.timeout(2_000))
+    const stop = AbortSignal.timeout(15_000)
+    for (const lease of [2_000, 1_000]) {
+      const holder = await sessionOn(open(url, schema), 'q', lease)
+      await transport.publish([event(1)])
+      const [held] = await take(holder, 5_000)
+      let lapsed: readonly Received[] = []
+      while (lapsed.length === 0 && !stop.aborted) {
+        lapsed = (await session.exchange({ settle: [], max: 1, lapsed: 1 })).received
+        if (lapsed.length === 0) await session.ready(stop)
+      }
+      expect(idsOf(lapsed)).toEqual([held!.id])
+      await session.settle([{ of: lapsed[0]!, as: 'ack' }])
+    }
+  })
+
   test('a connection that listens and is ended comes back; until then it is looked', async () => {
     const schema = newSchema()
     const hand = handOn(url)

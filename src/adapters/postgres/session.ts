@@ -68,6 +68,7 @@ export class PostgresSession implements Session {
       clock,
       lease,
       ordered: order,
+      pollEvery: () => wakeUp.pollEvery,
       revive: () => this.#revive(),
     })
     this.#tending = new Tending({
