@@ -215,7 +215,10 @@ export interface SessionOptions {
   notice(notice: Notice): void
   /** The system takes lanes away: their events are released or lost when the returned promise settles, at the latest at `deadline` (monotonic). */
   onRevoke(lanes: readonly string[], deadline: number): void | Promise<void>
-  /** These leases are lost: the handlers' signals are aborted. */
+  /**
+   * These leases are lost: the handlers' signals are aborted. For systems that take them away by themselves. Where they end by
+   * time nobody need call it: `extend` says which are lost, and each is extended when a third of it is over.
+   */
   onLost(list: readonly Received[]): void
 }
 
