@@ -11,7 +11,7 @@ function settling() {
   const settler: Settler = new Settler(clock, {
     settled: (of, result) => log.push(`${of.received.id} ${result}`),
     refused: (of, error) => log.push(`${of.received.id} refused: ${error.message}`),
-    recovered: (reasons, after) => log.push(`${reasons.join()} over after ${after}`),
+    recovered: (reason, after) => log.push(`${reason} over after ${after}`),
     ready: () => log.push('ready'),
   })
   const add = (...events: string[]): void => {
@@ -94,7 +94,7 @@ test('what was refused is asked again after a while, longer each time, and does 
   expect(clock.nextIn).toBe(100)
 })
 
-test('each reason for refusals is told once, until all that was refused is answered; then that it is over', () => {
+test('each reason for refusals is told once, until all that was refused for it is answered; then that it is over', () => {
   const { settler, log, add, clock } = settling()
   const told = (): string[] => log.splice(0).filter((line) => line !== 'ready')
   const full = new MillraceError('STORE_FULL', 'full')
@@ -110,10 +110,52 @@ test('each reason for refusals is told once, until all that was refused is answe
   expect(told()).toEqual(['5 done'])
   clock.advance(200)
   settler.answer(settler.take(), undefined)
-  expect(told()).toEqual(['2 done', '3 done', '4 done', 'STORE_BUSY,STORE_FULL over after 300'])
+  expect(told()).toEqual([
+    '2 done',
+    '3 done',
+    '4 done',
+    'STORE_BUSY over after 300',
+    'STORE_FULL over after 300',
+  ])
   add('6')
   settler.answer(settler.take(), [refusal])
   expect(told()).toEqual(['6 refused: busy'])
+})
+
+test('what is refused for good does not hide for ever that others are, too: each reason is told again, once a minute at most', () => {
+  const { settler, log, add, clock } = settling()
+  const told = (): string[] => log.splice(0).filter((line) => line.includes('refused'))
+  /** Tries again for so long, and adds a new event each second; the system takes none of either. */
+  const refuseFor = (seconds: number, name: string): void => {
+    for (let n = 0; n < seconds; n++) {
+      add(`${name}${n}`)
+      const list = settler.take()
+      settler.answer(
+        list,
+        list.map(() => refusal),
+      )
+      clock.advance(1_000)
+    }
+  }
+  add('spoiled')
+  settler.answer(settler.take(), [refusal])
+  expect(told()).toEqual(['spoiled refused: busy'])
+  refuseFor(59, 'soon')
+  expect(told()).toEqual([])
+  refuseFor(61, 'later')
+  expect(told()).toEqual(['later1 refused: busy'])
+})
+
+test('a reason is over, though others are refused for another one', () => {
+  const { settler, log, add, clock } = settling()
+  const spoiled = new MillraceError('EVENT_TOO_LARGE', 'too large')
+  add('1', '2')
+  settler.answer(settler.take(), [spoiled, refusal])
+  clock.advance(100)
+  log.length = 0
+  settler.answer(settler.take(), [spoiled, 'done'])
+  expect(log).toEqual(['2 done', 'STORE_BUSY over after 100'])
+  expect(clock.nextIn).toBe(200)
 })
 
 test('closing leaves no timer', () => {

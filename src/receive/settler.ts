@@ -6,15 +6,17 @@ import type { Held } from './held.ts'
 
 const firstWait = 100
 const longestWait = 5_000
+/** Who is refused for a reason that was told is told of, too, this long after it: what is refused for good must not hide others. */
+const tellAgain = 60_000
 
 /** What the settler tells the subscription. */
 export interface SettlerEvents {
   /** The system has answered: nothing more to do for this event. */
   settled(held: Held, result: 'done' | 'gone' | 'lost'): void
-  /** It refused this one for now, the first for this reason; it will be asked again. */
+  /** It refused this one for now, the first for this reason, or the first since a minute; it will be asked again. */
   refused(held: Held, error: MillraceError): void
-  /** It has answered for all that it had refused, so many milliseconds after the first. */
-  recovered(reasons: readonly ErrorCode[], after: number): void
+  /** It has answered for all that it had refused for this reason, so many milliseconds after the first. */
+  recovered(reason: ErrorCode, after: number): void
   /** There is something to send. */
   ready(): void
 }
@@ -26,12 +28,11 @@ export class Settler {
   #waiting: Held[] = []
   #sent = 0
   #again: { held: Held[]; timer: Timer } | undefined
-  /** Those that the system has refused and not taken since: they are among what waits, what is sent, or `#again`. */
-  readonly #refused = new Set<Held>()
+  /** Those that the system has refused and not taken since, and why: they are among what waits, what is sent, or `#again`. */
+  readonly #refused = new Map<Held, ErrorCode>()
   #refusals = 0
-  /** Why it refused those, and since when: each reason is told once until it has answered for all, however often it is asked. */
-  readonly #reasons = new Set<ErrorCode>()
-  #refusing = 0
+  /** Since when it refuses for these reasons, and when that was last told: times of the monotonic clock. */
+  readonly #reasons = new Map<ErrorCode, { readonly since: number; told: number }>()
 
   constructor(clock: Clock, events: SettlerEvents) {
     this.#clock = clock
@@ -85,7 +86,7 @@ export class Settler {
       this.#refuse(held, result)
     })
     if (refused.length > 0) this.#later(refused)
-    else if (this.#refused.size === 0) this.#recover()
+    if (this.#reasons.size > 0) this.#recover()
     if (this.#waiting.length > 0) this.#events.ready()
   }
 
@@ -100,19 +101,25 @@ export class Settler {
   }
 
   #refuse(held: Held, error: MillraceError): void {
-    if (this.#refused.size === 0) this.#refusing = this.#clock.monotonic()
-    this.#refused.add(held)
-    if (this.#reasons.has(error.code)) return
-    this.#reasons.add(error.code)
+    const { code } = error
+    const isAsked = this.#refused.has(held)
+    this.#refused.set(held, code)
+    const now = this.#clock.monotonic()
+    const reason = this.#reasons.get(code)
+    if (reason === undefined) this.#reasons.set(code, { since: now, told: now })
+    else if (isAsked || now - reason.told < tellAgain) return
+    else reason.told = now
     this.#events.refused(held, error)
   }
 
   #recover(): void {
-    if (this.#reasons.size === 0) return
-    const reasons = [...this.#reasons]
-    this.#reasons.clear()
-    this.#refusals = 0
-    this.#events.recovered(reasons, this.#clock.monotonic() - this.#refusing)
+    if (this.#refused.size === 0) this.#refusals = 0
+    const left = new Set(this.#refused.values())
+    for (const [code, { since }] of this.#reasons) {
+      if (left.has(code)) continue
+      this.#reasons.delete(code)
+      this.#events.recovered(code, this.#clock.monotonic() - since)
+    }
   }
 
   #later(refused: Held[]): void {

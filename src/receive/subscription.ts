@@ -256,9 +256,8 @@ export class Subscription implements Holder, SettlerEvents {
     this.#parts.reporter.notice({ ...aboutOf(held), code: cause.code, message, cause }, 'error')
   }
 
-  recovered(reasons: readonly ErrorCode[], after: number): void {
-    const message = `All that could not be settled is settled after ${readable(after)}`
-    for (const code of reasons) this.#notice({ code, message })
+  recovered(code: ErrorCode, after: number): void {
+    this.#notice({ code, message: `All that could not be settled is settled after ${readable(after)}` })
   }
 
   #forget(held: Held): void {
