@@ -1,3 +1,5 @@
+import type { EventHead } from '../event/event.ts'
+import { decodeHead } from '../event/head.ts'
 import type { DeadLetterRecord, FailureNote, FailureTrail } from './dead-letter.ts'
 
 /** The latest time that a Date can hold, in milliseconds since 1970. Later ones, and longer leases, are cut to it. */
@@ -26,6 +28,21 @@ export function decodeTrail(text: string | null): FailureTrail | undefined {
 export function decodeRecord(text: string): DeadLetterRecord {
   const record = parse(text)
   return isRecord(record) ? record : unreadable
+}
+
+/** What a redriven event remembers of its record, in JSON: the failures of its former life, though it begins at attempt 1. */
+export function trailOf(record: string): string {
+  const { firstFailedAt, history } = decodeRecord(record)
+  return JSON.stringify({ firstFailedAt, history } satisfies FailureTrail)
+}
+
+/** The attributes of a dead letter; undefined if they cannot be decoded, which may be the very reason of the death. */
+export function headOrNone(text: string): EventHead | undefined {
+  try {
+    return decodeHead(text)
+  } catch {
+    return undefined
+  }
 }
 
 /** Whether it is a time in milliseconds since 1970. */

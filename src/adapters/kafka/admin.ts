@@ -1,27 +1,28 @@
-import type { QueueCounts, StoredDeadLetter, Subscription, TransportAdmin } from '../../contract/transport.ts'
+import { LettersAdmin } from '../../contract/letters-admin.ts'
+import type { QueueCounts, Subscription, TransportAdmin } from '../../contract/transport.ts'
 import { messageOf, MillraceError } from '../../errors/millrace-error.ts'
-import type { Outgoing } from '../../event/outgoing.ts'
 import type { Client } from './connection/client.ts'
 import type { Cluster } from './connection/cluster.ts'
 import { says } from './connection/failures.ts'
 import { Letters } from './queues/letters.ts'
 import { QueueCounter } from './queues/queue-counter.ts'
 import { namesOf, topicsOf } from './queues/topics.ts'
-import type { LocalQueue } from './kafka-transport.ts'
+import type { QueueConsumer } from './consuming/queue-consumer.ts'
 
 /** The transport, as its operators see it. */
 export interface AdminHost {
   /** @throws MillraceError STOPPED */
   open(): Promise<Cluster>
-  /** What this process itself does for a queue. */
-  local(queue: string): LocalQueue | undefined
+  /** The consumer that this process itself has of a queue. */
+  local(queue: string): QueueConsumer | undefined
 }
 
-export class KafkaAdmin implements TransportAdmin {
+export class KafkaAdmin extends LettersAdmin implements TransportAdmin {
   readonly #host: AdminHost
   readonly #letters = new Map<string, Letters>()
 
   constructor(host: AdminHost) {
+    super()
     this.#host = host
   }
 
@@ -29,25 +30,6 @@ export class KafkaAdmin implements TransportAdmin {
     const cluster = await this.#host.open()
     const counter = new QueueCounter(cluster, (name) => this.#host.local(name))
     return counter.counts((queue) => this.#lettersIn(cluster, queue))
-  }
-
-  async deadLetters(
-    queue: string,
-    { limit, after }: { readonly limit: number; readonly after?: string | undefined },
-  ): Promise<readonly StoredDeadLetter[]> {
-    return (await this.#of(queue)).page(limit, after)
-  }
-
-  async deadLetter(queue: string, letter: string): Promise<StoredDeadLetter | undefined> {
-    return (await this.#of(queue)).get(letter)
-  }
-
-  async redrive(queue: string, letters: readonly string[] | undefined, replace?: Outgoing): Promise<number> {
-    return (await this.#of(queue)).redrive(letters, replace)
-  }
-
-  async purge(queue: string, letters: readonly string[] | undefined): Promise<number> {
-    return (await this.#of(queue)).purge(letters)
   }
 
   async removeQueue(name: string): Promise<number> {
@@ -80,7 +62,7 @@ export class KafkaAdmin implements TransportAdmin {
     )
   }
 
-  async #of(queue: string): Promise<Letters> {
+  protected override async letters(queue: string): Promise<Letters> {
     const cluster = await this.#host.open()
     await cluster.registry.get(queue)
     return this.#lettersIn(cluster, queue)

@@ -1,5 +1,6 @@
 import { checkOrder } from '../../contract/declared.ts'
 import type { Features } from '../../contract/features.ts'
+import { Opening } from '../../contract/opening.ts'
 import type {
   DeclareReport,
   Notice,
@@ -17,7 +18,6 @@ import { openCluster, type Cluster, type ClusterOptions } from './connection/clu
 import { failure } from './connection/failures.ts'
 import { publish, refused } from './producing/publishing.ts'
 import { QueueConsumer } from './consuming/queue-consumer.ts'
-import { Rates } from './progress/rates.ts'
 import { KafkaSession } from './consuming/session.ts'
 import { registryTopic } from './queues/topics.ts'
 
@@ -61,12 +61,6 @@ function stopped(): MillraceError {
   return new MillraceError('STOPPED', 'The transport is closed')
 }
 
-/** What this process does for one queue. */
-export interface LocalQueue {
-  readonly consumer: QueueConsumer
-  readonly rates: Rates
-}
-
 interface OpenQueue {
   readonly consumer: QueueConsumer
   readonly opened: Promise<void>
@@ -76,10 +70,10 @@ export class KafkaTransport implements Transport<never> {
   readonly system = 'kafka'
   readonly admin: KafkaAdmin
   readonly #options: ClusterOptions
-  #cluster: Promise<Cluster> | undefined
   readonly #queues = new Map<string, OpenQueue>()
-  readonly #local = new Map<string, LocalQueue>()
+  readonly #local = new Map<string, QueueConsumer>()
   readonly #sessions = new Set<Session>()
+  readonly #cluster = new Opening(() => this.#connect())
   #maxBytes = defaultMaxBytes - framing
   #warned = false
   #warnedOfRegistry = false
@@ -133,7 +127,6 @@ export class KafkaTransport implements Transport<never> {
     const session: KafkaSession = new KafkaSession({
       consumer,
       options,
-      rates: consumer.rates,
       producing: cluster.producing,
       closed: () => this.#closed(session, name, consumer),
     })
@@ -169,7 +162,7 @@ export class KafkaTransport implements Transport<never> {
       await consumer.close()
       throw failure(error, `The queue '${name}' could not be opened`)
     }
-    this.#local.set(name, { consumer, rates: consumer.rates })
+    this.#local.set(name, consumer)
   }
 
   /** The last session of a queue takes its consumer along. */
@@ -188,21 +181,12 @@ export class KafkaTransport implements Transport<never> {
       ...[...this.#sessions].map((session) => session.close()),
       ...opening.map(({ consumer }) => consumer.close()),
     ])
-    // A cluster that was never reached was reported to whoever asked for it.
-    const cluster = await this.#cluster?.catch(() => undefined)
-    await cluster?.close()
+    await (await this.#cluster.found())?.close()
   }
 
-  /** At first use; uses at the same time share it. If it fails, the next use tries again. */
-  #open(): Promise<Cluster> {
-    if (this.#closing !== undefined) return Promise.reject(stopped())
-    if (this.#cluster !== undefined) return this.#cluster
-    const opening = this.#connect()
-    this.#cluster = opening
-    opening.catch(() => {
-      if (this.#cluster === opening) this.#cluster = undefined
-    })
-    return opening
+  async #open(): Promise<Cluster> {
+    if (this.#closing !== undefined) throw stopped()
+    return await this.#cluster.use()
   }
 
   /** Each session hears of it besides. Whoever only declares or looks has no other ear than the process. */

@@ -1,8 +1,8 @@
 import type { Clock } from '../../clock/clock.ts'
-import { checkReplacement, type DeadLetterRecord, type FailureTrail } from '../../contract/dead-letter.ts'
+import { checkReplacement } from '../../contract/dead-letter.ts'
+import { trailOf } from '../../contract/stored-json.ts'
 import type { QueueCounts, StoredDeadLetter, Subscription, TransportAdmin } from '../../contract/transport.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
-import type { Letter } from './dead-letters.ts'
 import type { MemoryQueue } from './memory-queue.ts'
 import type { Queues } from './queues.ts'
 import { store, type StoredEvent } from './stored-event.ts'
@@ -57,7 +57,7 @@ export class MemoryAdmin implements TransportAdmin {
         replace === undefined
           ? { ...letter.event, deliverAt: undefined }
           : store(replace, letter.event.sequence, letter.event.takenAt)
-      this.#host.admit(queue, event, trailOf(letter))
+      this.#host.admit(queue, event, trailOf(letter.record))
     }
     this.#host.changed(queue)
     return taken.length
@@ -89,10 +89,4 @@ export class MemoryAdmin implements TransportAdmin {
   #queue(name: string): MemoryQueue {
     return this.#host.queues().get(name)
   }
-}
-
-/** What a redriven event remembers: the failures of its former life, though it begins at attempt 1. */
-function trailOf(letter: Letter): string {
-  const { firstFailedAt, history } = JSON.parse(letter.record) as DeadLetterRecord
-  return JSON.stringify({ firstFailedAt, history } satisfies FailureTrail)
 }

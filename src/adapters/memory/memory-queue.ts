@@ -1,11 +1,11 @@
 import type { Clock } from '../../clock/clock.ts'
+import { LastMinute } from '../../contract/last-minute.ts'
 import type { QueueCounts, Settlement, SettleResult, Subscription } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { reaches } from '../../contract/routes.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { Heap } from './heap.ts'
 import { Lane, type Consumer } from './lane.ts'
-import { Rate } from './rate.ts'
 import { Claim, Entry, type StoredEvent } from './stored-event.ts'
 
 const earlier = (a: Entry, b: Entry): boolean =>
@@ -43,8 +43,7 @@ export class MemoryQueue {
   readonly #lapsed = new Set<Entry>()
   /** No lease ends before. Often too early, as settling does not move it: then the held ones are looked through in vain. */
   #lapseAt = Infinity
-  readonly #handled = new Rate()
-  readonly #failed = new Rate()
+  readonly #rates = new LastMinute()
 
   constructor(name: string, order: boolean) {
     this.name = name
@@ -151,8 +150,7 @@ export class MemoryQueue {
       return new MillraceError('INVALID_OPTION', 'A dead letter needs its record')
     const lane = this.#letGo(entry)
     this.#bytes -= entry.size
-    if (as === 'ack') this.#handled.add(instant)
-    if (as === 'retry' || as === 'dead') this.#failed.add(instant)
+    this.#rates.count(instant, Number(as === 'ack'), Number(as === 'retry' || as === 'dead'))
     if (as === 'ack' || as === 'dead') {
       entry.gone = true
       this.#size--
@@ -208,8 +206,7 @@ export class MemoryQueue {
       delayed: waiting - this.#retrying,
       dead: this.dead.size,
       oldestMs: oldest === Infinity ? 0 : Math.max(clock.now() - oldest, 0),
-      handledPerSecond: this.#handled.perSecond(clock.monotonic()),
-      failedPerSecond: this.#failed.perSecond(clock.monotonic()),
+      ...this.#rates.perSecond(clock.monotonic()),
     }
   }
 
@@ -263,7 +260,7 @@ export class MemoryQueue {
       // A first crash may be a neighbour's fault. One that was claimed alone, as lapsed ones are, has failed by itself.
       if (claim.lapsed) {
         entry.failures++
-        this.#failed.add(instant)
+        this.#rates.count(instant, 0, 1)
       }
       const lane = this.#letGo(entry)
       this.#lapsed.add(entry)

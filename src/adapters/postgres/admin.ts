@@ -1,5 +1,5 @@
-import type { QueueCounts, StoredDeadLetter, Subscription, TransportAdmin } from '../../contract/transport.ts'
-import type { Outgoing } from '../../event/outgoing.ts'
+import { LettersAdmin, type QueueLetters } from '../../contract/letters-admin.ts'
+import type { QueueCounts, Subscription, TransportAdmin } from '../../contract/transport.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { EventTables } from './event-tables.ts'
 import { perSecond } from './rates.ts'
@@ -44,11 +44,17 @@ const partsOfQueue = [deleteSome('{messages}'), deleteSome('{dead}')]
 /** What else is of a queue. */
 const restOfQueue = ['{slots}', '{sessions}', '{rates}']
 
-export class PostgresAdmin implements TransportAdmin {
+export class PostgresAdmin extends LettersAdmin implements TransportAdmin {
   readonly #open: () => Promise<EventTables>
 
   constructor(open: () => Promise<EventTables>) {
+    super()
     this.#open = open
+  }
+
+  protected override async letters(queue: string): Promise<QueueLetters> {
+    const tables = await this.#open()
+    return new DeadLetters(tables, (await tables.subscriptions.queue(queue)).id)
   }
 
   async queues(): Promise<readonly QueueCounts[]> {
@@ -59,25 +65,6 @@ export class PostgresAdmin implements TransportAdmin {
       await transaction.run('SET LOCAL jit = off')
       return transaction.rows<QueueCounts>(counts)
     })
-  }
-
-  async deadLetters(
-    queue: string,
-    { limit, after }: { readonly limit: number; readonly after?: string | undefined },
-  ): Promise<readonly StoredDeadLetter[]> {
-    return new DeadLetters(await this.#open()).list(queue, limit, after)
-  }
-
-  async deadLetter(queue: string, letter: string): Promise<StoredDeadLetter | undefined> {
-    return new DeadLetters(await this.#open()).get(queue, letter)
-  }
-
-  async redrive(queue: string, letters: readonly string[] | undefined, replace?: Outgoing): Promise<number> {
-    return new DeadLetters(await this.#open()).redrive(queue, letters, replace)
-  }
-
-  async purge(queue: string, letters: readonly string[] | undefined): Promise<number> {
-    return new DeadLetters(await this.#open()).purge(queue, letters)
   }
 
   async removeQueue(queue: string): Promise<number> {

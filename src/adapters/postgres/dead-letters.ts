@@ -1,8 +1,7 @@
-import { checkReplacement } from '../../contract/dead-letter.ts'
-import { decodeRecord } from '../../contract/stored-json.ts'
+import type { QueueLetters } from '../../contract/letters-admin.ts'
+import { decodeRecord, headOrNone, trailOf } from '../../contract/stored-json.ts'
 import type { StoredDeadLetter } from '../../contract/transport.ts'
-import type { EventHead } from '../../event/event.ts'
-import { decodeHead, encodeHead } from '../../event/head.ts'
+import { encodeHead } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import type { Runner } from './database.ts'
 import type { EventTables } from './event-tables.ts'
@@ -55,51 +54,44 @@ const replaceBy = `
   ON CONFLICT (queue, id) DO NOTHING`
 const remove = 'DELETE FROM {dead} WHERE letter = ANY($1::bigint[])'
 
-/** The dead letters of all queues, oldest first. */
-export class DeadLetters {
+/** The dead letters of a queue, oldest first. */
+export class DeadLetters implements QueueLetters {
   readonly #tables: EventTables
+  readonly #queue: number
 
-  constructor(tables: EventTables) {
+  constructor(tables: EventTables, queue: number) {
     this.#tables = tables
+    this.#queue = queue
   }
 
-  async list(queue: string, limit: number, after = '0'): Promise<readonly StoredDeadLetter[]> {
-    const { database, subscriptions } = this.#tables
-    const { id } = await subscriptions.queue(queue)
-    return (await database.rows<LetterRow>(page, id, after, limit)).map(storedLetter)
+  async page(limit: number, after = '0'): Promise<readonly StoredDeadLetter[]> {
+    const rows = await this.#tables.database.rows<LetterRow>(page, this.#queue, after, limit)
+    return rows.map(storedLetter)
   }
 
-  async get(queue: string, letter: string): Promise<StoredDeadLetter | undefined> {
-    const { database, subscriptions } = this.#tables
-    const { id } = await subscriptions.queue(queue)
-    const [row] = await database.rows<LetterRow>(one, id, letter)
+  async get(letter: string): Promise<StoredDeadLetter | undefined> {
+    const [row] = await this.#tables.database.rows<LetterRow>(one, this.#queue, letter)
     return row === undefined ? undefined : storedLetter(row)
   }
 
-  async redrive(
-    queue: string,
-    letters: readonly string[] | undefined,
-    replace: Outgoing | undefined,
-  ): Promise<number> {
-    checkReplacement(letters, replace)
-    const { id } = await this.#tables.subscriptions.queue(queue)
-    const count = await this.#each(id, letters, (transaction, list) =>
+  async redrive(letters: readonly string[] | undefined, replace: Outgoing | undefined): Promise<number> {
+    const count = await this.#each(letters, (transaction, list) =>
       replace === undefined
-        ? moveLetters(transaction, id, list)
-        : replaceLetter(transaction, id, list, replace),
+        ? moveLetters(transaction, this.#queue, list)
+        : replaceLetter(transaction, this.#queue, list, replace),
     )
-    if (count > 0) this.#tables.wakeUp.announce([id])
+    if (count > 0) this.#tables.wakeUp.announce([this.#queue])
     return count
   }
 
-  async purge(queue: string, letters: readonly string[] | undefined): Promise<number> {
-    const { id } = await this.#tables.subscriptions.queue(queue)
-    return this.#each(id, letters, removeLetters)
+  purge(letters: readonly string[] | undefined): Promise<number> {
+    return this.#each(letters, removeLetters)
   }
 
   /** Runs `change` for the letters named, or for all that there are now, some at a time. Gives the sum. */
-  async #each(queue: number, letters: readonly string[] | undefined, change: Change): Promise<number> {
+  async #each(letters: readonly string[] | undefined, change: Change): Promise<number> {
     const { database } = this.#tables
+    const queue = this.#queue
     let count = 0
     if (letters !== undefined) {
       for (let i = 0; i < letters.length; i += batch) {
@@ -157,12 +149,6 @@ function removeLetters(transaction: Runner, list: readonly Letter[]): Promise<nu
   )
 }
 
-/** The history goes with the event. */
-function trailOf(text: string): string {
-  const { firstFailedAt, history } = decodeRecord(text)
-  return JSON.stringify({ firstFailedAt, history })
-}
-
 function storedLetter({ letter, name, id, type, key, head, record, ...data }: LetterRow): StoredDeadLetter {
   return {
     letter: name,
@@ -173,14 +159,5 @@ function storedLetter({ letter, name, id, type, key, head, record, ...data }: Le
     head: headOrNone(head),
     data: rawData(data),
     record: decodeRecord(record),
-  }
-}
-
-/** Attributes that cannot be decoded may be the very reason of the death. */
-function headOrNone(head: string): EventHead | undefined {
-  try {
-    return decodeHead(head)
-  } catch {
-    return undefined
   }
 }

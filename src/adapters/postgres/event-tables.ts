@@ -1,10 +1,11 @@
 import type { Clock } from '../../clock/clock.ts'
+import { Rates } from '../../contract/rates.ts'
 import type { Notice } from '../../contract/transport.ts'
 import { channelOf } from './channel.ts'
 import type { Database } from './database.ts'
 import { Inbox } from './inbox.ts'
 import { openDatabase, type DatabaseOptions } from './open-database.ts'
-import { Rates } from './rates.ts'
+import { writeRates } from './rates.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Unrouted } from './unrouted.ts'
 import { WakeUp, type WakeUpOptions } from './wake-up.ts'
@@ -41,7 +42,7 @@ export async function openEventTables(options: EventTablesOptions): Promise<Even
   const listens = 'pool' in connect ? connect : { ...connect, max: connect.max + 1 }
   const { database, weakness, close } = await openDatabase({ ...options, connect: listens })
   const wakeUp = new WakeUp(database, options.wake)
-  const rates = new Rates(database, clock)
+  const rates = new Rates(clock, (counts) => writeRates(database, counts))
   return {
     database,
     subscriptions: new Subscriptions(database),

@@ -1,4 +1,5 @@
 import { aborted } from '../../clock/aborted.ts'
+import { settledOf } from '../../contract/settled.ts'
 import { latestTime } from '../../contract/stored-json.ts'
 import type {
   ExchangeRequest,
@@ -225,15 +226,7 @@ export class PostgresSession implements Session {
       if (isAck(one) && acked?.has(one.of.id) !== false) results[i] = 'done'
     }
     await this.#settlements.sort(list, results)
-    let handled = 0
-    let failed = 0
-    let givenBack = false
-    for (const [i, { as }] of list.entries()) {
-      if (results[i] !== 'done') continue
-      if (as === 'ack') handled++
-      else if (as !== 'release') failed++
-      if (as === 'retry' || as === 'release') givenBack = true
-    }
+    const { handled, failed, givenBack } = settledOf(list, results)
     this.#tables.rates.count(this.#queue, handled, failed)
     if (givenBack) this.#tables.wakeUp.announce([this.#queue])
     if (list.length > 0) this.#tending.settled()

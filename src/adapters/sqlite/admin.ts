@@ -1,9 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import type { QueueCounts, StoredDeadLetter, Subscription, TransportAdmin } from '../../contract/transport.ts'
-import type { Outgoing } from '../../event/outgoing.ts'
+import { LettersAdmin, type QueueLetters } from '../../contract/letters-admin.ts'
+import type { QueueCounts, Subscription, TransportAdmin } from '../../contract/transport.ts'
 import { timesOf } from './boot.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { EventFile } from './event-file.ts'
+import { perSecond } from './rates.ts'
 
 /** How many rows one transaction deletes. Between two of them all others have their turn. */
 const batch = 1_000
@@ -73,11 +74,17 @@ interface CountsRow {
   readonly oldest: number
 }
 
-export class SqliteAdmin implements TransportAdmin {
+export class SqliteAdmin extends LettersAdmin implements TransportAdmin {
   readonly #open: () => Promise<EventFile>
 
   constructor(open: () => Promise<EventFile>) {
+    super()
     this.#open = open
+  }
+
+  protected override async letters(queue: string): Promise<QueueLetters> {
+    const file = await this.#open()
+    return new DeadLetters(file, await file.database.read(() => file.subscriptions.queue(queue)))
   }
 
   async queues(): Promise<readonly QueueCounts[]> {
@@ -93,28 +100,9 @@ export class SqliteAdmin implements TransportAdmin {
         delayed: row.later - row.retrying,
         dead: row.dead,
         oldestMs: Math.max(times.now - row.oldest, 0),
-        ...rates.perSecond(row.id),
+        ...perSecond(database, row.id, times.now),
       })),
     )
-  }
-
-  async deadLetters(
-    queue: string,
-    { limit, after }: { readonly limit: number; readonly after?: string | undefined },
-  ): Promise<readonly StoredDeadLetter[]> {
-    return new DeadLetters(await this.#open()).list(queue, limit, after)
-  }
-
-  async deadLetter(queue: string, letter: string): Promise<StoredDeadLetter | undefined> {
-    return new DeadLetters(await this.#open()).get(queue, letter)
-  }
-
-  async redrive(queue: string, letters: readonly string[] | undefined, replace?: Outgoing): Promise<number> {
-    return new DeadLetters(await this.#open()).redrive(queue, letters, replace)
-  }
-
-  async purge(queue: string, letters: readonly string[] | undefined): Promise<number> {
-    return new DeadLetters(await this.#open()).purge(queue, letters)
   }
 
   async removeQueue(queue: string): Promise<number> {

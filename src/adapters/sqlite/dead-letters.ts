@@ -1,14 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import { checkReplacement } from '../../contract/dead-letter.ts'
+import type { QueueLetters } from '../../contract/letters-admin.ts'
+import { decodeRecord, headOrNone } from '../../contract/stored-json.ts'
 import type { StoredDeadLetter } from '../../contract/transport.ts'
-import type { EventHead } from '../../event/event.ts'
-import { decodeHead, encodeHead } from '../../event/head.ts'
+import { encodeHead } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import type { Raw } from '../../event/payload.ts'
 import type { EventFile } from './event-file.ts'
 import { lastPlace, makeNewReady } from './ready-list.ts'
 import { storedData } from './stored-event.ts'
-import { decodeRecord } from '../../contract/stored-json.ts'
 
 interface LetterRow {
   readonly letter: number
@@ -40,38 +39,35 @@ const replaceEvent =
 const postpone = 'UPDATE events SET due = ? WHERE seq > ? AND ? > ?'
 const remove = 'DELETE FROM dead WHERE queue = ? AND letter = ?'
 
-/** The dead letters of all queues, oldest first. */
-export class DeadLetters {
+/** The dead letters of a queue, oldest first. */
+export class DeadLetters implements QueueLetters {
   readonly #file: EventFile
+  readonly #queue: number
 
-  constructor(file: EventFile) {
+  constructor(file: EventFile, queue: number) {
     this.#file = file
+    this.#queue = queue
   }
 
-  list(queue: string, limit: number, after: string | undefined): Promise<readonly StoredDeadLetter[]> {
-    const { database, subscriptions } = this.#file
-    return database.read(() => {
-      const id = subscriptions.queue(queue)
-      return database.all<LetterRow>(page, id, Number(after ?? 0), limit).map(storedLetter)
-    })
+  page(limit: number, after = '0'): Promise<readonly StoredDeadLetter[]> {
+    const { database } = this.#file
+    return database.read(() =>
+      database.all<LetterRow>(page, this.#queue, Number(after), limit).map(storedLetter),
+    )
   }
 
-  get(queue: string, letter: string): Promise<StoredDeadLetter | undefined> {
-    const { database, subscriptions } = this.#file
+  get(letter: string): Promise<StoredDeadLetter | undefined> {
+    const { database } = this.#file
     return database.read(() => {
-      const row = database.get<LetterRow>(one, subscriptions.queue(queue), letter)
+      const row = database.get<LetterRow>(one, this.#queue, letter)
       return row === undefined ? undefined : storedLetter(row)
     })
   }
 
-  async redrive(
-    queue: string,
-    letters: readonly string[] | undefined,
-    replace: Outgoing | undefined,
-  ): Promise<number> {
+  async redrive(letters: readonly string[] | undefined, replace: Outgoing | undefined): Promise<number> {
     const { database, wakeUp, clock } = this.#file
-    checkReplacement(letters, replace)
-    const count = await this.#each(queue, letters, (id, letter) => {
+    const id = this.#queue
+    const count = await this.#each(letters, (letter) => {
       if (replace !== undefined) {
         const { id: event, type, key = null, head, data } = replace
         database.run(replaceEvent, event, type, key, encodeHead(head), storedData(data), id, letter)
@@ -89,20 +85,15 @@ export class DeadLetters {
     return count
   }
 
-  purge(queue: string, letters: readonly string[] | undefined): Promise<number> {
-    return this.#each(queue, letters, (id, letter) => this.#file.database.run(remove, id, letter))
+  purge(letters: readonly string[] | undefined): Promise<number> {
+    return this.#each(letters, (letter) => this.#file.database.run(remove, this.#queue, letter))
   }
 
   /** Runs `move` for the letters named, or for all that there are now. Gives the sum. */
-  async #each(
-    queue: string,
-    letters: readonly string[] | undefined,
-    move: (queue: number, letter: number) => number,
-  ): Promise<number> {
-    const { database, subscriptions } = this.#file
-    const id = await database.read(() => subscriptions.queue(queue))
-    const moveAll = (list: readonly number[]): number =>
-      list.reduce((sum, letter) => sum + move(id, letter), 0)
+  async #each(letters: readonly string[] | undefined, move: (letter: number) => number): Promise<number> {
+    const { database } = this.#file
+    const id = this.#queue
+    const moveAll = (list: readonly number[]): number => list.reduce((sum, letter) => sum + move(letter), 0)
     let count = 0
     if (letters !== undefined) {
       for (let i = 0; i < letters.length; i += batch) {
@@ -141,14 +132,5 @@ function storedLetter({ letter, name, id, type, key, head, data, record }: Lette
     head: headOrNone(head),
     data,
     record: decodeRecord(record),
-  }
-}
-
-/** Attributes that cannot be decoded may be the very reason of the death. */
-function headOrNone(head: string): EventHead | undefined {
-  try {
-    return decodeHead(head)
-  } catch {
-    return undefined
   }
 }

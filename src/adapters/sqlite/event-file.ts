@@ -1,9 +1,10 @@
 import type { Clock } from '../../clock/clock.ts'
+import { Rates } from '../../contract/rates.ts'
 import { bootedAt } from './boot.ts'
 import { CommitWatch } from './commit-watch.ts'
 import type { Database } from './database.ts'
 import { openDatabase, type OpenOptions } from './open-database.ts'
-import { Rates } from './rates.ts'
+import { writeRates } from './rates.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Unrouted } from './unrouted.ts'
 import { WakeUp } from './wake-up.ts'
@@ -36,7 +37,7 @@ export async function openEventFile(options: EventFileOptions): Promise<EventFil
     database,
     subscriptions: new Subscriptions(database),
     unrouted: new Unrouted(database, options.retention),
-    rates: new Rates(database, options.clock),
+    rates: new Rates(options.clock, (counts) => writeRates(database, counts, options.clock.now())),
     wakeUp,
     commits: new CommitWatch(() => wakeUp.announce()),
     clock: options.clock,

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
 import { aborted } from '../../clock/aborted.ts'
+import { settledOf } from '../../contract/settled.ts'
 import { latestTime } from '../../contract/stored-json.ts'
 import type {
   ExchangeRequest,
@@ -210,18 +211,7 @@ export class SqliteSession implements Session {
     results: readonly SettleResult[] | undefined,
     tookAll: boolean,
   ): void {
-    let handled = 0
-    let failed = 0
-    let givenBack = false
-    let keyed = false
-    for (let i = 0; i < list.length; i++) {
-      if (results !== undefined && results[i] !== 'done') continue
-      const { as, of } = list[i]!
-      if (as === 'ack') handled++
-      else if (as !== 'release') failed++
-      if (as === 'retry' || as === 'release') givenBack = true
-      if (of.key !== undefined) keyed = true
-    }
+    const { handled, failed, givenBack, keyed } = settledOf(list, results)
     this.#file.rates.count(this.#queue, handled, failed)
     // The end of one event makes the next of its key free; this session has just looked itself, others have not.
     if (givenBack || (keyed && this.#options.order && !tookAll)) this.#file.wakeUp.announce()

@@ -13,7 +13,7 @@ import { onwards } from './moves.ts'
 import { Notices } from './notices.ts'
 import { Pending } from './pending.ts'
 import { subscribes, type StoredQueue } from '../queues/registry.ts'
-import { Rates } from '../progress/rates.ts'
+import { LastMinute } from '../../../contract/last-minute.ts'
 import type { Taker } from './taker.ts'
 import { Tier } from './tier.ts'
 import { shortWait, topicsOf, type QueueTopics } from '../queues/topics.ts'
@@ -31,7 +31,7 @@ export class QueueConsumer {
   readonly name: string
   readonly topics: QueueTopics
   readonly changes = new Changes()
-  readonly rates = new Rates(() => systemClock.monotonic())
+  readonly rates = new LastMinute()
   readonly #cluster: Cluster
   readonly #group: Group
   readonly #pending: Pending

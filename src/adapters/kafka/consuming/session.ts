@@ -1,4 +1,5 @@
 import { aborted } from '../../../clock/aborted.ts'
+import { systemClock } from '../../../clock/clock.ts'
 import type {
   ExchangeRequest,
   ExchangeResult,
@@ -9,6 +10,7 @@ import type {
   SettleResult,
   Settlement,
 } from '../../../contract/transport.ts'
+import { settledOf } from '../../../contract/settled.ts'
 import { MillraceError } from '../../../errors/millrace-error.ts'
 import { letterOf, onwards } from './moves.ts'
 import type { KafkaEvent } from './kafka-event.ts'
@@ -16,13 +18,11 @@ import type { NewRecord, Producing } from '../producing/producing.ts'
 import type { QueueConsumer } from './queue-consumer.ts'
 import type { Taker } from './taker.ts'
 import { shortWait } from '../queues/topics.ts'
-import type { Rates } from '../progress/rates.ts'
 
 export interface SessionParts {
   readonly consumer: QueueConsumer
   readonly producing: Producing
   readonly options: SessionOptions
-  readonly rates: Rates
   /** Called once. */
   closed(): Promise<void>
 }
@@ -74,6 +74,13 @@ export class KafkaSession implements Session, Taker {
 
   async settle(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined> {
     this.#checkOpen()
+    const results = await this.#settleAll(list)
+    const { handled, failed } = settledOf(list, results)
+    this.#parts.consumer.rates.count(systemClock.monotonic(), handled, failed)
+    return results
+  }
+
+  async #settleAll(list: readonly Settlement[]): Promise<readonly SettleResult[] | undefined> {
     let results: SettleResult[] | undefined
     const answer = (at: number, result: SettleResult): void => {
       results ??= list.map(() => 'done')
@@ -95,7 +102,6 @@ export class KafkaSession implements Session, Taker {
     ours.forEach(({ at, event }, i) => {
       const result = sent?.[i] ?? 'taken'
       if (result !== 'taken') return answer(at, result.error)
-      this.#parts.rates.count('failed')
       // If its lane has gone meanwhile somebody else has it too: more than once, but never lost.
       if (this.#held.delete(event)) this.#parts.consumer.settle(event)
     })
@@ -152,7 +158,7 @@ export class KafkaSession implements Session, Taker {
     event: KafkaEvent,
     { as, delay = 0, park = false, trail, record }: Settlement,
   ): NewRecord | undefined {
-    const { consumer, options, rates } = this.#parts
+    const { consumer, options } = this.#parts
     if (as === 'dead') return letterOf(event, JSON.stringify(record), consumer.topics)
     if (as !== 'ack') {
       const now = options.clock.now()
@@ -166,11 +172,9 @@ export class KafkaSession implements Session, Taker {
       }
       const stays = setback.parks || (!failed && delay <= shortWait)
       if (!stays) return onwards(event, { ...setback, due: due || undefined }, consumer.topics, now)
-      if (failed) rates.count('failed')
       const unchanged = !failed && due === 0 && event.setback === undefined
       consumer.giveBack(event, unchanged ? undefined : setback)
     } else {
-      rates.count('handled')
       consumer.settle(event)
     }
     this.#held.delete(event)

@@ -13,7 +13,7 @@ import { nameOf, type Lane } from '../consuming/lane.ts'
 import { lookUp } from './look-up.ts'
 import { Membership } from './membership.ts'
 import type { StoredQueue } from '../queues/registry.ts'
-import type { Rates } from '../progress/rates.ts'
+import type { LastMinute } from '../../../contract/last-minute.ts'
 import { topicsOf, type TopicShape } from '../queues/topics.ts'
 
 /** How soon new topics and subscriptions of other processes are seen, in milliseconds. */
@@ -60,7 +60,7 @@ export class Group {
   /** How many partitions each topic had that the queue subscribes to. */
   #sources: ReadonlyMap<string, number> = new Map()
 
-  constructor(cluster: Cluster, queue: StoredQueue, lease: number, rates: Rates, events: GroupEvents) {
+  constructor(cluster: Cluster, queue: StoredQueue, lease: number, rates: LastMinute, events: GroupEvents) {
     this.#cluster = cluster
     this.#queue = queue
     this.#events = events

@@ -1,10 +1,10 @@
 import { systemClock, type Clock, type Timer } from '../../../clock/clock.ts'
+import type { LastMinute } from '../../../contract/last-minute.ts'
 import type { Lane } from '../consuming/lane.ts'
 import type { Membership } from '../group/membership.ts'
 import { failureIn, type Producing } from '../producing/producing.ts'
 import type { ProgressRecord } from './progress-records.ts'
 import type { LaneProgress } from './progress.ts'
-import type { Rates } from './rates.ts'
 import { encodeRates, newRatesKey } from './stored-rates.ts'
 
 /** What a crash may repeat: what was settled within this time, in milliseconds. */
@@ -17,7 +17,7 @@ export interface CommitterParts {
   readonly membership: Membership
   readonly producing: Producing
   readonly progressTopic: string
-  readonly rates: Rates
+  readonly rates: LastMinute
   /** The largest record that the brokers take, in bytes. */
   readonly maxBytes: number
   readonly clock: Clock
@@ -155,7 +155,9 @@ export class Committer {
   #writeRates(): Promise<void> {
     const { rates, clock } = this.#parts
     this.#ratesWritten = true
-    return this.#write([{ key: this.#ratesKey, value: encodeRates(rates.perSecond(), clock.now()) }])
+    return this.#write([
+      { key: this.#ratesKey, value: encodeRates(rates.perSecond(systemClock.monotonic()), clock.now()) },
+    ])
   }
 
   async #write(records: readonly ProgressRecord[]): Promise<void> {

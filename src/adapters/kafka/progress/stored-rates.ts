@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import type { Rates } from './rates.ts'
+import type { LastMinute } from '../../../contract/last-minute.ts'
 import { fieldsIn } from '../records/stored-json.ts'
 
-type PerSecond = ReturnType<Rates['perSecond']>
+type PerSecond = ReturnType<LastMinute['perSecond']>
 
 /** Their records stand in the progress topic, beside those of lanes. */
 const prefix = 'rates '

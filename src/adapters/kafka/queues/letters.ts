@@ -1,4 +1,4 @@
-import { checkReplacement } from '../../../contract/dead-letter.ts'
+import type { QueueLetters } from '../../../contract/letters-admin.ts'
 import type { StoredDeadLetter } from '../../../contract/transport.ts'
 import type { EventHead } from '../../../event/event.ts'
 import type { Outgoing } from '../../../event/outgoing.ts'
@@ -31,7 +31,7 @@ interface Letter {
 }
 
 /** The dead letters of a queue. Which there are is kept in memory by whoever asks often; what they hold is read when needed. */
-export class Letters {
+export class Letters implements QueueLetters {
   readonly #cluster: Cluster
   readonly #queue: string
   readonly #stored: CompactedTopic<{ readonly id: string; readonly offset: number }>
@@ -64,7 +64,6 @@ export class Letters {
 
   /** In this order: a crash in between leaves a letter that is redriven already, and never none of both. */
   async redrive(names: readonly string[] | undefined, replace: Outgoing | undefined): Promise<number> {
-    checkReplacement(names, replace)
     return this.#forEach(names, async (letters) => {
       const records = await this.#read(letters)
       const again = await Promise.all(letters.map(({ offset }) => this.#again(records.get(offset), replace)))

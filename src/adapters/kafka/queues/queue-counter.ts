@@ -1,7 +1,7 @@
 import type { QueueCounts } from '../../../contract/transport.ts'
 import { standingOf } from '../group/take-over.ts'
 import type { Cluster } from '../connection/cluster.ts'
-import type { LocalQueue } from '../kafka-transport.ts'
+import type { QueueConsumer } from '../consuming/queue-consumer.ts'
 import { nameOf } from '../consuming/lane.ts'
 import type { Letters } from './letters.ts'
 import { CompactedTopic } from '../records/compacted-topic.ts'
@@ -28,9 +28,9 @@ const nowhere: Places = { id: '', offsets: [] }
  */
 export class QueueCounter {
   readonly #cluster: Cluster
-  readonly #local: (queue: string) => LocalQueue | undefined
+  readonly #local: (queue: string) => QueueConsumer | undefined
 
-  constructor(cluster: Cluster, local: (queue: string) => LocalQueue | undefined) {
+  constructor(cluster: Cluster, local: (queue: string) => QueueConsumer | undefined) {
     this.#cluster = cluster
     this.#local = local
   }
@@ -73,7 +73,7 @@ export class QueueCounter {
       const { id: topicId = '', offsets = [] } = ends.get(topic) ?? {}
       for (const [partition, end] of offsets.entries()) {
         const name = nameOf(topic, partition)
-        const lane = local?.consumer.lanes.get(name)?.standing(this.#cluster.clock.now())
+        const lane = local?.lanes.get(name)?.standing(this.#cluster.clock.now())
         const stands = standingOf(
           queue,
           { topic, topicId, partition },
@@ -101,7 +101,7 @@ export class QueueCounter {
     }
     for (const { topic } of own.tiers) {
       const end = ends.get(topic)?.offsets[0] ?? 0
-      const mark = local?.consumer.lanes.get(nameOf(topic, 0))?.watermark()
+      const mark = local?.lanes.get(nameOf(topic, 0))?.watermark()
       sum.delayed += Math.max(end - (mark ?? committed.get(queue.name)?.get(nameOf(topic, 0)) ?? 0), 0)
     }
     const { depth, inFlight, retrying, delayed, oldest } = sum

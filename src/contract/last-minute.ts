@@ -1,20 +1,15 @@
 const seconds = 60
 
-/** Counts what this process has handled and what has failed, over the last minute, second by second. */
-export class Rates {
-  readonly #now: () => number
+/** What a process handled over the last minute and what failed, in one bucket for each second. */
+export class LastMinute {
   readonly #handled = new Float64Array(seconds)
   readonly #failed = new Float64Array(seconds)
   readonly #stamps = new Float64Array(seconds).fill(-1)
   #first: number | undefined
 
-  /** @param now milliseconds by a monotonic clock */
-  constructor(now: () => number) {
-    this.#now = now
-  }
-
-  count(what: 'handled' | 'failed'): void {
-    const second = Math.floor(this.#now() / 1_000)
+  /** @param at milliseconds by the monotonic clock */
+  count(at: number, handled: number, failed: number): void {
+    const second = Math.floor(at / 1_000)
     this.#first ??= second
     const bucket = second % seconds
     if (this.#stamps[bucket] !== second) {
@@ -22,13 +17,13 @@ export class Rates {
       this.#handled[bucket] = 0
       this.#failed[bucket] = 0
     }
-    const counts = what === 'handled' ? this.#handled : this.#failed
-    counts[bucket]! += 1
+    this.#handled[bucket]! += handled
+    this.#failed[bucket]! += failed
   }
 
   /** The means over the last minute, or over the time since the first count if that is shorter. */
-  perSecond(): { readonly handledPerSecond: number; readonly failedPerSecond: number } {
-    const second = Math.floor(this.#now() / 1_000)
+  perSecond(at: number): { readonly handledPerSecond: number; readonly failedPerSecond: number } {
+    const second = Math.floor(at / 1_000)
     const span = Math.min(second - (this.#first ?? second) + 1, seconds)
     let handled = 0
     let failed = 0
