@@ -1,6 +1,7 @@
 import { Client } from 'pg'
 import { appOn, type } from '../app.ts'
-import { customerOf, inFlight, order, Tally } from '../load.ts'
+import { publishAndConsume } from '../feeds.ts'
+import { order } from '../load.ts'
 import { now, paced, stamped, type Stamped } from '../pace.ts'
 import type { LatencyRow, QuantityRow, RateRow, Run, Sample } from '../row.ts'
 import { OurTables, type Hand } from './raw.ts'
@@ -97,15 +98,8 @@ const wakeUp: LatencyRow = {
 /** Publishes and consumes at the same time, in a schema that may have other things in it. */
 const through =
   (schema: BenchSchema): Run =>
-  async (count) => {
-    const tally = new Tally(count)
-    const app = appOn(schema.server.transport(schema.name), () => tally.add())
-    await app.start()
-    await inFlight(count, 256, (n) => app.publish(type, order(n), { key: customerOf(n) }))
-    const spent = await tally.all
-    await app.stop()
-    return { ...spent, events: tally.seen }
-  }
+  (count) =>
+    publishAndConsume(schema.server.transport(schema.name), 256, count)
 
 const crowd = 10_000_000
 

@@ -1,6 +1,7 @@
-import { createEvent, type App, type QueueOptions } from '../../src/index.ts'
-import { appOn, type } from '../app.ts'
-import { customerOf, inBatches, inFlight, order, Tally, timed } from '../load.ts'
+import type { QueueOptions } from '../../src/index.ts'
+import { appOn } from '../app.ts'
+import { consume, inArrays, mustBeEmpty, oneByOne, type Feed } from '../feeds.ts'
+import { inBatches, inFlight, timed } from '../load.ts'
 import type { RateRow, Run, Settings, Work } from '../row.ts'
 import { besidePeers, consumeAll, publishMany, publishOneByOne } from './peers.ts'
 import { fill, MinimalTable, minimalTable, OurTables, type Hand, type RawQueue } from './raw.ts'
@@ -60,14 +61,8 @@ const taking: RawWork = async (queue, count) => {
   return { ...spent, events }
 }
 
-/** What was handled must have been removed, too. */
-async function mustBeEmpty(queue: RawQueue): Promise<void> {
-  const left = await queue.size()
-  if (left > 0) throw new Error(`${left} events were left behind`)
-}
-
 const publishing =
-  (feed: (app: App, count: number) => Promise<void>): OurWork =>
+  (feed: Feed): OurWork =>
   async (schema, count) => {
     await using app = appOn(schema.server.transport(schema.name), () => {})
     await app.queues() // connects
@@ -75,26 +70,12 @@ const publishing =
     return { ...spent, events: await new OurTables(schema).size() }
   }
 
-const oneByOne = (app: App, count: number): Promise<void> =>
-  inFlight(count, width, (n) => app.publish(type, order(n), { key: customerOf(n) }))
-
-const inArrays = (app: App, count: number): Promise<void> =>
-  inBatches(count, batch, (numbers) =>
-    app.publish(numbers.map((n) => createEvent(type, order(n), { key: customerOf(n) }))),
-  )
-
 const consuming =
   (options: QueueOptions): OurWork =>
   async (schema, count) => {
     const tables = new OurTables(schema)
     await fill(tables, count)
-    const tally = new Tally(count)
-    const app = appOn(schema.server.transport(schema.name), () => tally.add(), options)
-    await app.start()
-    const spent = await tally.all
-    await app.stop()
-    await mustBeEmpty(tables)
-    return { ...spent, events: tally.seen }
+    return await consume(schema.server.transport(schema.name), tables, count, options)
   }
 
 interface Plan {
@@ -166,7 +147,7 @@ export const postgresThroughput: readonly RateRow[] = [
     about: `publish, ${width} in flight`,
     bar: 0.9,
     raw: puttingOneByOne,
-    ours: publishing(oneByOne),
+    ours: publishing(oneByOne(width)),
     peers: publishOneByOne(width),
     settings: { 'in flight': width },
   }),
@@ -175,7 +156,7 @@ export const postgresThroughput: readonly RateRow[] = [
     about: `publish arrays of ${batch}, one after the other`,
     bar: 0.9,
     raw: putting,
-    ours: publishing(inArrays),
+    ours: publishing(inArrays(batch)),
     peers: publishMany(batch),
     settings: { 'events per statement': batch },
   }),

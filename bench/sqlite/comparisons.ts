@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { utimes } from 'node:fs/promises'
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
 import { appOn, type } from '../app.ts'
-import { customerOf, inFlight, order, Tally } from '../load.ts'
+import { publishAndConsume } from '../feeds.ts'
 import { paced, stamped } from '../pace.ts'
 import type { LatencyRow, RateRow, Run, Sample, Work } from '../row.ts'
 import { describe, makeFile, type BenchFile } from './file.ts'
@@ -62,15 +62,8 @@ const farAway = 4_102_444_800_000
 /** Publishes and consumes at the same time, on a file that may have other things in it. */
 const through =
   (file: BenchFile): Run =>
-  async (count) => {
-    const tally = new Tally(count)
-    const app = appOn(sqlite(file.path), () => tally.add())
-    await app.start()
-    await inFlight(count, 256, (n) => app.publish(type, order(n), { key: customerOf(n) }))
-    const spent = await tally.all
-    await app.stop()
-    return { ...spent, events: tally.seen }
-  }
+  (count) =>
+    publishAndConsume(sqlite(file.path), 256, count)
 
 const delayed: RateRow = {
   kind: 'rate',

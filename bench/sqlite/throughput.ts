@@ -1,7 +1,8 @@
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
-import { createEvent, type App, type QueueOptions } from '../../src/index.ts'
-import { appOn, type } from '../app.ts'
-import { customerOf, inBatches, inFlight, order, Tally, timed } from '../load.ts'
+import type { QueueOptions } from '../../src/index.ts'
+import { appOn } from '../app.ts'
+import { consume, inArrays, mustBeEmpty, oneByOne, type Feed } from '../feeds.ts'
+import { inBatches, inFlight, timed } from '../load.ts'
 import type { RateRow, Run, Settings, Work } from '../row.ts'
 import { describe, makeFile, type BenchFile } from './file.ts'
 import { fill, MinimalTable, minimalTables, OurTables, type RawQueue } from './raw.ts'
@@ -47,18 +48,12 @@ const taking: RawWork = async (queue, count) => {
   const spent = await timed(async () => {
     for (let taken = 1; taken > 0; events += taken) taken = queue.take(claim).length
   })
-  mustBeEmpty(queue)
+  await mustBeEmpty(queue)
   return { ...spent, events }
 }
 
-/** What was handled must have been removed, too. */
-function mustBeEmpty(queue: RawQueue): void {
-  const left = queue.size()
-  if (left > 0) throw new Error(`${left} events were left behind`)
-}
-
 const publishing =
-  (feed: (app: App, count: number) => Promise<void>): OurWork =>
+  (feed: Feed): OurWork =>
   async (file, count) => {
     await using app = appOn(sqlite(file.path), () => {})
     const spent = await timed(() => feed(app, count))
@@ -66,26 +61,12 @@ const publishing =
     return { ...spent, events: tables.size() }
   }
 
-const oneByOne = (app: App, count: number): Promise<void> =>
-  inFlight(count, width, (n) => app.publish(type, order(n), { key: customerOf(n) }))
-
-const inArrays = (app: App, count: number): Promise<void> =>
-  inBatches(count, batch, (numbers) =>
-    app.publish(numbers.map((n) => createEvent(type, order(n), { key: customerOf(n) }))),
-  )
-
 const consuming =
   (options: QueueOptions): OurWork =>
   async (file, count) => {
     using tables = new OurTables(file)
     fill(tables, count)
-    const tally = new Tally(count)
-    const app = appOn(sqlite(file.path), () => tally.add(), options)
-    await app.start()
-    const spent = await tally.all
-    await app.stop()
-    mustBeEmpty(tables)
-    return { ...spent, events: tally.seen }
+    return await consume(sqlite(file.path), tables, count, options)
   }
 
 interface Plan {
@@ -152,7 +133,7 @@ export const throughputRows: readonly RateRow[] = [
     about: `publish, ${width} in flight`,
     bar: 0.95,
     raw: puttingOneByOne,
-    ours: publishing(oneByOne),
+    ours: publishing(oneByOne(width)),
     settings: {
       'in flight on both sides': width,
       'events per commit': `${width}; ours in two halves while the disk is slow`,
@@ -163,7 +144,7 @@ export const throughputRows: readonly RateRow[] = [
     about: `publish arrays of ${batch}, one after the other`,
     bar: 0.95,
     raw: putting(batch),
-    ours: publishing(inArrays),
+    ours: publishing(inArrays(batch)),
     settings: { 'events per commit': batch },
   }),
   row({
