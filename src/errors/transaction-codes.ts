@@ -13,8 +13,10 @@ export const transactionCodes = {
       'Give the object that your own writes go through, after its transaction has begun, and await the publish before the commit; docs/transactions.md has an example for each library.',
   },
   TRANSACTION_OVER: {
-    summary: 'A handler of a transactional queue published after it had ended. Nothing was published.',
-    remedy: 'Await every publish in the handler, or publish with `app.publish`, outside of the transaction.',
+    summary:
+      'A handler of a transactional queue published, or ran a statement on `ctx.transaction`, after it had ended. Nothing was done.',
+    remedy:
+      'Await every publish and every statement in the handler; what is to come later, do with `app.publish` and a connection of your own.',
   },
   OUTBOX_UNSUPPORTED: {
     summary: 'The transport given as `outbox` cannot hold one.',

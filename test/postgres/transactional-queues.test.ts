@@ -118,6 +118,39 @@ await describeWithServer('postgres', (url) => {
     await expect.poll(() => attempts, { timeout: 5_000 }).toEqual([1, 1])
   })
 
+  test.each(Object.entries(places))(
+    '%s what a handler runs on its transaction after its end is refused, for its connection serves others then',
+    async (where, options) => {
+      const app = started(millrace({ ...options(), logger: false }))
+      const [ended, refused] = [signal(), signal<readonly unknown[]>()]
+      const insert = `INSERT INTO ${shop}.invoices VALUES ($1, 1)`
+      const id = `${where} late`
+      app.queue('billing', { transactional: true, concurrency: 2 }).on('order.placed', (_event, ctx) => {
+        const transaction = ctx.transaction as unknown as PoolClient
+        const late = async (): Promise<readonly unknown[]> => {
+          await ended.come
+          const byCallback = Promise.withResolvers<unknown>()
+          transaction.query(insert, [id], byCallback.resolve)
+          const byPromise = transaction.query(insert, [id]).catch((error: unknown) => error)
+          const published = app.publish('order.paid', 1, { transaction }).catch((error: unknown) => error)
+          return Promise.all([byPromise, byCallback.promise, published])
+        }
+        void late().then(refused.give)
+      })
+      await app.start()
+      await app.publish('order.placed', 1)
+      await expect
+        .poll(async () => (await app.queues()).find(({ name }) => name === 'billing'))
+        .toMatchObject({ depth: 0, inFlight: 0 })
+      ended.give()
+      const over = expect.objectContaining({ code: 'TRANSACTION_OVER' })
+      // Who publishes in it may also see that none is open.
+      const none = expect.objectContaining({ code: expect.stringMatching(/^TRANSACTION_(?:OVER|INVALID)$/) })
+      expect(await refused.come).toEqual([over, over, none])
+      expect(await invoices(id)).toEqual([])
+    },
+  )
+
   test('a pool with too few connections is refused at the start, and so is a batch', async () => {
     const few = started(
       millrace({

@@ -3,6 +3,7 @@ import { MillraceError } from '../../errors/millrace-error.ts'
 import type { PgConnection } from './client.ts'
 import type { Database, Runner } from './database.ts'
 import { Sweep, type Sweepable } from './sweep.ts'
+import { guardedClient } from './transactions/guarded-client.ts'
 
 /** Waits for whoever is in the middle of the same event. */
 const remember = 'INSERT INTO {inbox} (queue, id) VALUES ($1, $2) ON CONFLICT DO NOTHING'
@@ -41,11 +42,21 @@ export class Inbox {
     end: (transaction: Runner) => Promise<void> = async () => {},
   ): Promise<void> {
     await this.#database.transaction(async (transaction, connection: PgConnection) => {
-      if ((await transaction.run(remember, queue, id)) === 1) await work(connection)
+      if ((await transaction.run(remember, queue, id)) === 1) await guarded(connection, work)
       // Last, so that nothing is committed under a lease that was lost meanwhile.
       await end(transaction)
     })
     this.#sweep.soon()
+  }
+}
+
+/** The connection serves others afterwards, whatever the handler has forgotten to await. */
+async function guarded(connection: PgConnection, work: Work): Promise<void> {
+  const { client, end } = guardedClient(connection)
+  try {
+    await work(client)
+  } finally {
+    end()
   }
 }
 

@@ -3,6 +3,7 @@ import { sqlState, storeError } from '../failures.ts'
 
 /** The coded error for what a client threw while it ran `sql`. `cause` is what it threw, for whoever repeats transactions. */
 export function transactionError(error: unknown, sql: string): MillraceError {
+  if (error instanceof MillraceError) return error
   const said = fromServer(error, sql)
   if (said === undefined) {
     const message = `The client of the transaction failed: ${messageOf(error)}`
