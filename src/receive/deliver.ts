@@ -23,13 +23,14 @@ export async function deliverTo(
     throw new MillraceError('TRANSACTION_UNSUPPORTED', message)
   }
   const about = { queue: delivery.queue, type: delivery.event.type, id: delivery.event.id }
-  const handled = new Brought(delivery, runtime.settings.maxHandling, (code, message) =>
+  const { maxHandling, lease } = runtime.settings
+  const handled = new Brought(delivery, { maxHandling, lease }, (code, message) =>
     reporter.notice({ ...about, code, message }),
   )
   let thrown: unknown
   let failed = false
   try {
-    await runtime.handle(handled, runtime.find(delivery.event.type))
+    await Promise.race([runtime.handle(handled, runtime.find(delivery.event.type)), handled.givenUp])
   } catch (error) {
     thrown = error
     failed = true
@@ -47,26 +48,36 @@ export async function deliverTo(
   return delivery.retry({ delay: verdict.delay, error: verdict.error })
 }
 
+interface Limits {
+  readonly maxHandling: number
+  /** How long a handler may go on after that. */
+  readonly lease: number
+}
+
 class Brought implements Handled {
   readonly queue: string
   readonly attempt: number
   readonly lapsed = false
-  readonly notice: (code: NextMisuse, message: string) => void
+  readonly notice: (code: NextMisuse | 'HANDLER_STUCK', message: string) => void
+  /** Resolves if the handler goes on for too long after its signal was aborted: nobody waits for it any more. */
+  readonly givenUp: Promise<void>
   /** Why its signal was aborted. */
   timedOut: Error | undefined
   readonly #delivery: Delivery
-  readonly #maxHandling: number
+  readonly #limits: Limits
+  readonly #giveUp: () => void
   readonly #abort = new AbortController()
   #event: EventRecord | undefined
   #timer: Timer
   #leave: (() => void) | undefined
 
-  constructor(delivery: Delivery, maxHandling: number, notice: (code: NextMisuse, message: string) => void) {
+  constructor(delivery: Delivery, limits: Limits, notice: Brought['notice']) {
     this.queue = delivery.queue
     this.attempt = delivery.attempt
     this.notice = notice
     this.#delivery = delivery
-    this.#maxHandling = maxHandling
+    this.#limits = limits
+    ;({ promise: this.givenUp, resolve: this.#giveUp } = Promise.withResolvers<void>())
     this.#timer = this.#watch()
   }
 
@@ -105,8 +116,13 @@ class Brought implements Handled {
   }
 
   #watch(): Timer {
-    return systemClock.after(this.#maxHandling, () => {
-      this.timedOut = timeoutError(this.#maxHandling)
+    const { maxHandling } = this.#limits
+    return systemClock.after(maxHandling, () => {
+      this.timedOut = timeoutError(maxHandling)
+      this.#timer = systemClock.after(this.#limits.lease, () => {
+        this.notice('HANDLER_STUCK', 'its handler goes on though its signal was aborted, after maxHandling')
+        this.#giveUp()
+      })
       this.#abort.abort(this.timedOut)
     })
   }
