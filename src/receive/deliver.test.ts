@@ -52,3 +52,14 @@ test('a handler that ends soon after its signal was aborted is not told of', asy
   expect(await bring(app)).toMatchObject({ code: 'HANDLING_TIMEOUT' })
   expect(log).toEqual([expect.stringContaining('attempt 1 failed')])
 })
+
+test('extend pushes maxHandling back', async () => {
+  const { app, log, queue } = shop({ maxHandling: 20 })
+  const aborted: boolean[] = []
+  queue.on('a.b', async (_event, ctx) => {
+    await ctx.extend('1m')
+    await new Promise((resolve) => setTimeout(resolve, 60))
+    aborted.push(ctx.signal.aborted)
+  })
+  expect([await bring(app), aborted, log]).toEqual(['ack', [false], []])
+})

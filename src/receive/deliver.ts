@@ -1,5 +1,5 @@
 import { systemClock, type Timer } from '../clock/clock.ts'
-import type { Duration } from '../clock/duration.ts'
+import { milliseconds, type Duration } from '../clock/duration.ts'
 import type { Delivery } from '../contract/delivery.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import type { EventRecord } from '../event/event.ts'
@@ -68,7 +68,10 @@ class Brought implements Handled {
   readonly #giveUp: () => void
   readonly #abort = new AbortController()
   #event: EventRecord | undefined
-  #timer: Timer
+  /** Monotonic time until which the handler may run. */
+  #until = 0
+  #timer: Timer | undefined
+  #over = false
   #leave: (() => void) | undefined
 
   constructor(delivery: Delivery, limits: Limits, notice: Brought['notice']) {
@@ -78,7 +81,7 @@ class Brought implements Handled {
     this.#delivery = delivery
     this.#limits = limits
     ;({ promise: this.givenUp, resolve: this.#giveUp } = Promise.withResolvers<void>())
-    this.#timer = this.#watch()
+    this.#watch(this.#latest())
   }
 
   /** As if it had travelled: what handlers do to it does not reach whoever brought it. @throws fatal if it cannot travel */
@@ -94,36 +97,47 @@ class Brought implements Handled {
     return this.#abort.signal
   }
 
-  extend(by: Duration): Promise<void> {
-    return this.#delivery.extend(by)
+  async extend(by: Duration): Promise<void> {
+    const until = systemClock.monotonic() + milliseconds(by, 'by')
+    await this.#delivery.extend(by)
+    if (this.timedOut === undefined && !this.#over) this.#watch(Math.max(this.#until, until))
   }
 
   gather(): void {
-    this.#timer.cancel()
+    this.#timer?.cancel()
   }
 
   begin(leave: () => void): void {
     this.#leave = leave
-    this.#timer = this.#watch()
+    this.#watch(this.#latest())
   }
 
   /** What somebody brought says nothing of how a queue fares. */
   failAlong(): void {}
 
   end(): void {
-    this.#timer.cancel()
+    this.#over = true
+    this.#timer?.cancel()
     this.#leave?.()
   }
 
-  #watch(): Timer {
-    const { maxHandling } = this.#limits
-    return systemClock.after(maxHandling, () => {
-      this.timedOut = timeoutError(maxHandling)
-      this.#timer = systemClock.after(this.#limits.lease, () => {
-        this.notice('HANDLER_STUCK', 'its handler goes on though its signal was aborted, after maxHandling')
-        this.#giveUp()
-      })
-      this.#abort.abort(this.timedOut)
+  #latest(): number {
+    return systemClock.monotonic() + this.#limits.maxHandling
+  }
+
+  #watch(until: number): void {
+    this.#until = until
+    this.#timer?.cancel()
+    this.#timer = systemClock.after(until - systemClock.monotonic(), () => this.#expired())
+  }
+
+  #expired(): void {
+    const { maxHandling, lease } = this.#limits
+    this.timedOut = timeoutError(maxHandling)
+    this.#timer = systemClock.after(lease, () => {
+      this.notice('HANDLER_STUCK', 'its handler goes on though its signal was aborted, after maxHandling')
+      this.#giveUp()
     })
+    this.#abort.abort(this.timedOut)
   }
 }

@@ -13,6 +13,7 @@ const path: Path = {
   about: '',
   heap: 200,
   ceiling: 300,
+  counted: Infinity,
   told: ['STORE_FULL'],
   queue: {},
   handle: () => undefined,
@@ -78,6 +79,15 @@ describe('a breach is', () => {
 test('a repeat whose lease was lost is none', () => {
   const repeated = { account: { ...good.account, repeated: 1 }, notices: { LEASE_LOST: 1 } }
   expect(breachesOf(path, { ...good, ...repeated })).toEqual([])
+})
+
+test('what the system counts no further is not asked of it', () => {
+  const account = { ...good.account, waiting: 3, dead: 4 }
+  const counted = { ...path, counted: 2 }
+  expect(breachesOf(counted, { ...good, account, counts: { ready: 0, waiting: 2, dead: 2 } })).toEqual([])
+  expect(breachesOf(counted, { ...good, account, counts: { ready: 0, waiting: 2, dead: 1 } })).toEqual([
+    'the queue has 1 dead letters, not 2',
+  ])
 })
 
 test('two minutes are too short to grow, or to be told anything', () => {

@@ -6,8 +6,10 @@ import type { Result } from './subject-process.ts'
 const mostGrowth = 1.2
 
 /** What is wrong with the outcome, in words; nothing if all promises were kept. */
-export function breachesOf({ ceiling, told }: Path, result: Result): readonly string[] {
+export function breachesOf({ ceiling, counted, told }: Path, result: Result): readonly string[] {
   const { account, counts, notices, samples, peak } = result
+  const waiting = Math.min(account.waiting, counted)
+  const dead = Math.min(account.dead, counted)
   const growth = growthOf(minutesOf(samples))
   const rules: readonly [boolean, string][] = [
     [account.handled + account.dead + account.waiting === 0, 'nothing came to an end'],
@@ -18,8 +20,8 @@ export function breachesOf({ ceiling, told }: Path, result: Result): readonly st
       `${account.repeated} events were handled again, though only ${notices['LEASE_LOST'] ?? 0} leases were lost`,
     ],
     [counts.ready > 0, `the queue has ${counts.ready} events that are ready`],
-    [counts.waiting !== account.waiting, `the queue has ${counts.waiting} that wait, not ${account.waiting}`],
-    [counts.dead !== account.dead, `the queue has ${counts.dead} dead letters, not ${account.dead}`],
+    [counts.waiting !== waiting, `the queue has ${counts.waiting} that wait, not ${waiting}`],
+    [counts.dead !== dead, `the queue has ${counts.dead} dead letters, not ${dead}`],
     [peak > ceiling, `the process took ${peak.toFixed()} MiB, more than ${ceiling}`],
     [
       growth !== undefined && growth > mostGrowth,

@@ -27,6 +27,8 @@ export interface Path {
   readonly heap: number
   /** What the process may take in all, in MiB. */
   readonly ceiling: number
+  /** The system counts no more of a kind, and gives what is more as so many. */
+  readonly counted: number
   /** Codes of refusals and notices that must show in three minutes. */
   readonly told: readonly string[]
   readonly queue: QueueOptions
