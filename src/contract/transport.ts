@@ -43,6 +43,11 @@ export interface Transport<Tx = unknown> extends AsyncDisposable {
    * has handled this id, and commits. If the queue has, does nothing. Rejects as `Session.transact` does.
    */
   transact?(queue: string, id: string, run: (transaction: unknown) => Promise<void>): Promise<void>
+  /**
+   * As an outbox: so many more may be in `transact` at a time, until the returned function is called. What cannot have as
+   * many connections, and two more, throws: INVALID_OPTION.
+   */
+  reserve?(transactions: number): () => void
   /** Begins to consume a declared queue; UNKNOWN_QUEUE if there is none. Several sessions on one queue, in any process, compete for its events. */
   open(queue: string, options: SessionOptions): Promise<Session>
   /** Closes the sessions that are still open, as their own close would; everything but closing rejects with STOPPED from then on. Idempotent. */
@@ -215,10 +220,7 @@ export interface SessionOptions {
   notice(notice: Notice): void
   /** The system takes lanes away: their events are released or lost when the returned promise settles, at the latest at `deadline` (monotonic). */
   onRevoke(lanes: readonly string[], deadline: number): void | Promise<void>
-  /**
-   * These leases are lost: the handlers' signals are aborted. For systems that take them away by themselves. Where they end by
-   * time nobody need call it: `extend` says which are lost, and each is extended when a third of it is over.
-   */
+  /** These leases are lost, the system says by itself: the handlers' signals are aborted. Where leases end by time, `extend` says it soon enough. */
   onLost(list: readonly Received[]): void
 }
 

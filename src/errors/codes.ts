@@ -157,7 +157,7 @@ export const errorCodes = {
   },
   HANDLER_STUCK: {
     summary:
-      'A handler did not end though its signal was aborted. At `maxHandling`: its event was taken from it and counted as failed, and its slot went to another; the handler goes on beyond `concurrency`, and keeps its memory. At a stop: its event keeps its lease, until that runs out.',
+      'A handler did not end though its signal was aborted. At `maxHandling`: its event was taken from it and counted as failed, and its slot went to another; the handler goes on beyond `concurrency`, and keeps its memory. At a stop: its event keeps its lease, until that runs out. Either way its transaction, if its queue is transactional, was rolled back, and what it still runs there is refused.',
     remedy:
       'Pass `ctx.signal` to what the handler waits for, or give that a time limit. What never ends is only got rid of by a restart.',
   },

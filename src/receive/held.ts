@@ -41,6 +41,8 @@ export class Held implements Handled {
   leave: (() => void) | undefined
   settlement: Settlement | undefined
   transaction: RunTransaction | undefined
+  /** Rolls its transaction back, though the handler goes on. */
+  endTransaction: ((reason: Error) => void) | undefined
   readonly #holder: Holder
   #event: EventRecord | undefined
   #abort: AbortController | undefined

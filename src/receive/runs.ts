@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.ts'
 import { addFailure, deadLetterRecord } from '../contract/dead-letter.ts'
 import type { Settlement } from '../contract/transport.ts'
-import { messageOf } from '../errors/millrace-error.ts'
+import { messageOf, MillraceError } from '../errors/millrace-error.ts'
 import type { Breaker } from './breaker.ts'
 import { promiseOf } from './chain.ts'
 import { Deadlines, timeoutError } from './deadlines.ts'
@@ -115,12 +115,14 @@ export class Runs {
     this.#parts.runtime.dropBatches(reason)
   }
 
-  /** Ends the watch over time; gives the events whose handlers still run. */
+  /** Ends the watch over time, and transactions that are still open; gives the events whose handlers still run. */
   close(): readonly Held[] {
     this.#deadlines.close()
     const left = this.#deadlines.values()
-    for (const held of left)
+    for (const held of left) {
       this.#tellStuck(held, 'after the stop; the event comes again elsewhere when its lease has run out')
+      held.endTransaction?.(new MillraceError('STOPPED', 'The app has stopped'))
+    }
     return left
   }
 
@@ -268,6 +270,7 @@ export class Runs {
       `after maxHandling; such handlers of the queue, beyond its concurrency: ${this.#stuck.size}`,
     )
     this.#failed(held, undefined)
+    held.endTransaction?.(timeoutError(this.#parts.runtime.settings.maxHandling))
   }
 
   #tellStuck(held: Held, when: string): void {

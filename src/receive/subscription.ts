@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/clock.ts'
 import { readable, type Duration } from '../clock/duration.ts'
 import type { DeadLetterRecord } from '../contract/dead-letter.ts'
-import type { Notice, Received, Session, Transport } from '../contract/transport.ts'
+import type { Notice, Received, Session, SessionOptions, Transport } from '../contract/transport.ts'
 import type { ErrorCode } from '../errors/codes.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import { Appetite } from './appetite.ts'
@@ -52,6 +52,8 @@ export class Subscription implements Holder, SettlerEvents {
   readonly #notice = (notice: Notice, level?: 'info' | 'warn'): void =>
     this.#parts.reporter.notice({ ...notice, queue: this.queue }, level)
   #session!: Session
+  /** Gives the connections of the outbox back. */
+  #unreserve: (() => void) | undefined
   #claiming = true
   #stopping = false
 
@@ -108,7 +110,8 @@ export class Subscription implements Holder, SettlerEvents {
   async open(): Promise<void> {
     const { runtime, transport, clock, outbox } = this.#parts
     const { transactional, concurrency } = runtime.settings
-    this.#session = await transport.open(this.queue, {
+    if (transactional) this.#unreserve = outbox?.reserve?.(concurrency)
+    const options: SessionOptions = {
       lease: runtime.settings.lease,
       order: runtime.settings.order,
       ...(transactional && outbox === undefined && { transactions: concurrency }),
@@ -116,7 +119,13 @@ export class Subscription implements Holder, SettlerEvents {
       notice: this.#notice,
       onRevoke: (lanes, deadline) => this.#revoke(new Set(lanes), deadline),
       onLost: (list) => this.#leases.lose(list),
-    })
+    }
+    try {
+      this.#session = await transport.open(this.queue, options)
+    } catch (error) {
+      this.#unreserve?.()
+      throw error
+    }
     this.#lone.join()
     this.#leases.start()
     this.#exchanges.begin(this.#session)
@@ -190,6 +199,7 @@ export class Subscription implements Holder, SettlerEvents {
     this.#leases.stop()
     // Handlers that ignore their signal keep their lease, so that nobody else runs the same event beside them.
     const keep = this.#runs.close().map((held) => held.received)
+    this.#unreserve?.()
     await stopStep(() => this.#session.close({ keep }), end + graceForClosing, this.#notice)
   }
 

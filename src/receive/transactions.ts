@@ -26,12 +26,15 @@ export function transactions(
 ): Transact {
   return async (held, run) => {
     let state = 'not begun' as 'not begun' | 'running' | 'handled'
+    let running: Promise<unknown> | undefined
     const work = async (handle: unknown): Promise<void> => {
       state = 'running'
+      const ended = new Promise<never>((_, reject) => (held.endTransaction = reject))
       const transaction = new RunTransaction(handle)
       held.transaction = transaction
       try {
-        await run()
+        running = Promise.resolve(run())
+        await Promise.race([running, ended])
         await transaction.settled()
         state = 'handled'
       } catch (error) {
@@ -43,6 +46,8 @@ export function transactions(
       if (outbox === undefined) await session().transact!(held.received, work)
       else await outbox.transact!(held.queue, held.received.id, work)
     } catch (error) {
+      // Its transaction is over, but the handler may not be.
+      await Promise.allSettled([running])
       if (state === 'running' || (state === 'handled' && !isOutage(error))) throw error
       // No failure of the event's: a connection is missing, the pool is exhausted, or somebody keeps a lock.
       const what =

@@ -151,18 +151,74 @@ await describeWithServer('postgres', (url) => {
     },
   )
 
+  test.each(Object.entries(places))(
+    '%s a handler that never ends loses its transaction with its event, and gives its connection back',
+    async (where, options) => {
+      const app = started(millrace({ ...options(), logger: false }))
+      const done = signal()
+      const id = `${where} stuck`
+      let transaction: PgHandlerTransaction | undefined
+      app
+        .queue('billing', {
+          transactional: true,
+          concurrency: 1,
+          maxHandling: '200ms',
+          lease: '1s',
+          retry: { backoff: constant(1) },
+        })
+        .on('order.placed', async (_event, ctx) => {
+          const own = ctx.transaction as PgHandlerTransaction
+          await own.query(`INSERT INTO ${shop}.invoices VALUES ($1, $2)`, [id, ctx.attempt])
+          if (ctx.attempt > 1) return done.give()
+          transaction = own
+          await new Promise(() => {})
+        })
+      await app.start()
+      await app.publish('order.placed', 1)
+      await done.come
+      await expect.poll(() => invoices(id)).toEqual([2])
+      await expect(transaction!.query('SELECT 1')).rejects.toMatchObject({ code: 'TRANSACTION_OVER' })
+    },
+  )
+
+  test.each(Object.entries(places))(
+    '%s a handler that goes on at a stop keeps no connection, so that all are closed',
+    async (where, options) => {
+      const app = started(millrace({ ...options(), logger: false }))
+      const begun = signal()
+      const notices: string[] = []
+      app.onNotice(({ code }) => notices.push(code))
+      app
+        .queue('billing', { transactional: true, concurrency: 1 })
+        .on('order.placed', async (_event, ctx) => {
+          await (ctx.transaction as PgHandlerTransaction).query(
+            `INSERT INTO ${shop}.invoices VALUES ($1, 1)`,
+            [where],
+          )
+          begun.give()
+          await new Promise(() => {})
+        })
+      await app.start()
+      await app.publish('order.placed', 1)
+      await begun.come
+      await app.stop({ timeout: 10 })
+      expect(notices).toEqual(['HANDLER_STUCK'])
+      expect(await invoices(where)).toEqual([])
+    },
+  )
+
   test('a pool with too few connections is refused at the start, and so is a batch', async () => {
-    const few = started(
-      millrace({
-        transport: postgres({ connectionString: url, schema: newSchema(), max: 5 }),
-        logger: false,
-      }),
-    )
-    few.queue('billing', { transactional: true, concurrency: 4 }).on('order.placed', () => {})
-    await expect(few.start()).rejects.toMatchObject({
-      code: 'INVALID_OPTION',
-      message: expect.stringContaining('needs 6; it has 5'),
-    })
+    const small = (): ReturnType<typeof postgres> =>
+      postgres({ connectionString: url, schema: newSchema(), max: 5 })
+    for (const on of [{ transport: small() }, { transport: memory() as Transport, outbox: small() }]) {
+      const few = started(millrace({ ...on, logger: false }))
+      few.queue('billing', { transactional: true, concurrency: 2 }).on('order.placed', () => {})
+      few.queue('mail', { transactional: true, concurrency: 2 }).on('order.placed', () => {})
+      await expect(few.start()).rejects.toMatchObject({
+        code: 'INVALID_OPTION',
+        message: expect.stringContaining('needs 6; it has 5'),
+      })
+    }
     const batches = started(
       millrace({ transport: postgres({ connectionString: url, schema: newSchema() }), logger: false }),
     )

@@ -87,16 +87,20 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
     const { id, ordered } = await tables.subscriptions.queue(queue)
     checkOrder(queue, ordered, options.order)
     if (this.#closing !== undefined) throw stopped()
-    const { transactions = 0 } = options
-    if (transactions > 0) checkConnections(this.#transactions + transactions, maxOf(this.#options))
-    this.#transactions += transactions
+    const free = this.reserve(options.transactions ?? 0)
     const session: PostgresSession = new PostgresSession(tables, queue, id, options, () => {
-      this.#transactions -= transactions
+      free()
       this.#sessions.delete(session)
     })
     this.#sessions.add(session)
     if (tables.weakness !== undefined) options.notice({ ...tables.weakness, queue })
     return session
+  }
+
+  reserve(transactions: number): () => void {
+    if (transactions > 0) checkConnections(this.#transactions + transactions, maxOf(this.#options))
+    this.#transactions += transactions
+    return () => (this.#transactions -= transactions)
   }
 
   async transact(queue: string, id: string, run: Work): Promise<void> {
