@@ -1,4 +1,4 @@
-import { mostFailures, slotOf } from './schema.ts'
+import { isHeld, mostFailures, slotOf } from './schema.ts'
 import { messageColumns } from './stored-event.ts'
 
 /*
@@ -44,7 +44,7 @@ const held = `claim = $5, lease = ${lease}, due = NULL, aside = false`
 const exchangeOf = (lock: string, columns: string, unheard: string, also: string, chosen: string): string => `
   WITH ${me}, acked AS (
     DELETE FROM {messages} m USING unnest($7::text[], $8::bigint[]) a (id, claim)
-    WHERE m.queue = $2 AND m.id = a.id AND m.claim = a.claim AND m.lease IS NOT NULL
+    WHERE m.queue = $2 AND m.id = a.id AND m.claim = a.claim AND ${isHeld}
     RETURNING m.id
   ), lapsed AS MATERIALIZED (
     SELECT EXISTS (SELECT 1 ${lapsedSince}) AS any, ${unheard} AS unheard
@@ -139,7 +139,7 @@ export interface ExchangeState {
 /** Acknowledges only. $1 queue, $2 ids, $3 claims. */
 export const acknowledge = `
   DELETE FROM {messages} m USING unnest($2::text[], $3::bigint[]) a (id, claim)
-  WHERE m.queue = $1 AND m.id = a.id AND m.claim = a.claim AND m.lease IS NOT NULL
+  WHERE m.queue = $1 AND m.id = a.id AND m.claim = a.claim AND ${isHeld}
   RETURNING m.id`
 
 /**

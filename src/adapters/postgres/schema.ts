@@ -28,6 +28,13 @@ export const mostFailures = 1_000_000_000
 export const slotOf = (ordered: string): string =>
   `CASE WHEN key IS NULL OR NOT ${ordered} THEN -1 ELSE hashtextextended(key, 0) & ${slots - 1} END`
 
+/**
+ * Whether the row `m`, which was found by its id, is held: said so that Postgres does not see that the index `held` is of such rows.
+ * Where little is held it would read all of that index rather than look for each id, and while an old transaction is open
+ * everything that was ever held is in there.
+ */
+export const isHeld = 'num_nulls(m.lease) = 0'
+
 /** The steps from one version to the next, the first from nothing. What is released is never changed, only added to. */
 export const migrations: readonly string[] = [
   `

@@ -2,11 +2,11 @@ import { latestTime } from '../../contract/stored-json.ts'
 import type { Received, SettleResult, Settlement } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import type { Database, Runner } from './database.ts'
-import { mostFailures } from './schema.ts'
+import { isHeld, mostFailures } from './schema.ts'
 import type { StoredEvent } from './stored-event.ts'
 
 /** Those of the list that this claim still holds. What a claim that came later holds has another number. */
-const own = 'm.queue = $1 AND m.id = s.id AND m.claim = s.claim AND m.lease IS NOT NULL'
+const own = `m.queue = $1 AND m.id = s.id AND m.claim = s.claim AND ${isHeld}`
 
 /**
  * What a release sets. With order by key the event stands aside, at its place, for its key may have gone on; a parked one
