@@ -77,6 +77,15 @@ function packageBreach(from: string, specifier: string): string | undefined {
   return undefined
 }
 
+/** Tests start programs of src as they are, on every Node that is promised; conformance is only run compiled. */
+function syntaxBreaches(sources: Sources): readonly string[] {
+  const isRun = ([file]: readonly [string, string]): boolean =>
+    !isTest(file) && layerOf(file) !== 'conformance'
+  return [...sources]
+    .filter((source) => isRun(source) && /^\s*(await )?using /m.test(source[1]))
+    .map(([file]) => `src/${file} has \`using\`, which Node 22 does not know`)
+}
+
 function folderBreaches(sources: Sources): readonly string[] {
   return [...sources.keys()].filter((file) =>
     file
@@ -101,6 +110,7 @@ describe('src', () => {
   test('imports go one way', () => expect(layerBreaches(sources)).toEqual([]))
   test('no folder has a name that says nothing', () => expect(folderBreaches(sources)).toEqual([]))
   test('every file can be read at one sitting', () => expect(lengthBreaches(sources)).toEqual([]))
+  test('every file can be run by the oldest Node', () => expect(syntaxBreaches(sources)).toEqual([]))
 })
 
 describe('the rule finds a breach', () => {
@@ -143,6 +153,14 @@ describe('the rule finds a breach', () => {
     ['event/a.ts', "// import { x } from '../receive/x.ts'\n/**\n * import { y } from '../cli/y.ts'\n */"],
   ])('and lets pass what is right: %s: %s', (file, text) => {
     expect(layerBreaches(made(file, text))).toEqual([])
+  })
+
+  test('in syntax', () => {
+    for (const text of ['using a = b()', '  await using a = await b()']) {
+      expect(syntaxBreaches(made('cli/a.ts', text))).toEqual([expect.stringContaining('src/cli/a.ts has')])
+    }
+    expect(syntaxBreaches(made('cli/a.test.ts', 'using a = b()'))).toEqual([])
+    expect(syntaxBreaches(made('cli/a.ts', '/** What is using it. */'))).toEqual([])
   })
 
   test('in names and lengths', () => {

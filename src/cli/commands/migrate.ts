@@ -25,10 +25,14 @@ export async function migrate(
 
 async function make(url: string | undefined, schema: string | undefined): Promise<void> {
   if (!url) throw new UsageError('Which database? Give --transport URL, set MILLRACE_URL, or add --print')
-  await using transport = await typed(async () => {
+  const transport = await typed(async () => {
     if (!schemeOf(url).startsWith('postgres'))
       throw new UsageError('Only a database of Postgres has migrations')
     return postgres({ ...optionsFromUrl(url), migrate: 'auto', ...(schema !== undefined && { schema }) })
   })
-  await transport.admin.queues()
+  try {
+    await transport.admin.queues()
+  } finally {
+    await transport.close()
+  }
 }

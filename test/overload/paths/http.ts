@@ -11,7 +11,7 @@ const program = fileURLToPath(new URL('../senders-process.ts', import.meta.url))
 /** Serves the app to senders in a process of their own, whose memory is none of this one's. */
 function sentBy(senders: Omit<SendersTask, 'port'>): (overload: Overload) => Promise<void> {
   return async ({ app, ledger, over }) => {
-    await using server = await serve(app, { port: 0 })
+    const server = await serve(app, { port: 0 })
     const task: SendersTask = { ...senders, port: server.port }
     const child = fork(program, [JSON.stringify(task)], { execArgv: [] })
     child.on('message', (said: Said) => {
@@ -22,6 +22,7 @@ function sentBy(senders: Omit<SendersTask, 'port'>): (overload: Overload) => Pro
     })
     over.addEventListener('abort', () => child.send('end'))
     const [code] = (await once(child, 'exit')) as [number | null]
+    await server.close()
     if (code !== 0) throw new Error(`The senders ended with ${code}`)
   }
 }

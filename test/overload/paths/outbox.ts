@@ -10,11 +10,12 @@ import { type } from '../producers.ts'
 import { pathOn, slow } from './path-on.ts'
 
 /** A database that is an outbox, as a shop has it. */
-interface Database extends AsyncDisposable {
+interface Database {
   /** How many transactions may be open at once. */
   readonly most: number
   /** Runs the work in a transaction, and commits. */
   transact(work: (transaction: unknown) => Promise<void>): Promise<void>
+  close(): Promise<void>
 }
 
 const databases = {
@@ -36,7 +37,7 @@ function openSqlite(url: string): Database {
       await work(db)
       db.exec('COMMIT')
     },
-    [Symbol.asyncDispose]: async () => db.close(),
+    close: async () => db.close(),
   }
 }
 
@@ -52,7 +53,7 @@ function openPostgres(url: string): Database {
       await client.query('COMMIT')
       client.release()
     },
-    [Symbol.asyncDispose]: () => pool.end(),
+    close: () => pool.end(),
   }
 }
 
@@ -62,7 +63,7 @@ const note = 'x'.repeat(256)
 /** As many publishers as the database has transactions, who commit one after the other. */
 function committed(open: (url: string) => Database): (overload: Overload) => Promise<void> {
   return async ({ app, ledger, url, over }) => {
-    await using database = open(url)
+    const database = open(url)
     let next = 0
     const one = async (): Promise<void> => {
       while (!over.aborted) {
@@ -73,6 +74,7 @@ function committed(open: (url: string) => Database): (overload: Overload) => Pro
       }
     }
     await Promise.all(Array.from({ length: database.most }, one))
+    await database.close()
   }
 }
 
