@@ -3,7 +3,7 @@ import type { Database } from './database.ts'
 import type { EventRow } from './stored-event.ts'
 
 /** A claim ends early above this: 128 events of 100 MiB would not fit into memory. In bytes. */
-const enoughData = 32 * 1024 * 1024
+export const enoughData = 32 * 1024 * 1024
 
 /** The events that a claim takes. */
 export interface Choice {

@@ -1,5 +1,5 @@
 import type { Times } from './boot.ts'
-import { choose, type Choice } from './choice.ts'
+import { choose, enoughData, type Choice } from './choice.ts'
 import { anyDue, hold, leave, ordered, promote, ready, unordered, window } from './claim-sql.ts'
 import type { Database } from './database.ts'
 import { KeyOrder } from './key-order.ts'
@@ -103,17 +103,27 @@ export class Claims {
 
   /** At most `limit` events whose holder let the lease run out. If it had claimed one as lapsed, that was a failure. */
   lapsed(me: Claimant, claim: number, lease: number, limit: number): StoredEvent[] {
-    const rows = this.#database.all<LapsedRow>(this.#sql.lapsed, { ...me, limit, window })
-    return rows.flatMap(({ seq, key, lone }) => {
+    const events: StoredEvent[] = []
+    let size = 0
+    for (const { seq, key, lone } of this.#database.all<LapsedRow>(this.#sql.lapsed, {
+      ...me,
+      limit,
+      window,
+    })) {
+      if (size >= enoughData) break
       if (lone === 1) this.#database.run(countCrash, seq)
       const row = this.#event(seq)
-      // Somebody deleted the event by hand while it was held.
       if (row === undefined) {
+        // Somebody deleted the event by hand while it was held.
         this.#database.run(forget, seq)
         this.settled(me.queue, [key])
-      } else this.#database.run(takeOver, me.holder, claim, lease, seq)
-      return row === undefined ? [] : new StoredEvent(row, claim, true)
-    })
+        continue
+      }
+      this.#database.run(takeOver, me.holder, claim, lease, seq)
+      events.push(new StoredEvent(row, claim, true))
+      size += row[7].length
+    }
+    return events
   }
 
   /** To be called in the transaction that settled events of these keys. */

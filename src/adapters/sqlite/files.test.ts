@@ -229,16 +229,22 @@ test('where a system has no id for its start, clocks that nearly agree are of on
 })
 
 test('a claim ends early where the data would not fit into memory', async () => {
+  const large = 'x'.repeat(12 * 1024 * 1024)
   const path = newPath()
   const made = transport(path)
   await made.declare([orders])
-  const large = 'x'.repeat(12 * 1024 * 1024)
-  for (let i = 0; i < 4; i++) await made.publish([event(large)])
+  for (let n = 0; n < 5; n++) await made.publish([event(large)])
   const consumer = await made.open('orders', session())
-  const first = await consumer.exchange({ settle: [], max: 128 })
-  expect(first.received).toHaveLength(3)
-  expect(first.received.map((one) => one.data.length)).toEqual(Array(3).fill(large.length + 2))
-  expect((await consumer.exchange({ settle: [], max: 128 })).received).toHaveLength(1)
+  const take = async (max: number, lapsed: number) => {
+    const taken = await consumer.exchange({ settle: [], max, lapsed })
+    return [taken.received.length, taken.lapsed]
+  }
+  // 12 MiB each, 32 MiB at a time.
+  expect(await take(10, 0)).toEqual([3, false])
+  expect(await take(10, 0)).toEqual([2, false])
+  connection(path).exec('UPDATE held SET lease = 0')
+  expect(await take(0, 10)).toEqual([3, true])
+  expect(await take(0, 10)).toEqual([2, false])
 })
 
 test('unrouted events are deleted when their retention is over', async () => {
