@@ -7,11 +7,12 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { bootId } from '../../src/adapters/sqlite/boot.ts'
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
 import { systemClock } from '../../src/clock/clock.ts'
 import { createEvent } from '../../src/event/event.ts'
 import { encodeEvent } from '../../src/event/outgoing.ts'
-import type { Session, Transport } from '../../src/contract/transport.ts'
+import type { Received, Session, Transport } from '../../src/contract/transport.ts'
 
 const worker = fileURLToPath(new URL('../sqlite-worker.ts', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'millrace-sqlite-formats-'))
@@ -40,6 +41,8 @@ function session(transport: Transport, queue: string, order: boolean): Promise<S
   const rest = { notice: () => {}, onRevoke: () => {}, onLost: () => {} }
   return transport.open(queue, { lease: 30_000, order, clock: systemClock, ...rest })
 }
+
+const idsOf = (events: readonly Received[]): readonly string[] => events.map(({ id }) => id)
 
 function describeFile(path: string): unknown {
   const database = new DatabaseSync(path)
@@ -105,6 +108,30 @@ test.each(versions)('nothing in a file of version %d is lost', async (version) =
   await transport.declare([{ name: 'late', subscriptions: customers, from: 'beginning', order: false }])
   const late = await session(transport, 'late', false)
   expect((await late.exchange({ settle: [], max: 10 })).received.map(({ id }) => id)).toEqual(['unrouted'])
+})
+
+test.each(versions)('what a process of version %d holds is its own until the lease ends', async (version) => {
+  const path = olderFile(version)
+  const older = new DatabaseSync(path)
+  onTestFinished(() => older.close())
+  older.prepare('UPDATE meta SET boot = ?').run(bootId())
+  older.prepare('UPDATE held SET lease = ?').run(Math.ceil(systemClock.monotonic()) + 3_600_000)
+
+  const transport = open(path)
+  await transport.publish([encodeEvent(createEvent('order.placed', 1, { id: 'next', key: 'c' }))])
+  const billing = await session(transport, 'billing', true)
+  const take = (settle: readonly Received[]) => {
+    const acks = settle.map((of) => ({ of, as: 'ack' }) as const)
+    return billing.exchange({ settle: acks, max: 10, lapsed: 10 })
+  }
+  const first = await take([])
+  expect(idsOf(first.received)).toEqual(['failed', 'ready'])
+  expect(first.lapsed).toBe(false)
+
+  older.exec('UPDATE held SET lease = 0')
+  const { received } = await take(first.received)
+  expect(idsOf(received)).toEqual(version === 1 ? ['held'] : ['held', 'alone'])
+  expect(idsOf((await take(received)).received)).toEqual(['next'])
 })
 
 test('a process that has the file open while a newer version changes it is told to be started again', async () => {
