@@ -1,6 +1,8 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { MillraceError } from '../../errors/millrace-error.ts'
+import { checkpointThread } from './checkpoint-thread.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { isBusy, isDiskError, storeError } from './failures.ts'
 import { formatOf } from './format.ts'
 import { version } from './schema.ts'
@@ -20,6 +22,7 @@ export class Database implements Statements {
   readonly #busyLimit: number
   readonly #log: LogSync | undefined
   readonly #statements = new Map<string, StatementSync>()
+  #checkpoints: Checkpoints | undefined
   /** The disk did not take a part of the log, and why. What is behind that part is lost with it in a power cut. */
   #gap: { readonly cause: unknown } | undefined
   #closed = false
@@ -30,6 +33,14 @@ export class Database implements Statements {
     this.path = path
     this.#busyLimit = busyLimit
     this.#log = log
+  }
+
+  /**
+   * From now on the log is written back beside the event loop. Needs SQLite 3.51.
+   * @param begin for tests
+   */
+  checkpointBeside(begin = checkpointThread): void {
+    this.#checkpoints = new Checkpoints(this, () => begin(this.path))
   }
 
   /** Runs work that reads. @throws MillraceError a STORE_ code, STOPPED */
@@ -49,7 +60,9 @@ export class Database implements Statements {
 
   /** As `write`, for what may be lost in a power cut: it resolves when others see it. */
   commit<T>(work: () => T, signal?: AbortSignal): Promise<T> {
-    return this.#untilFree(() => this.#transaction(work), signal)
+    const commit = (): Promise<T> => this.#untilFree(() => this.#transaction(work), signal)
+    const pause = this.#checkpoints?.pause
+    return pause === undefined ? commit() : pause.then(commit)
   }
 
   /** Makes all that was committed as safe as `durability` says. @throws CommitUnknown */
@@ -133,6 +146,7 @@ export class Database implements Statements {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
+    await this.#checkpoints?.close()
     await this.#log?.close()
     this.#statements.clear()
     this.#sqlite.close()
@@ -158,11 +172,11 @@ export class Database implements Statements {
     this.#mend()
     this.run('BEGIN IMMEDIATE')
     let committing = false
+    let result: T
     try {
-      const result = work()
+      result = work()
       committing = true
       this.run('COMMIT')
-      return result
     } catch (error) {
       // After some errors, a full disk among them, SQLite has rolled back by itself.
       if (this.#sqlite.isTransaction) this.run('ROLLBACK')
@@ -170,6 +184,8 @@ export class Database implements Statements {
       const { code, message } = storeError(error, this.path)
       throw new CommitUnknown(code, message, { cause: error })
     }
+    this.#checkpoints?.look()
+    return result
   }
 
   /** Where a newer version has changed the tables meanwhile, SQLite only says what it does not find. */

@@ -141,6 +141,22 @@ describe('the disk, in the event loop,', () => {
     expect(database.keepNow()).toBe(true)
   })
 
+  test('is waited for again as soon as a sync beside it was quick', async () => {
+    syncNow = () => void vi.advanceTimersByTime(2)
+    expect([database.keepNow(), database.keepNow()]).toEqual([true, false])
+    const slow = add(2)
+    await untilAsked(2)
+    vi.advanceTimersByTime(2)
+    asked[1]?.resolve()
+    await slow
+    expect(database.keepNow()).toBe(false)
+    const quick = add(3)
+    await untilAsked(3)
+    asked[2]?.resolve()
+    await quick
+    expect(database.keepNow()).toBe(true)
+  })
+
   test('is asked nothing while it is asked beside it: an error would be told to one of the two', async () => {
     const beside = add(2)
     await untilAsked(2)

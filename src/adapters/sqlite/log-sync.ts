@@ -3,7 +3,7 @@ import { open, type FileHandle } from 'node:fs/promises'
 
 /** How long the event loop may stand still for a sync, in milliseconds. */
 const quick = 1
-/** When a sync has taken longer, the next in the event loop comes after so many times as long. */
+/** When a sync has taken longer, the next in the event loop comes after so many times as long, or when one beside it was quick. */
 const rest = 100
 
 /** How a file is brought to the disk. */
@@ -72,7 +72,9 @@ export class LogSync {
     try {
       // For writing: Windows flushes nothing else.
       this.#log ??= await open(this.#path, 'r+')
+      const began = performance.now()
       await this.#disk.sync(this.#log)
+      if (performance.now() - began <= quick) this.#quickFrom = 0
     } finally {
       this.#running = undefined
     }

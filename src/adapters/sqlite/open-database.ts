@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Clock } from '../../clock/clock.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { bootId, isRemembered, rememberBoot } from './boot.ts'
+import { canBeMeasured, longLog } from './checkpoints.ts'
 import { Database } from './database.ts'
 import { cannotBeOpened, storeError } from './failures.ts'
 import { checkFileSystem, isReadOnly } from './file-system.ts'
@@ -53,10 +54,12 @@ function fileOf(connection: DatabaseSync): string {
 }
 
 async function prepare(database: Database, clock: Clock): Promise<void> {
-  await database.read(() => {
-    checkSqlite(database.get<{ version: string }>('SELECT sqlite_version() AS version')!.version)
+  const version = await database.read(() => {
+    const found = database.get<{ version: string }>('SELECT sqlite_version() AS version')!.version
+    checkSqlite(found)
     // Before anything is written: a database of something else stays as it is.
     checkFormat(database)
+    return found
   })
   await database.read(() => {
     const mode = database.get<{ journal_mode: string }>('PRAGMA journal_mode = WAL')?.journal_mode
@@ -64,16 +67,16 @@ async function prepare(database: Database, clock: Clock): Promise<void> {
       throw new MillraceError('STORE_FAILED', `${database.path} stays in journal mode ${mode}; WAL is needed`)
   })
   // Set explicitly: builds differ in their defaults. `LogSync` sees to it that commits reach the disk; only what SQLite
-  // itself needs is left to it. The sizes are measured: 4000 pages of log before they are written back make bulk publishing
-  // a third faster. fullfsync concerns macOS, whose fsync leaves data in the disk's cache.
+  // itself needs is left to it. fullfsync concerns macOS, whose fsync leaves data in the disk's cache.
   database.script(`
     PRAGMA synchronous = NORMAL;
     PRAGMA fullfsync = 1;
     PRAGMA checkpoint_fullfsync = 1;
     PRAGMA temp_store = MEMORY;
-    PRAGMA wal_autocheckpoint = 4000;
+    PRAGMA wal_autocheckpoint = ${longLog};
     PRAGMA cache_size = -16000;
   `)
+  if (canBeMeasured(version)) database.checkpointBeside()
   const boot = bootId()
   // Only if it must, for that waits for whoever writes: it may be a transaction of the caller who waits for this.
   if (await database.read(() => isPresent(database) && isRemembered(database, boot))) return

@@ -1,0 +1,77 @@
+import { Worker } from 'node:worker_threads'
+
+/** Writes the log of a database back into its file. */
+export interface Checkpointer {
+  /** As far as no reader needs the log. Rejects if it cannot. */
+  pass(): Promise<void>
+  close(): Promise<void>
+}
+
+const hasEnded = 'The thread that writes the log back has ended'
+
+/** As text, since a file of its own would be left behind where a program is put into one file. */
+const script = `
+  const { parentPort, workerData } = require('node:worker_threads')
+  const { DatabaseSync } = require('node:sqlite')
+  const database = new DatabaseSync(workerData, { timeout: 0 })
+  database.exec('PRAGMA synchronous = NORMAL; PRAGMA checkpoint_fullfsync = 1; PRAGMA wal_autocheckpoint = 0')
+  const pass = database.prepare('PRAGMA wal_checkpoint(PASSIVE)')
+  parentPort.on('message', (message) => {
+    if (message === 'pass') parentPort.postMessage(pass.get())
+    else {
+      database.close()
+      parentPort.close()
+    }
+  })
+  parentPort.postMessage('ready')
+`
+
+/**
+ * A connection in a thread, since node:sqlite has no call that leaves the event loop free. Resolves when it is ready; rejects where
+ * threads are not allowed.
+ */
+export async function checkpointThread(path: string): Promise<Checkpointer> {
+  // None of the program's own flags: they may load into each thread what it has no need of.
+  const worker = new Worker(script, {
+    eval: true,
+    workerData: path,
+    execArgv: [],
+    name: 'millrace-checkpoints',
+  })
+  let answer = Promise.withResolvers<void>()
+  let ended = false
+  const gone = new Promise<void>((resolve) => {
+    worker.on('exit', () => {
+      ended = true
+      answer.reject(new Error(hasEnded))
+      resolve()
+    })
+  })
+  worker.on('message', () => answer.resolve())
+  worker.on('error', (error) => answer.reject(error))
+  /** Only while somebody waits does the thread keep the process alive. */
+  const waitedFor = async <T>(work: Promise<T>): Promise<T> => {
+    worker.ref()
+    try {
+      return await work
+    } finally {
+      worker.unref()
+    }
+  }
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows
+  const tell = (what: 'pass' | 'close'): void => worker.postMessage(what)
+  const pass = (): Promise<void> => {
+    if (ended) return Promise.reject(new Error(hasEnded))
+    answer = Promise.withResolvers()
+    tell('pass')
+    return waitedFor(answer.promise)
+  }
+  await waitedFor(answer.promise)
+  return {
+    pass,
+    close() {
+      tell('close')
+      return waitedFor(gone)
+    },
+  }
+}
