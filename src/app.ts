@@ -1,10 +1,21 @@
 import { httpIngress } from './adapters/http/index.ts'
+import {
+  relayAlone,
+  swapParts,
+  verifiesSenders,
+  type AppParts,
+  type Relaying,
+  type Swappable,
+  type SwappedParts,
+  type Verifying,
+} from './app-tools.ts'
 import type { App, AppOptions, QueueStats } from './app-types.ts'
-import { systemClock, type Clock } from './clock/clock.ts'
+import { systemClock } from './clock/clock.ts'
 import { milliseconds, type Duration } from './clock/duration.ts'
 import { ReplaceableClock } from './clock/replaceable-clock.ts'
 import { within } from './clock/within.ts'
 import { ingressTarget, type IngressSource, type IngressTarget, type Logger } from './contract/ingress.ts'
+import type { TransactionStore } from './contract/transaction-types.ts'
 import type { Notice, Received, Transport } from './contract/transport.ts'
 import type { DeadLetterRecord } from './contract/dead-letter.ts'
 import { deadLettersOf, letterOfReceived, type DeadLetter, type DeadLetters } from './dead-letters.ts'
@@ -22,26 +33,6 @@ import type { QueueOptions } from './receive/typed.ts'
 import { UrlTransport } from './url.ts'
 
 export type { App, AppOptions, QueueStats } from './app-types.ts'
-
-/**
- * For the test kit and the command line: puts an app on another transport or clock before it opens, and gives its parts.
- * @throws MillraceError TOO_LATE
- */
-export const swapParts: unique symbol = Symbol.for('millrace.swap')
-export interface Swappable {
-  [swapParts](parts: { transport?: Transport | string; clock?: Clock }): AppParts
-}
-export type AppParts = Pick<MillraceApp, 'publisher' | 'receiver'>
-/** For the command line: whether `app.fetch` checks who sends. What does not is kept on this machine. */
-export const verifiesSenders: unique symbol = Symbol.for('millrace.verifies')
-export interface Verifying {
-  readonly [verifiesSenders]: boolean
-}
-/** For the command line: relays the outbox, and does nothing else. None if the app has no outbox. */
-export const relayAlone: unique symbol = Symbol.for('millrace.relay')
-export interface Relaying {
-  readonly [relayAlone]: (() => Promise<void>) | undefined
-}
 
 /**
  * An app on a transport. Opens nothing: the first `publish` or `start()` does.
@@ -70,7 +61,9 @@ class MillraceApp implements Swappable, Verifying, Relaying, IngressSource, Asyn
   readonly #logger: Logger | undefined
   readonly #reporter: Reporter
   readonly #deadLetterHooks: Hooks<DeadLetter>
-  readonly #outbox: Outbox | undefined
+  #outbox: Outbox | undefined
+  /** Where the outbox is, or what stands in for it. */
+  #store: TransactionStore | undefined
   readonly #relays: boolean
   #transport: Transport
   #opening: Promise<Transport> | undefined
@@ -92,10 +85,12 @@ class MillraceApp implements Swappable, Verifying, Relaying, IngressSource, Asyn
       void this.#deadLetterHooks.call(letterOfReceived(queue, received, record))
     this.#relays = options.relay ?? true
     this.#outbox = this.#outboxOf(options, (received, record) => onDead(outboxQueue.name, received, record))
+    this.#store = this.#outbox && options.outbox
     this.publisher = new EventPublisher({
-      ...(options.bridge === undefined ? { transport } : { transport: undefined, bridge: options.bridge }),
+      ...(options.bridge === undefined
+        ? { transport, outbox: () => this.#outbox ?? this.#store }
+        : { transport: undefined, bridge: options.bridge }),
       destination: this.#transport.system,
-      outbox: this.#outbox,
       catalog,
       source,
       clock: this.#clock,
@@ -104,7 +99,7 @@ class MillraceApp implements Swappable, Verifying, Relaying, IngressSource, Asyn
     this.publish = this.publisher.publish
     this.receiver = new EventReceiver({
       transport,
-      outbox: options.outbox,
+      outbox: () => this.#store,
       publisher: this.publisher,
       catalog,
       clock: this.#clock,
@@ -120,6 +115,11 @@ class MillraceApp implements Swappable, Verifying, Relaying, IngressSource, Asyn
 
   get transport(): Transport {
     return this.#transport
+  }
+
+  /** Where transactions are, if not in the transport. */
+  get outbox(): TransactionStore | undefined {
+    return this.#store
   }
 
   use(middleware: Parameters<EventReceiver['use']>[0]): this {
@@ -198,11 +198,15 @@ class MillraceApp implements Swappable, Verifying, Relaying, IngressSource, Asyn
     this.receiver.resume(queue)
   }
 
-  [swapParts](parts: { transport?: Transport | string; clock?: Clock }): AppParts {
+  [swapParts](parts: SwappedParts): AppParts {
     if (this.#opening !== undefined)
       throw new MillraceError('TOO_LATE', 'The app is open already: its transport cannot be exchanged')
     if (parts.transport !== undefined) this.#transport = asTransport(parts.transport)
     if (parts.clock !== undefined) this.#clock.replace(parts.clock)
+    if (parts.transactions !== undefined) {
+      this.#outbox = undefined
+      this.#store = parts.transactions
+    }
     return this
   }
 

@@ -1,3 +1,8 @@
+import type { Transport } from './transport.ts'
+
+/** Where the transactions of an app are, if not in its transport. */
+export type TransactionStore = Pick<Transport, 'features' | 'publish' | 'transact' | 'reserve'>
+
 /*
  * The types of transactions, where a system has more than one. Only for the compiler.
  */

@@ -51,7 +51,7 @@ export interface PublisherParts {
   readonly destination?: string | undefined
   readonly bridge?: Bridge | undefined
   /** Where publishes in transactions go instead. */
-  readonly outbox?: Pick<Transport, 'publish'> | undefined
+  readonly outbox?: () => Pick<Transport, 'publish'> | undefined
   readonly catalog?: CatalogRuntime | undefined
   readonly source?: string | undefined
   readonly clock: Clock

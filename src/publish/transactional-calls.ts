@@ -7,7 +7,7 @@ import { Call, givenUp, oversize, settle, type Outcomes } from './call.ts'
 /** Where they go: to the outbox if there is one. A bridge, which has neither, takes part in no transaction. */
 export interface TransactionTargets {
   readonly transport: (() => Promise<Transport>) | undefined
-  readonly outbox?: Pick<Transport, 'publish'> | undefined
+  readonly outbox?: () => Pick<Transport, 'publish'> | undefined
 }
 
 /**
@@ -46,7 +46,7 @@ export class TransactionalCalls {
 
   async #send(call: Call, transaction: unknown, signal: AbortSignal | undefined): Promise<void> {
     try {
-      const target = this.#targets.outbox ?? (await this.#transport(call.events))
+      const target = this.#targets.outbox?.() ?? (await this.#transport(call.events))
       if (call.ended) return
       for (const item of call.items) item.outcome = 'unknown'
       await target.publish(call.events, { transaction, ...(signal && { signal }) })

@@ -1,4 +1,5 @@
 import { milliseconds, type Duration } from '../clock/duration.ts'
+import type { TransactionStore } from '../contract/transaction-types.ts'
 import type { QueueSpec, Subscription, Transport } from '../contract/transport.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import type { CatalogRuntime } from '../event/catalog.ts'
@@ -154,7 +155,7 @@ export function checkAgainst(
   name: string,
   settings: QueueSettings,
   { features, system }: Transport,
-  outbox: Transport | undefined,
+  outbox: Pick<TransactionStore, 'features'> | undefined,
 ): void {
   if (settings.order && features.order === 'none') {
     throw new MillraceError(

@@ -15,7 +15,7 @@ import { QueueDefinition } from './queue-definition.ts'
 import { checkAgainst, specOf, type QueueOptions } from './queue-options.ts'
 import { QueueRuntime } from './queue-runtime.ts'
 import type { Reporter } from '../report/reporter.ts'
-import { Subscription } from './subscription.ts'
+import { Subscription, type SubscriptionParts } from './subscription.ts'
 import { TimerWatch } from './timer-watch.ts'
 
 /** Brings events to handlers. */
@@ -38,7 +38,7 @@ export interface Receiver extends AsyncDisposable {
 export interface ReceiverParts {
   readonly transport: () => Promise<Transport>
   /** Where transactions are, if not in the transport. */
-  readonly outbox?: Transport | undefined
+  readonly outbox?: () => SubscriptionParts['outbox']
   readonly publisher: EventSender
   readonly catalog: CatalogRuntime | undefined
   readonly clock: Clock
@@ -180,7 +180,7 @@ export class EventReceiver implements Receiver {
     // A consumer waits for events that may be hours away: that alone must keep the process alive.
     this.#alive = setInterval(() => undefined, 2 ** 30)
     try {
-      const { outbox } = this.#parts
+      const outbox = this.#parts.outbox?.()
       const transport = await this.#parts.transport()
       for (const runtime of runtimes.values()) checkAgainst(runtime.name, runtime.settings, transport, outbox)
       this.#checkRunning()
@@ -191,6 +191,7 @@ export class EventReceiver implements Receiver {
           ...this.#parts,
           runtime,
           transport,
+          outbox,
           gate: this.#gate,
           onDead: (received, record) => this.#parts.onDead?.(runtime.name, received, record),
         })

@@ -1,4 +1,5 @@
-import type { Session, Transport } from '../contract/transport.ts'
+import type { TransactionStore } from '../contract/transaction-types.ts'
+import type { Session } from '../contract/transport.ts'
 import type { ErrorCode } from '../errors/codes.ts'
 import { messageOf, MillraceError } from '../errors/millrace-error.ts'
 import type { Reporter } from '../report/reporter.ts'
@@ -21,7 +22,7 @@ const outages: ReadonlySet<ErrorCode> = new Set(['CONNECTION_LOST', 'STORE_BUSY'
  */
 export function transactions(
   session: () => Session,
-  outbox: Transport | undefined,
+  outbox: TransactionStore | undefined,
   reporter: Reporter,
 ): Transact {
   return async (held, run) => {

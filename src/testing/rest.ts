@@ -1,5 +1,5 @@
 import { readable } from '../clock/duration.ts'
-import type { AppParts } from '../app.ts'
+import type { AppParts } from '../app-tools.ts'
 import type { MemoryTransport } from '../adapters/memory/memory-transport.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import type { Runs } from './runs.ts'

@@ -1,15 +1,19 @@
 import { MemoryTransport } from '../adapters/memory/memory-transport.ts'
-import { swapParts, type App, type Swappable, type AppParts } from '../app.ts'
+import { swapParts, type AppParts, type Swappable } from '../app-tools.ts'
+import type { App } from '../app.ts'
 import { milliseconds, type Duration } from '../clock/duration.ts'
 import { manualClock, type ManualClock } from '../clock/manual-clock.ts'
+import type { Transport } from '../contract/transport.ts'
 import { letterOf, type DeadLetter } from '../dead-letters.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import type { EventMap } from '../event/catalog.ts'
 import type { MillraceEvent } from '../event/event.ts'
-import { travelled } from '../event/outgoing.ts'
+import { travelled, type Outgoing } from '../event/outgoing.ts'
 import type { Matched, Publish } from '../receive/typed.ts'
+import { UrlTransport } from '../url.ts'
 import { Rest } from './rest.ts'
 import { Runs } from './runs.ts'
+import { TestTransactions } from './test-transactions.ts'
 
 /**
  * An app under test: on a memory transport of its own, with a clock that stands still until the test moves it.
@@ -42,6 +46,7 @@ const mostSteps = 10_000
 /**
  * Puts an app on memory and a manual clock, and starts it. To be called before the app opens, so before its first publish.
  * `timeout`: how long, in real time, to wait for handlers that are under way while nothing happens; default 4 s.
+ * `transaction`: what handlers of transactional queues get as `ctx.transaction`; default an object without anything.
  * @example
  * await using t = await testing(app)
  * await t.publish('order.placed', { orderId: '7', total: 10 })
@@ -51,21 +56,39 @@ const mostSteps = 10_000
  */
 export async function testing<M extends EventMap, Tx, C>(
   app: App<M, Tx, C>,
-  options: { timeout?: Duration } = {},
+  options: { timeout?: Duration; transaction?: object } = {},
 ): Promise<TestApp<M, Tx>> {
   const timeout = milliseconds(options.timeout ?? defaultTimeout, 'timeout')
   const clock = manualClock()
   const transport = new MemoryTransport({ clock })
-  const parts = (app as unknown as Swappable)[swapParts]({ transport, clock })
-  const tested = new AppUnderTest(app as unknown as App, parts, { transport, clock, timeout })
+  const swappable = app as unknown as Swappable
+  const { outbox } = swappable[swapParts]({ clock })
+  const real = outbox ?? (await known(app.transport, transport))
+  const published: MillraceEvent[] = []
+  const record = (events: readonly Outgoing[]): void => void published.push(...events.map(travelled))
+  const transactions = new TestTransactions(real.features, transport, options.transaction ?? {}, record)
+  const parts = swappable[swapParts]({
+    transport,
+    ...(real.features.transactions !== false && { transactions }),
+  })
+  parts.publisher.watch((events) => transactions.awaits(events) || record(events))
+  const tested = new AppUnderTest(app as unknown as App, parts, { transport, clock, timeout, published })
   await app.start()
   return tested as unknown as TestApp<M, Tx>
+}
+
+/** A URL tells nothing of its transport until that is loaded; `memory:` is as the one that stands in. */
+async function known(transport: Transport, memory: Transport): Promise<Transport> {
+  if (!(transport instanceof UrlTransport)) return transport
+  return transport.system === memory.system ? memory : await transport.load()
 }
 
 interface Surroundings {
   readonly transport: MemoryTransport
   readonly clock: ManualClock
   readonly timeout: number
+  /** Grows with what is published. */
+  readonly published: readonly MillraceEvent[]
 }
 
 class AppUnderTest implements AsyncDisposable {
@@ -75,7 +98,6 @@ class AppUnderTest implements AsyncDisposable {
   readonly #around: Surroundings
   readonly #runs = new Runs()
   readonly #rest: Rest
-  readonly #published: MillraceEvent[] = []
   /** Dead letters that were not looked at, by queue. */
   readonly #unread = new Map<string, DeadLetter[]>()
   /** For handlers to end in, when the app is stopped. None once a wait for them was in vain. */
@@ -89,7 +111,6 @@ class AppUnderTest implements AsyncDisposable {
     this.#patience = around.timeout
     this.#rest = new Rest(parts, around.transport, this.#runs, around.timeout)
     parts.receiver.surround(this.#runs.watch)
-    parts.publisher.watch((events) => void this.#published.push(...events.map(travelled)))
     app.onDeadLetter((letter) => {
       this.#unread.set(letter.queue, [...(this.#unread.get(letter.queue) ?? []), letter])
     })
@@ -137,7 +158,7 @@ class AppUnderTest implements AsyncDisposable {
   }
 
   published(type: string): readonly MillraceEvent[] {
-    return this.#published.filter((event) => event.type === type)
+    return this.#around.published.filter((event) => event.type === type)
   }
 
   handled(queue: string): readonly MillraceEvent[] {

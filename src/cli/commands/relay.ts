@@ -1,4 +1,4 @@
-import { relayAlone } from '../../app.ts'
+import { relayAlone } from '../../app-tools.ts'
 import { readable } from '../../clock/duration.ts'
 import { appOf, type AppChoice } from '../app-of.ts'
 import { drainTime, drained } from '../drained.ts'

@@ -1,5 +1,5 @@
 import { serve } from '../../adapters/http/index.ts'
-import { verifiesSenders } from '../../app.ts'
+import { verifiesSenders } from '../../app-tools.ts'
 import { readable } from '../../clock/duration.ts'
 import { appOf, type AppChoice, type LoadedApp } from '../app-of.ts'
 import { drained, drainTime } from '../drained.ts'
