@@ -20,11 +20,30 @@ async function expectPromisesKept(path: Path, url: string): Promise<void> {
 }
 
 describe('a producer that is faster than its consumers', () => {
-  const soon = named('memory.publish', 'sqlite.backlog', 'sqlite.prefetch', 'sqlite.retries', 'sqlite.batch')
+  const soon = named(
+    'memory.publish',
+    'memory.dead',
+    'sqlite.backlog',
+    'sqlite.prefetch',
+    'sqlite.retries',
+    'sqlite.batch',
+    'sqlite.outbox',
+  )
   test.each(soon)('$name', { timeout }, async (path) => {
     await using system = await startSystem[path.system]()
     await expectPromisesKept(path, system.url)
   })
+})
+
+await describeWithPrivateServer('postgres', (server) => {
+  const soon = named(
+    'postgres.publish',
+    'postgres.prefetch',
+    'postgres.retries',
+    'postgres.dead',
+    'postgres.outbox',
+  )
+  test.each(soon)('$name', { timeout }, (path) => expectPromisesKept(path, server.url))
 })
 
 await describeWithPrivateServer('kafka', (server) => {

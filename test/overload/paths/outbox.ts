@@ -58,10 +58,10 @@ function openPostgres(url: string): Database {
 }
 
 const eventsOfTransaction = 20
-const note = 'x'.repeat(256)
 
-/** As many publishers as the database has transactions, who commit one after the other. */
-function committed(open: (url: string) => Database): (overload: Overload) => Promise<void> {
+/** As many publishers as the database has transactions, who commit one after the other; each event has so many bytes. */
+function committed(open: (url: string) => Database, bytes: number): (overload: Overload) => Promise<void> {
+  const note = 'x'.repeat(bytes)
   return async ({ app, ledger, url, over }) => {
     const database = open(url)
     let next = 0
@@ -96,16 +96,17 @@ export const outboxPaths: readonly Path[] = (['sqlite', 'postgres'] as const).fl
         'transactions of 20 events one after the other, and a relay to a transport that takes 100 ms for a publish',
       parts: (url, over) => ({ transport: slower(over), outbox: outbox(url) }),
       handle: () => undefined,
-      load: committed(open),
+      load: committed(open, 256),
     }),
     pathOn(system, 'outbox-full', {
-      about: 'the same, and a relay to the memory transport, which is full: its 16 handlers take 50 ms',
+      about:
+        'the same with events of 8 KB, and a relay to the memory transport, which is soon full: its 16 handlers take 50 ms',
       told: ['STORE_FULL'],
       heap: 1_280,
       ceiling: 1_600,
       parts: (url) => ({ transport: 'memory:', outbox: outbox(url) }),
       handle: (_n, overload) => slow(overload),
-      load: committed(open),
+      load: committed(open, 8_192),
     }),
   ]
 })
