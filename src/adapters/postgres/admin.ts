@@ -3,6 +3,7 @@ import type { QueueCounts, Subscription, TransportAdmin } from '../../contract/t
 import { DeadLetters } from './dead-letters.ts'
 import type { EventTables } from './event-tables.ts'
 import { perSecond } from './rates.ts'
+import { forget, remember } from './removed.ts'
 import { lockSubscriptions, readRouting, unbind } from './subscriptions.ts'
 
 /** How many rows one transaction deletes. */
@@ -87,6 +88,8 @@ export class PostgresAdmin extends LettersAdmin implements TransportAdmin {
       let last = 0
       for (const sql of partsOfQueue) last += await transaction.run(sql, id, null)
       for (const table of restOfQueue) await transaction.run(`DELETE FROM ${table} WHERE queue = $1`, id)
+      await transaction.run(remember, id)
+      await transaction.run(forget)
       return last
     })
     // Its sessions learn of it.

@@ -6,7 +6,9 @@ import type { Database } from './database.ts'
 import { Inbox } from './inbox.ts'
 import { openDatabase, type DatabaseOptions } from './open-database.ts'
 import { writeRates } from './rates.ts'
+import { orphanSweep } from './removed.ts'
 import { Subscriptions } from './subscriptions.ts'
+import type { Sweep } from './sweep.ts'
 import { Unrouted } from './unrouted.ts'
 import { WakeUp, type WakeUpOptions } from './wake-up.ts'
 
@@ -25,6 +27,8 @@ export interface EventTables {
   readonly subscriptions: Subscriptions
   readonly unrouted: Unrouted
   readonly inbox: Inbox
+  /** Of events whose queue was removed. */
+  readonly orphans: Sweep
   readonly rates: Rates
   readonly wakeUp: WakeUp
   /** Where a publish in somebody else's transaction tells of itself; undefined: it does not. */
@@ -48,6 +52,7 @@ export async function openEventTables(options: EventTablesOptions): Promise<Even
     subscriptions: new Subscriptions(database),
     unrouted: new Unrouted(database, clock, options.retention),
     inbox: new Inbox(database, clock, options.remember),
+    orphans: orphanSweep(database, clock),
     rates,
     wakeUp,
     channel: options.wake.wake === 'interval' ? undefined : channelOf(schema),

@@ -128,7 +128,9 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
 
   async #open(): Promise<EventTables> {
     if (this.#closing !== undefined) throw stopped()
-    return await this.#tables.use()
+    const tables = await this.#tables.use()
+    tables.orphans.soon()
+    return tables
   }
 
   async #connect(): Promise<EventTables> {

@@ -57,6 +57,11 @@ CREATE TABLE {subscriptions} (
   PRIMARY KEY (queue, topic, pattern)
 );
 
+CREATE TABLE {removed} ( -- what was a queue
+  queue integer PRIMARY KEY,
+  at timestamptz NOT NULL DEFAULT statement_timestamp()
+);
+
 CREATE TABLE {messages} (
   queue integer NOT NULL,
   id text NOT NULL,
@@ -135,7 +140,7 @@ CREATE TABLE {unrouted} (
 CREATE INDEX unrouted_taken ON {unrouted} (taken);
 
 CREATE TABLE {inbox} (
-  queue text NOT NULL, -- by its name: it may be of another system
+  queue text NOT NULL, -- by its name: it may be of another system; one of these tables by its id, behind a #
   id text NOT NULL,
   at timestamptz NOT NULL DEFAULT statement_timestamp(),
   PRIMARY KEY (queue, id)

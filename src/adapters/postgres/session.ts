@@ -151,7 +151,8 @@ export class PostgresSession implements Session {
 
   async transact(of: Received, run: Work): Promise<void> {
     this.#checkOpen()
-    await this.#tables.inbox.handle(this.#name, of.id, run, (transaction) =>
+    // A later queue of the same name has handled nothing yet.
+    await this.#tables.inbox.handle(`#${this.#queue}`, of.id, run, (transaction) =>
       this.#settlements.ackLast(transaction, of as StoredEvent),
     )
     this.#tables.rates.count(this.#queue, 1, 0)

@@ -108,7 +108,7 @@ for (const server of ['postgres', 'postgres-pooled'] as const) {
         app.onNotice(({ code }) => notices.push(code))
         const order = createEvent('order.placed', 1)
         const lock = {
-          'in the inbox': `INSERT INTO ${schema}.inbox (queue, id) SELECT name, '${order.id}' FROM ${schema}.queues`,
+          'in the inbox': `INSERT INTO ${schema}.inbox (queue, id) SELECT '#' || id, '${order.id}' FROM ${schema}.queues`,
           'in its queue': `SELECT 1 FROM ${schema}.messages FOR UPDATE`,
         }[where]!
         let began = (): void => {}

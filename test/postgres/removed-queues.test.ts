@@ -1,0 +1,46 @@
+import { Client } from 'pg'
+import { expect, onTestFinished, test } from 'vitest'
+import { describeWithServer } from '../servers/describe-with-server.ts'
+import { event, handOn, newSchema, open, sessionOn, spec } from './database.ts'
+
+await describeWithServer('postgres', (url) => {
+  test('what a transaction publishes and commits after its queue was removed does not stay for ever', async () => {
+    const schema = newSchema()
+    const hand = handOn(url)
+    const transport = open(url, schema)
+    await transport.declare([spec('q'), spec('other')])
+    const client = new Client(url)
+    await client.connect()
+    onTestFinished(() => client.end())
+    await client.query('BEGIN')
+    await transport.publish([event(1), event(2)], { transaction: client })
+    await transport.admin.removeQueue('q')
+    await client.query('COMMIT')
+    const left = (): Promise<readonly unknown[]> =>
+      hand.query(`SELECT name, count(*)::int AS count FROM ${schema}.messages m LEFT JOIN ${schema}.queues q ON q.id = m.queue
+        GROUP BY name ORDER BY name`)
+    const kept = { name: 'other', count: 2 }
+    expect(await left()).toEqual([kept, { name: null, count: 2 }])
+    // Whoever uses the tables next cleans up, within a minute.
+    await open(url, schema).declare([])
+    await expect.poll(left).toEqual([kept])
+  })
+
+  test('a queue has not handled what a former one of its name has', async () => {
+    const transport = open(url, newSchema())
+    const handled: number[] = []
+    const placed = event(1)
+    for (const life of [1, 2]) {
+      await transport.declare([spec('q')])
+      const session = await sessionOn(transport, 'q')
+      for (const _ of ['first', 'repeated']) {
+        await transport.publish([placed])
+        const [of] = (await session.exchange({ settle: [], max: 1 })).received
+        await session.transact!(of!, async () => void handled.push(life))
+      }
+      await session.close()
+      await transport.admin.removeQueue('q')
+    }
+    expect(handled).toEqual([1, 2])
+  })
+})
