@@ -1,6 +1,7 @@
 import { millrace, type App } from '../../src/index.ts'
 import { endWithHarness } from './harness-gone.ts'
 import { historyOf, type Happening } from './history.ts'
+import { transportOf } from './user-pool.ts'
 
 /** What every process is told. */
 export interface Task {
@@ -8,22 +9,24 @@ export interface Task {
   readonly folder: string
   readonly name: string
   readonly seed: number
+  /** Whether the transport is on a pool of the user's. */
+  readonly hasPool: boolean
 }
 
 /** The beginning of a process that has no queues: its task, an app, its history, and what SIGTERM aborts. */
-export function begin<T extends Task>(): {
+export async function begin<T extends Task>(): Promise<{
   task: T
   app: App
   write: (happening: Happening) => void
   stopping: AbortSignal
-} {
+}> {
   endWithHarness()
   const task = JSON.parse(process.argv[2] as string) as T
   const stopping = new AbortController()
   process.on('SIGTERM', () => stopping.abort())
   return {
     task,
-    app: millrace({ transport: task.url, logger: false }),
+    app: millrace({ transport: await transportOf(task), logger: false }),
     write: historyOf(task.folder, task.name),
     stopping: stopping.signal,
   }

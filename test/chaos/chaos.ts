@@ -38,7 +38,7 @@ export async function makeChaos(system: ChaosSystem, seed: number, ms: number): 
   const queues = queuesFor(features)
   const write = historyOf(folder, 'harness')
 
-  const common = { url: running.url, seed } satisfies Partial<PublisherTask>
+  const common = { url: running.url, seed, hasPool: system.hasPool } satisfies Partial<PublisherTask>
   const consumerTask = {
     ...common,
     queues,

@@ -8,7 +8,6 @@ import {
   type Context,
   type MillraceEvent,
 } from '../../src/index.ts'
-import { transportFromUrl } from '../../src/url.ts'
 import type { Task } from './begin.ts'
 import { couldNotStart } from './exit-codes.ts'
 import { endWithHarness } from './harness-gone.ts'
@@ -19,6 +18,7 @@ import { optionsOf, type ChaosQueue } from './queues.ts'
 import { recorded } from './recorded.ts'
 import { watchStalls } from './stalls.ts'
 import { stepWhenTold } from './steps.ts'
+import { transportOf } from './user-pool.ts'
 
 /*
  * A process that handles events as planned, and writes down each start before it does anything, and each end before it
@@ -40,7 +40,7 @@ const write = historyOf(folder, name)
 stepWhenTold(write)
 watchStalls(lease, write)
 
-const { transport, runOf } = recorded(await transportFromUrl(task.url), write)
+const { transport, runOf } = recorded(await transportOf(task), write)
 const app = millrace({ transport, logger: false })
 app.onNotice(({ code, message, queue, id, cause }) => {
   const why = cause === undefined ? '' : `: ${String(cause)}`

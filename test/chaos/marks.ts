@@ -25,6 +25,23 @@ export function isCured(folder: string, queue: string, id: string): boolean {
   return existsSync(cureFile(folder, queue, id))
 }
 
+/** From now on the code of the users takes all connections of the pools that they have given to their transports. */
+export function beginExhaustion(folder: string): void {
+  writeFileSync(exhaustionFile(folder), '')
+}
+
+export function endExhaustion(folder: string): void {
+  rmSync(exhaustionFile(folder))
+}
+
+export function isExhausted(folder: string): boolean {
+  return existsSync(exhaustionFile(folder))
+}
+
+function exhaustionFile(folder: string): string {
+  return join(folder, 'exhaustion.mark')
+}
+
 function outageFile(folder: string, queue: string): string {
   return join(folder, `outage-${queue}.mark`)
 }

@@ -16,7 +16,7 @@ export interface OperatorTask extends Task {
 /** Milliseconds between two looks at all queues. */
 const round = 2_000
 
-const { task, app, write, stopping } = begin<OperatorTask>()
+const { task, app, write, stopping } = await begin<OperatorTask>()
 const { folder, name, seed, queues } = task
 const chance = dice(seed, name)
 let calls = 0

@@ -5,6 +5,6 @@ import { databaseOn, postgres } from './systems/postgres.ts'
 
 await describeWithProxiedServer('postgres', (server) => {
   test('a database keeps its promises while everybody who uses it is killed', { timeout: 400_000 }, () =>
-    expectPromisesKept({ ...postgres, start: async () => databaseOn(server) }),
+    expectPromisesKept({ ...postgres, start: async (folder) => databaseOn(server, folder) }),
   )
 })

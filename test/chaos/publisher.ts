@@ -16,7 +16,7 @@ export interface PublisherTask extends Task {
 
 const afterFailure = 200
 
-const { task, app, write, stopping } = begin<PublisherTask>()
+const { task, app, write, stopping } = await begin<PublisherTask>()
 const { folder, name, seed } = task
 const former = readHistories(folder, `${task.slot}.`)
 stepWhenTold(write)

@@ -41,10 +41,8 @@ export function recorded(transport: Transport, write: (happening: Happening) => 
     async exchange(call, request) {
       const asks = (request.lapsed ?? 0) > 0
       if (asks) write({ what: 'asked', queue })
-      const result = await call(request).catch((error: unknown) => {
-        if (asks) claimed(queue, [])
-        throw error
-      })
+      // Who asks and gets no answer may have been given something, until he asks again.
+      const result = await call(request)
       settled(request.settle, result.settled)
       if (asks || result.received.length > 0) claimed(queue, result.received)
       return result

@@ -142,6 +142,18 @@ describe('attempts', () => {
     const answered = { what: 'claimed', queue: 'any', events: [] } as const
     expect(asking('any', (of) => of.note(5.05, 'q', answered))).toEqual(['attempts a'])
   })
+  test('and so it may when nobody has told of the event before', () => {
+    const asking = (queue: string): readonly string[] =>
+      broken(
+        story()
+          .publish(0, 0.1, ['a'])
+          .note(5, 'q', { what: 'asked', queue })
+          .kill('q', 5.1)
+          .run('r', { id: 'a', attempt: 2, lapsed: true }, 9, 10),
+      )
+    expect(asking('any')).toEqual([])
+    expect(asking('other')).toEqual(['attempts a'])
+  })
 })
 
 describe('dead', () => {

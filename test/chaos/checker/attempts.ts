@@ -19,13 +19,15 @@ export function attemptsCount(facts: Facts): Violation[] {
           wrong(`started in ${queue} as attempt ${started.attempt} of ${facts.attempts}`)
       }
       if (!isSingle(queue, id, facts)) continue
+      let before = -Infinity
       for (const life of livesIn(queue, id, facts)) {
         for (const [i, { attempt, since, claimed }] of life.entries()) {
           if (since < claimed) continue
-          const [least, most] = failuresBefore(life, i, facts)
+          const [least, most] = failuresBefore(life, i, before, facts)
           if (attempt > least && attempt <= most + 1) continue
           wrong(`was handed out in ${queue} as attempt ${attempt} after ${least} to ${most} failures`)
         }
+        before = life.at(-1)?.claimed ?? before
       }
     }
   }
@@ -36,11 +38,13 @@ export function attemptsCount(facts: Facts): Violation[] {
 function failuresBefore(
   holds: readonly Hold[],
   index: number,
+  /** When it was last handed out before a redrive. */
+  before: number,
   facts: Facts,
 ): readonly [least: number, most: number] {
-  const [first, last] = [holds[0] as Hold, holds[index] as Hold]
+  const last = holds[index] as Hold
   let least = 0
-  let most = countsCrashes(facts) ? unseenClaims(facts, first, last) : 0
+  let most = countsCrashes(facts) ? unseenClaims(facts, before, last) : 0
   for (const [i, hold] of holds.slice(0, index).entries()) {
     const [surely, perhaps] = failuresOf(hold, holds[i + 1] as Hold, facts)
     least += surely
@@ -79,9 +83,8 @@ function mayHaveMissed({ at }: { readonly at: number }, run: Run | undefined): b
 }
 
 /** Who died between asking for an event that was to be alone and telling that he got one may have had this one. */
-function unseenClaims({ asks }: Facts, first: Hold, { queue, claimed }: Hold): number {
-  return asks.filter((ask) => ask.queue === queue && ask.at > first.claimed && ask.process.killed < claimed)
-    .length
+function unseenClaims({ asks }: Facts, before: number, { queue, claimed }: Hold): number {
+  return asks.filter((ask) => ask.queue === queue && ask.at > before && ask.process.killed < claimed).length
 }
 
 /** An event becomes a dead letter because its handler said so, or after as many failures as it may have; once for each copy. */

@@ -10,6 +10,7 @@ export const kafka: ChaosSystem = {
   settling: 4_000,
   retryClock: 'wall',
   pace: 3_000,
+  hasPool: false,
   async start() {
     const server = await proxiedServer('kafka')
     await server.start()

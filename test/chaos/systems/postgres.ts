@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import type { ProxiedServer } from '../../servers/server.ts'
 import { proxiedServer } from '../../servers/servers.ts'
+import { beginExhaustion, endExhaustion } from '../marks.ts'
 import type { ChaosSystem, RunningSystem } from './system.ts'
 
 /** A server of its own, behind a proxy that comes between it and everybody. */
@@ -11,10 +12,11 @@ export const postgres: ChaosSystem = {
   settling: 0,
   retryClock: 'monotonic',
   pace: 2_000,
-  async start() {
+  hasPool: true,
+  async start(folder) {
     const server = await proxiedServer('postgres')
     await server.start()
-    return databaseOn(server)
+    return databaseOn(server, folder)
   },
 }
 
@@ -22,7 +24,7 @@ export const postgres: ChaosSystem = {
 const between = 50
 
 /** A server that runs. */
-export function databaseOn(server: ProxiedServer): RunningSystem {
+export function databaseOn(server: ProxiedServer, folder: string): RunningSystem {
   const restart = (signal: 'SIGTERM' | 'SIGQUIT' | 'SIGKILL') => async (ms: number) => {
     await server.stop(signal)
     await sleep(ms)
@@ -59,6 +61,12 @@ export function databaseOn(server: ProxiedServer): RunningSystem {
               WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() AND random() < 0.2`)
           }
         }),
+      'pools exhausted by their users': async (ms) => {
+        beginExhaustion(folder)
+        await sleep(ms)
+        endExhaustion(folder)
+        await sleep(between)
+      },
       'a transaction open, and all events locked': (ms) =>
         beside(async (client) => {
           await client.query('BEGIN')

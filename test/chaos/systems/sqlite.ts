@@ -8,6 +8,7 @@ export const sqlite: ChaosSystem = {
   settling: 0,
   retryClock: 'monotonic',
   pace: 2_000,
+  hasPool: false,
   start: async (folder) => ({
     url: `sqlite:${join(folder, 'chaos.db')}`,
     disturbances: {},

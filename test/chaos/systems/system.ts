@@ -9,6 +9,8 @@ export interface ChaosSystem {
   readonly retryClock: 'monotonic' | 'wall'
   /** The mean time between two interventions, in milliseconds: enough for the system to come round now and then. */
   readonly pace: number
+  /** Whether its clients are in a pool that users may share. */
+  readonly hasPool: boolean
   /** Starts one of its own, which keeps what it needs in `folder`. */
   start(folder: string): Promise<RunningSystem>
 }
