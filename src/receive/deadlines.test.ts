@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest'
 import { held } from '../../test/held.ts'
 import { manualClock } from '../clock/manual-clock.ts'
+import { Bag } from '../contract/bag.ts'
 import { Deadlines } from './deadlines.ts'
 import type { Held } from './held.ts'
 
 function watching(expire: (event: Held, deadlines: Deadlines) => void = () => undefined) {
   const clock = manualClock()
   const expired: string[] = []
-  const all: Held[] = []
+  const all = new Bag<Held>()
   const deadlines: Deadlines = new Deadlines(clock, all, (event) => {
     expired.push(`${event.received.id} at ${clock.monotonic()}`)
     expire(event, deadlines)
@@ -15,7 +16,7 @@ function watching(expire: (event: Held, deadlines: Deadlines) => void = () => un
   const add = (id: string, deadline: number): Held => {
     const event = held(id)
     event.deadline = deadline
-    all.push(event)
+    all.add(event)
     deadlines.start(event)
     return event
   }

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../clock/clock.ts'
+import type { Bag } from '../contract/bag.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import type { Held } from './held.ts'
 
@@ -12,14 +13,14 @@ export function timeoutError(maxHandling: number): MillraceError {
  */
 export class Deadlines {
   readonly #clock: Clock
-  readonly #held: Iterable<Held>
+  readonly #held: Bag<Held>
   readonly #expired: (held: Held) => void
   readonly #look = (): void => this.#check()
   #running = 0
   #timer: Timer | undefined
   #armedFor = Number.POSITIVE_INFINITY
 
-  constructor(clock: Clock, held: Iterable<Held>, expired: (held: Held) => void) {
+  constructor(clock: Clock, held: Bag<Held>, expired: (held: Held) => void) {
     this.#clock = clock
     this.#held = held
     this.#expired = expired
@@ -32,7 +33,7 @@ export class Deadlines {
 
   /** Those that run. */
   values(): readonly Held[] {
-    return [...this.#held].filter(({ state }) => state === 'running')
+    return this.#held.values().filter(({ state }) => state === 'running')
   }
 
   start(held: Held): void {

@@ -1,4 +1,5 @@
 import type { Duration } from '../clock/duration.ts'
+import type { BagItem } from '../contract/bag.ts'
 import type { Received, Settlement } from '../contract/transport.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import { EventRecord } from '../event/event.ts'
@@ -18,7 +19,7 @@ export interface Holder {
 }
 
 /** An event in the hands of this process: received, and not yet settled. */
-export class Held implements Handled {
+export class Held implements Handled, BagItem {
   readonly received: Received
   readonly route: Route | undefined
   /** Bytes, about. */
@@ -39,6 +40,8 @@ export class Held implements Handled {
   gathered = false
   /** Gives back its slot, or its part of that of its batch. A lone event has none. */
   leave: (() => void) | undefined
+  /** Its place among all that the subscription holds. */
+  slot = -1
   settlement: Settlement | undefined
   transaction: RunTransaction | undefined
   /** Rolls its transaction back, though the handler goes on. */

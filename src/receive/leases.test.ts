@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { held } from '../../test/held.ts'
 import { manualClock } from '../clock/manual-clock.ts'
+import { Bag } from '../contract/bag.ts'
 import type { Received, Session } from '../contract/transport.ts'
 import type { Held } from './held.ts'
 import { Leases } from './leases.ts'
@@ -12,7 +13,7 @@ const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolv
 /** Leases whose system answers as `extend` says. */
 function leasing(extend: (list: readonly Received[], ms: number) => Promise<readonly ('ok' | 'lost')[]>) {
   const clock = manualClock()
-  const events = new Set<Held>()
+  const events = new Bag<Held>()
   const log: string[] = []
   const write = (line: unknown): void => void log.push(String(line))
   const calls: string[] = []

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from '../clock/clock.ts'
 import { milliseconds, readable, type Duration } from '../clock/duration.ts'
+import type { Bag } from '../contract/bag.ts'
 import type { Notice, Received, Session } from '../contract/transport.ts'
 import { aboutOf, leaseLost, type Held } from './held.ts'
 import type { Reporter } from '../report/reporter.ts'
@@ -10,7 +11,7 @@ const afterFailure = 1_000
 export interface LeasesParts {
   readonly clock: Clock
   readonly lease: number
-  readonly held: ReadonlySet<Held>
+  readonly held: Bag<Held>
   session(): Session
   readonly reporter: Reporter
   readonly queue: string
@@ -66,7 +67,7 @@ export class Leases {
   /** The system says that these are no longer ours. */
   lose(list: readonly Received[]): void {
     const gone = new Set(list)
-    this.#lose([...this.#parts.held].filter((held) => gone.has(held.received)))
+    this.#lose(this.#parts.held.values().filter((held) => gone.has(held.received)))
   }
 
   #lose(list: readonly Held[]): void {
@@ -102,9 +103,12 @@ export class Leases {
       })
     }
     this.#looked = now
-    const due = [...held].filter(
-      (one) => one.state !== 'over' && !one.lost && !one.timedOut && one.leaseEnd - now < (lease * 2) / 3 + 1,
-    )
+    const due = held
+      .values()
+      .filter(
+        (one) =>
+          one.state !== 'over' && !one.lost && !one.timedOut && one.leaseEnd - now < (lease * 2) / 3 + 1,
+      )
     this.#busy = true
     let wait = lease / 3
     let renewedAll = true

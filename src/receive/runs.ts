@@ -1,4 +1,5 @@
 import type { Clock } from '../clock/clock.ts'
+import type { Bag } from '../contract/bag.ts'
 import { addFailure, deadLetterRecord } from '../contract/dead-letter.ts'
 import type { Settlement } from '../contract/transport.ts'
 import { messageOf, MillraceError } from '../errors/millrace-error.ts'
@@ -17,7 +18,7 @@ export interface RunsParts {
   readonly runtime: QueueRuntime
   readonly clock: Clock
   /** All that the subscription holds. */
-  readonly held: Iterable<Held>
+  readonly held: Bag<Held>
   readonly gate: LoneGate
   readonly reporter: Reporter
   /** undefined if the queue has none. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/clock.ts'
 import { readable, type Duration } from '../clock/duration.ts'
+import { Bag } from '../contract/bag.ts'
 import type { DeadLetterRecord } from '../contract/dead-letter.ts'
 import type { TransactionStore } from '../contract/transaction-types.ts'
 import type { Notice, Received, Session, SessionOptions, Transport } from '../contract/transport.ts'
@@ -42,7 +43,7 @@ export interface SubscriptionParts {
 export class Subscription implements Holder, SettlerEvents {
   readonly queue: string
   readonly #parts: SubscriptionParts
-  readonly #held = new Set<Held>()
+  readonly #held = new Bag<Held>()
   readonly #appetite: Appetite
   readonly #breaker: Breaker | undefined
   readonly #runs: Runs
@@ -283,7 +284,7 @@ export class Subscription implements Holder, SettlerEvents {
   #revoke(lanes: ReadonlySet<string>, deadline: number): Promise<void> {
     this.#runs.giveBackWaiting()
     const ours = ({ received: { lane } }: Held): boolean => lane !== undefined && lanes.has(lane)
-    return this.#progress.until(() => ![...this.#held].some(ours), deadline)
+    return this.#progress.until(() => !this.#held.values().some(ours), deadline)
   }
 
   extend(held: Held, by: Duration): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Heap, HeapItem } from './heap.ts'
+import { Heap, type HeapItem } from './heap.ts'
 import { Line } from './line.ts'
 import type { Entry } from './stored-event.ts'
 
@@ -55,4 +55,9 @@ export class Lane implements HeapItem {
     this.#firstBarrier = Infinity
     for (const { sequence } of this.#barriers) this.#firstBarrier = Math.min(this.#firstBarrier, sequence)
   }
+}
+
+/** Lanes that a consumer may take from, the one with the oldest event first. */
+export function openLanes(): Heap<Lane> {
+  return new Heap<Lane>((a, b) => a.rank < b.rank)
 }

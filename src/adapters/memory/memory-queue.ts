@@ -1,20 +1,16 @@
 import type { Clock } from '../../clock/clock.ts'
+import { Bag } from '../../contract/bag.ts'
 import { LastMinute } from '../../contract/last-minute.ts'
 import type { QueueCounts, Settlement, SettleResult, Subscription } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { reaches } from '../../contract/routes.ts'
 import { DeadLetters } from './dead-letters.ts'
 import { Heap } from './heap.ts'
-import { Lane, type Consumer } from './lane.ts'
+import { Lane, openLanes, type Consumer } from './lane.ts'
 import { Claim, Entry, type StoredEvent } from './stored-event.ts'
 
 const earlier = (a: Entry, b: Entry): boolean =>
   a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.sequence < b.sequence)
-
-/** Lanes that a consumer may take from, the one with the oldest event first. */
-export function openLanes(): Heap<Lane> {
-  return new Heap<Lane>((a, b) => a.rank < b.rank)
-}
 
 /**
  * One queue. An entry is in one place at a time: in a lane (due), in a heap of waiting ones (due later), held, or lapsed.
@@ -39,7 +35,7 @@ export class MemoryQueue {
   readonly #dated = new Heap(earlier)
   readonly #delayed = new Heap(earlier)
   #retrying = 0
-  readonly #held = new Set<Entry>()
+  readonly #held = new Bag<Entry>()
   readonly #lapsed = new Set<Entry>()
   /** No lease ends before. Often too early, as settling does not move it: then the held ones are looked through in vain. */
   #lapseAt = Infinity
@@ -137,7 +133,7 @@ export class MemoryQueue {
 
   /** The claims of this consumer that are valid. */
   heldBy(consumer: Consumer): readonly Claim[] {
-    return Array.from(this.#held, ({ claim }) => claim as Claim).filter(({ holder }) => holder === consumer)
+    return this.#held.values().flatMap(({ claim }) => (claim?.holder === consumer ? [claim] : []))
   }
 
   /** @param instant now, by the monotonic clock */
@@ -251,10 +247,10 @@ export class MemoryQueue {
   /** Entries whose lease ran out are handed out by request only, and their keys wait for them. */
   #endLeases(instant: number): void {
     this.#lapseAt = Infinity
-    for (const entry of this.#held) {
-      const { claim } = entry
-      if (claim === undefined || claim.until > instant) {
-        this.#lapseAt = Math.min(this.#lapseAt, claim?.until ?? Infinity)
+    for (const entry of this.#held.values()) {
+      const claim = entry.claim as Claim
+      if (claim.until > instant) {
+        this.#lapseAt = Math.min(this.#lapseAt, claim.until)
         continue
       }
       // A first crash may be a neighbour's fault. One that was claimed alone, as lapsed ones are, has failed by itself.

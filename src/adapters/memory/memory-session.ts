@@ -9,8 +9,8 @@ import type {
   SettleResult,
 } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
-import type { Consumer } from './lane.ts'
-import { openLanes, type MemoryQueue } from './memory-queue.ts'
+import { openLanes, type Consumer } from './lane.ts'
+import type { MemoryQueue } from './memory-queue.ts'
 import type { Claim } from './stored-event.ts'
 
 /** The transport, as its sessions see it. */

@@ -10,7 +10,9 @@ const rememberedRoutes = 10_000
 /** All queues by name, and which of them an event goes to. */
 export class Queues {
   readonly #byName = new Map<string, MemoryQueue>()
-  readonly #routes = new Map<string, readonly MemoryQueue[]>()
+  /** By topic, then by type: to put the two into one text costs more than all the rest. */
+  readonly #routes = new Map<string, Map<string, readonly MemoryQueue[]>>()
+  #remembered = 0
 
   all(): readonly MemoryQueue[] {
     return [...this.#byName.values()]
@@ -41,32 +43,38 @@ export class Queues {
     const others = queue.subscriptions.filter((own) => !subscriptions.some((asked) => same(own, asked)))
     queue.subscriptions = [...others, ...subscriptions]
     this.#byName.set(name, queue)
-    this.#routes.clear()
+    this.#forgetRoutes()
     return keptOf(spec, queue)
   }
 
   remove(queue: MemoryQueue): void {
     queue.removed = true
     this.#byName.delete(queue.name)
-    this.#routes.clear()
+    this.#forgetRoutes()
   }
 
   unbind(queue: MemoryQueue, subscriptions: readonly Subscription[]): void {
     queue.subscriptions = queue.subscriptions.filter(
       (own) => !subscriptions.some((asked) => same(own, asked)),
     )
-    this.#routes.clear()
+    this.#forgetRoutes()
   }
 
   for({ topic, type }: Pick<StoredEvent, 'topic' | 'type'>): readonly MemoryQueue[] {
-    const route = `${topic} ${type}`
-    let queues = this.#routes.get(route)
-    if (queues === undefined) {
-      queues = this.all().filter((queue) => queue.subscribesTo(topic, type))
-      if (this.#routes.size >= rememberedRoutes) this.#routes.clear()
-      this.#routes.set(route, queues)
-    }
+    return this.#routes.get(topic)?.get(type) ?? this.#find(topic, type)
+  }
+
+  #find(topic: string, type: string): readonly MemoryQueue[] {
+    const queues = this.all().filter((queue) => queue.subscribesTo(topic, type))
+    if (this.#remembered++ >= rememberedRoutes) this.#forgetRoutes()
+    const routes = this.#routes.get(topic) ?? new Map<string, readonly MemoryQueue[]>()
+    this.#routes.set(topic, routes.set(type, queues))
     return queues
+  }
+
+  #forgetRoutes(): void {
+    this.#routes.clear()
+    this.#remembered = 0
   }
 }
 
