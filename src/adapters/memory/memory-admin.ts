@@ -2,6 +2,7 @@ import type { Clock } from '../../clock/clock.ts'
 import { checkReplacement } from '../../contract/dead-letter.ts'
 import { trailOf } from '../../contract/stored-json.ts'
 import type { QueueCounts, StoredDeadLetter, Subscription, TransportAdmin } from '../../contract/transport.ts'
+import { encodeHead } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import type { MemoryQueue } from './memory-queue.ts'
 import type { Queues } from './queues.ts'
@@ -56,7 +57,7 @@ export class MemoryAdmin implements TransportAdmin {
       const event =
         replace === undefined
           ? { ...letter.event, deliverAt: undefined }
-          : store(replace, letter.event.sequence, letter.event.takenAt)
+          : store(replace, encodeHead(replace.head), letter.event.sequence, letter.event.takenAt)
       this.#host.admit(queue, event, trailOf(letter.record))
     }
     this.#host.changed(queue)

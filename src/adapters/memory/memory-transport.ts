@@ -13,6 +13,7 @@ import type {
   TransportPublishOptions,
 } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
+import { encodeHeads } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import { MemoryAdmin } from './memory-admin.ts'
 import type { MemoryQueue } from './memory-queue.ts'
@@ -114,13 +115,14 @@ export class MemoryTransport implements Transport<never> {
     const takenAt = this.#clock.now()
     const touched = new Set<MemoryQueue>()
     const failedKeys = new Set<string>()
-    const results = events.map((event): PublishOutcome => {
+    const heads = this.#headsOf(events)
+    const results = events.map((event, i): PublishOutcome => {
       const behindFailed = event.key !== undefined && failedKeys.has(event.key)
       if (event.size > features.maxBytes || behindFailed) {
         if (event.key !== undefined) failedKeys.add(event.key)
         return 'rejected'
       }
-      const stored = store(event, ++this.#sequence, takenAt, this.#serialises)
+      const stored = store(event, heads[i] as StoredEvent['head'], ++this.#sequence, takenAt)
       if (!this.#route(stored, touched)) this.#unrouted.keep(stored)
       return 'taken'
     })
@@ -187,6 +189,11 @@ export class MemoryTransport implements Transport<never> {
     if (room <= 0) return false
     while (this.#unrouted.bytes >= room) this.#unrouted.drop()
     return true
+  }
+
+  #headsOf(events: readonly Outgoing[]): readonly StoredEvent['head'][] {
+    const heads = events.map(({ head }) => head)
+    return this.#serialises ? encodeHeads(heads) : heads
   }
 
   /** Each queue that subscribes gets one copy. Tells whether there is one. */

@@ -1,6 +1,6 @@
 import type { Received } from '../../contract/transport.ts'
 import type { FailureTrail } from '../../contract/dead-letter.ts'
-import { decodeHead, encodeHead } from '../../event/head.ts'
+import { decodeHead } from '../../event/head.ts'
 import type { EventHead } from '../../event/event.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import type { Raw } from '../../event/payload.ts'
@@ -17,14 +17,19 @@ export interface StoredEvent {
   readonly topic: string
   readonly key: string | undefined
   readonly deliverAt: number | undefined
-  /** As JSON, or as it is where a benchmark leaves serialisation out. */
+  /** As JSON, which neighbours share that say the same; or as it is where a benchmark leaves serialisation out. */
   readonly head: string | EventHead
   readonly data: Raw
   /** Bytes it takes, about. */
   readonly size: number
 }
 
-export function store(event: Outgoing, sequence: number, takenAt: number, serialises = true): StoredEvent {
+export function store(
+  event: Outgoing,
+  head: StoredEvent['head'],
+  sequence: number,
+  takenAt: number,
+): StoredEvent {
   const { id, type, topic, key, deliverAt, size } = event
   return {
     sequence,
@@ -34,7 +39,7 @@ export function store(event: Outgoing, sequence: number, takenAt: number, serial
     topic,
     key,
     deliverAt,
-    head: serialises ? encodeHead(event.head) : event.head,
+    head,
     data: copy(event.data),
     size,
   }
