@@ -115,7 +115,7 @@ async function send(list: readonly Outgoing[], tables: EventTables): Promise<voi
       throw error
     }
     announce(rows, tables)
-    if (rows.hasUnrouted) unrouted.sweepSoon()
+    unrouted.sweepSoon()
     return
   }
 }

@@ -103,7 +103,7 @@ async function send(
     const parameter = JSON.stringify({ generation, ordered, channel, keeps, events })
     const [answer] = await joined.rows<{ current: string }>(insert, parameter)
     if (answer?.current === 'true') {
-      if (keeps) unrouted.sweepSoon()
+      unrouted.sweepSoon()
       return
     }
     if (answer?.current !== 'false') {
