@@ -7,7 +7,7 @@ import type { Notice, Received, Session, SessionOptions, Transport } from '../co
 import type { ErrorCode } from '../errors/codes.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import { Appetite } from './appetite.ts'
-import { Breaker, type BreakerHost } from './breaker.ts'
+import { Breaker } from './breaker.ts'
 import type { NextMisuse } from './chain.ts'
 import { Exchanges } from './exchanges.ts'
 import { aboutOf, Held, type Holder } from './held.ts'
@@ -64,7 +64,9 @@ export class Subscription implements Holder, SettlerEvents {
     this.#parts = parts
     this.queue = runtime.name
     this.#appetite = new Appetite(runtime, clock.monotonic())
-    this.#breaker = runtime.settings.breaker ? new Breaker(clock, this.#breakerHost()) : undefined
+    this.#breaker = runtime.settings.breaker
+      ? new Breaker(clock, { notice: this.#notice, changed: () => this.#admit() })
+      : undefined
     this.#runs = new Runs({
       ...parts,
       held: this.#held,
@@ -153,13 +155,6 @@ export class Subscription implements Holder, SettlerEvents {
   /** Dead letters came back: whoever did that thinks that they can be handled now. */
   redriven(): void {
     this.#breaker?.close('dead letters were redriven')
-  }
-
-  #breakerHost(): BreakerHost {
-    return {
-      notice: this.#notice,
-      changed: () => this.#admit(),
-    }
   }
 
   /**
