@@ -2,7 +2,6 @@ import type { Clock } from '../clock/clock.ts'
 import { readable, type Duration } from '../clock/duration.ts'
 import { Bag } from '../contract/bag.ts'
 import type { DeadLetterRecord } from '../contract/dead-letter.ts'
-import type { TransactionStore } from '../contract/transaction-types.ts'
 import type { Notice, Received, Session, SessionOptions, Transport } from '../contract/transport.ts'
 import type { ErrorCode } from '../errors/codes.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
@@ -30,7 +29,7 @@ export interface SubscriptionParts {
   readonly runtime: QueueRuntime
   readonly transport: Transport
   /** Where the transactions of a transactional queue are, if not in the transport. */
-  readonly outbox?: TransactionStore | undefined
+  readonly outbox?: Parameters<typeof transactions>[1]
   readonly clock: Clock
   readonly gate: LoneGate
   readonly reporter: Reporter
