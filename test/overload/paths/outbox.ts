@@ -59,14 +59,25 @@ function openPostgres(url: string): Database {
 
 const eventsOfTransaction = 20
 
-/** As many publishers as the database has transactions, who commit one after the other; each event has so many bytes. */
-function committed(open: (url: string) => Database, bytes: number): (overload: Overload) => Promise<void> {
+/**
+ * As many publishers as the database has transactions, who commit one after the other; each event has so many bytes, and at
+ * most so many wait, lest they fill the disk.
+ */
+function committed(
+  open: (url: string) => Database,
+  bytes: number,
+  most = Infinity,
+): (overload: Overload) => Promise<void> {
   const note = 'x'.repeat(bytes)
   return async ({ app, ledger, url, over }) => {
     const database = open(url)
     let next = 0
     const one = async (): Promise<void> => {
       while (!over.aborted) {
+        if (ledger.open >= most) {
+          await sleep(20)
+          continue
+        }
         const numbers = Array.from({ length: eventsOfTransaction }, () => next++)
         const events = numbers.map((n) => createEvent(type, { n, note } satisfies Load))
         await database.transact((transaction) => app.publish(events, { transaction }))
@@ -100,13 +111,13 @@ export const outboxPaths: readonly Path[] = (['sqlite', 'postgres'] as const).fl
     }),
     pathOn(system, 'outbox-full', {
       about:
-        'the same with events of 8 KB, and a relay to the memory transport, which is soon full: its 16 handlers take 50 ms',
+        'the same with events of 32 KB, and a relay to the memory transport, which is soon full: its 16 handlers take a second',
       told: ['STORE_FULL'],
       heap: 1_280,
       ceiling: 1_600,
       parts: (url) => ({ transport: 'memory:', outbox: outbox(url) }),
-      handle: (_n, overload) => slow(overload),
-      load: committed(open, 8_192),
+      handle: (_n, overload) => slow(overload, 1_000),
+      load: committed(open, 32_768, 40_000),
     }),
   ]
 })
