@@ -359,9 +359,10 @@ test('giving up takes no longer for each of many calls', async () => {
   const { coalescer } = coalescing(never)
   const one = event('1')
   const all = Promise.allSettled(Array.from({ length: 100_000 }, () => coalescer.publish([one], undefined)))
-  const began = performance.now()
+  // By the processor's time, which a busy machine does not stretch.
+  const began = process.cpuUsage()
   coalescer.giveUp()
-  expect(performance.now() - began).toBeLessThan(10_000)
+  expect(process.cpuUsage(began).user / 1_000).toBeLessThan(10_000)
   expect(new Set((await all).map(({ status }) => status))).toEqual(new Set(['rejected']))
 }, 60_000)
 
