@@ -152,5 +152,6 @@ async function ended(child: ChildProcessWithoutNullStreams): Promise<Outcome> {
 
 /** What of our own surroundings would change what the command does is left out. */
 function environment(env: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  return { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env }
+  const { PATH, HOME, NODE_COMPILE_CACHE } = process.env
+  return { PATH, HOME, NODE_COMPILE_CACHE, ...env }
 }

@@ -11,8 +11,6 @@ import type { Sent } from '../examples/github-webhooks/feed.ts'
 import { Folder, noTerminal, nodeOnTerminal, outcomeOf, startNode } from './command.ts'
 import { root } from './imports.ts'
 
-vi.setConfig({ testTimeout: 60_000 })
-
 const example = (...path: readonly string[]): string => join(root, 'examples', ...path)
 const command = join(root, 'dist/cli/main.js')
 

@@ -8,7 +8,7 @@ import { createInterface, type Interface } from 'node:readline'
 import { DatabaseSync } from 'node:sqlite'
 import type { Readable, Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
-import { afterAll, expect, onTestFinished, test, vi } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { sqlite } from '../src/adapters/sqlite/index.ts'
 import { systemClock } from '../src/clock/clock.ts'
 import type { Session, Transport } from '../src/contract/transport.ts'
@@ -24,8 +24,6 @@ const hasTracer = spawnSync(tracer, ['-V']).status === 0
 
 afterAll(() => rm(folder, { recursive: true }))
 // Starting six processes takes seconds on a busy machine.
-vi.setConfig({ testTimeout: 30_000 })
-
 interface Worker {
   readonly process: ChildProcessByStdio<Writable, Readable, null>
   readonly lines: Interface

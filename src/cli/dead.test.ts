@@ -1,13 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Folder, main, millrace, noTerminal, onTerminal } from '../../test/command.ts'
 import { EventRecord, headOf } from '../event/event.ts'
 import { Payload } from '../event/payload.ts'
 import { createEvent, fatal, millrace as appOf } from '../index.ts'
-
-vi.setConfig({ testTimeout: 30_000 })
 
 const exact = '{"orderId":"7","n":12345678901234567890}'
 

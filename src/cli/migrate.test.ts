@@ -1,9 +1,7 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { millrace } from '../../test/command.ts'
 import { handOn, newSchema, open, spec } from '../../test/postgres/database.ts'
 import { describeWithServer } from '../../test/servers/describe-with-server.ts'
-
-vi.setConfig({ testTimeout: 30_000 })
 
 describe('millrace migrate', () => {
   test('--print: the SQL, for any name of a schema', async () => {

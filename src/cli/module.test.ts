@@ -1,11 +1,9 @@
 import { cpSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { Folder, millrace, millraceUrl } from '../../test/command.ts'
 import { root } from '../../test/imports.ts'
-
-vi.setConfig({ testTimeout: 30_000 })
 
 const appOn = (transport: string, from = millraceUrl): string =>
   `import { millrace } from '${from}'\nexport default millrace({ transport: '${transport}', source: '/shop' })\n`

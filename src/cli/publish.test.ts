@@ -1,8 +1,6 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { Folder, millrace, millraceUrl } from '../../test/command.ts'
 import { createEvent, millrace as appOf, type MillraceEvent } from '../index.ts'
-
-vi.setConfig({ testTimeout: 30_000 })
 
 /** What a queue that takes everything gets. */
 async function received(url: string, n: number): Promise<readonly MillraceEvent[]> {

@@ -1,7 +1,5 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { Folder, millrace, millraceUrl, noTerminal, onTerminal } from '../../test/command.ts'
-
-vi.setConfig({ testTimeout: 30_000 })
 
 function twoQueues(folder: Folder): string {
   return folder.write(

@@ -1,7 +1,5 @@
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { Folder, millrace, millraceUrl, start } from '../../test/command.ts'
-
-vi.setConfig({ testTimeout: 30_000 })
 
 /** The app of the README; its first attempt fails always, where that one fails half the time. */
 const app = `

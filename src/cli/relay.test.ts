@@ -1,8 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { Folder, millrace, millraceUrl, outcomeOf, start } from '../../test/command.ts'
 
-vi.setConfig({ testTimeout: 30_000 })
-
 const sqliteUrl = new URL('../adapters/sqlite/index.ts', import.meta.url).href
 
 /** An app whose transport and outbox are two files; with `publish` as an argument it publishes in a transaction. */

@@ -1,10 +1,8 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import { networkInterfaces } from 'node:os'
-import { expect, test, vi } from 'vitest'
+import { expect, test } from 'vitest'
 import { Folder, millrace, millraceUrl, start, type Running } from '../../test/command.ts'
-
-vi.setConfig({ testTimeout: 30_000 })
 
 /** A module whose handler, `handle`, is run for order.placed; `options` are the app's. */
 const appWith = (folder: Folder, handle: string, options = ''): string =>

@@ -1,10 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Folder, main, millrace, millraceUrl, outcomeOf } from '../../test/command.ts'
 import { root } from '../../test/imports.ts'
-
-vi.setConfig({ testTimeout: 30_000 })
 
 describe('help and version', () => {
   test('--help goes to stdout, and names every command', async () => {

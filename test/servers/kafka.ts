@@ -76,9 +76,13 @@ export async function format(
   await promisify(execFile)(java, [...javaOptions(installed), ...tool, ...more])
 }
 
+/** Tests start many brokers, each for seconds: Java is to compile fast. One that is measured runs for long, and is to be fast. */
+const isTest = process.env['VITEST'] !== undefined
+
 function javaOptions(installed: string): readonly string[] {
   return [
     '-XX:+UseSerialGC',
+    ...(isTest ? ['-XX:TieredStopAtLevel=1'] : []),
     `-Dlog4j2.configurationFile=${join(installed, 'log4j2.properties')}`,
     '-cp',
     join(installed, 'jars', '*'),

@@ -1,12 +1,10 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { QueueSpec, Transport } from '../../contract/transport.ts'
 import { createEvent } from '../../event/event.ts'
 import { encodeEvent, type Outgoing } from '../../event/outgoing.ts'
 import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
 import { kafkaFromUrl } from './index.ts'
 import { namesOf, registryTopic, topicsOf } from './queues/topics.ts'
-
-vi.setConfig({ testTimeout: 30_000 })
 
 let last = 0
 const newName = (what: string): string => `${what}-${Date.now().toString(36)}-${process.pid}-${++last}`
