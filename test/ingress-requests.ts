@@ -20,7 +20,7 @@ const event = (members: object = {}): object => ({
 export const json = (members: object = {}): string => JSON.stringify(event(members))
 export const cloudEvent = (members: object = {}): Request =>
   post(json(members), { 'content-type': structured })
-export const ceHeaders = {
+const ceHeaders = {
   'ce-specversion': '1.0',
   'ce-id': '1',
   'ce-type': 'order.placed',
