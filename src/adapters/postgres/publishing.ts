@@ -13,6 +13,9 @@ import type { Routing } from './subscriptions.ts'
 const mostEvents = 5_000
 const mostBytes = 32 * 1024 * 1024
 
+/** The queues of an event that has none. */
+const nowhere = [null]
+
 /** Two publishes of the same ids in another order may wait for each other; the server ends one of them. */
 const deadlock = '40P01'
 
@@ -100,35 +103,66 @@ export function publishError(
   )
 }
 
-/** Takes the events in one statement: all of them or none. */
+/** Takes the events in one commit: all of them or none. */
 async function send(list: readonly Outgoing[], tables: EventTables): Promise<void> {
   const { subscriptions, unrouted } = tables
   const heads = encodeHeads(list.map(({ head }) => head))
   let routing: Routing | undefined
   for (;;) {
     routing = await subscriptions.routing(routing)
-    const rows = rowsOf(list, heads, routing)
+    const pieces = [...rowsOf(list, heads, routing)]
+    const [rows] = pieces
     try {
-      if (!(await write(rows, routing, tables))) continue
+      const isWritten =
+        pieces.length === 1 ? write(rows!, routing, tables) : writeTogether(pieces, routing, tables)
+      if (!(await isWritten)) continue
     } catch (error) {
-      if (error instanceof OutcomeUnknown) announce(rows, tables)
+      if (error instanceof OutcomeUnknown) announce(pieces, tables)
       throw error
     }
-    announce(rows, tables)
+    announce(pieces, tables)
     unrouted.sweepSoon()
     return
   }
 }
 
-function rowsOf(list: readonly Outgoing[], heads: readonly string[], { routes }: Routing): Rows {
-  const rows = new Rows()
+/** What one statement can carry, a piece each: an event is sent once for each of its queues. Mostly that is one. */
+function* rowsOf(list: readonly Outgoing[], heads: readonly string[], { routes }: Routing): Generator<Rows> {
+  let rows = new Rows()
+  let bytes = 0
   for (let i = 0; i < list.length; i++) {
     const event = list[i]!
     const queues = routes.of(event.topic, event.type)
-    if (queues.length === 0) rows.add(null, event, heads[i]!)
-    for (const queue of queues) rows.add(queue, event, heads[i]!)
+    for (const queue of queues.length === 0 ? nowhere : queues) {
+      if (bytes > 0 && bytes + event.size > mostBytes) {
+        yield rows
+        rows = new Rows()
+        bytes = 0
+      }
+      rows.add(queue, event, heads[i]!)
+      bytes += event.size
+    }
   }
-  return rows
+  yield rows
+}
+
+/** The same in several statements. What is true of the routes stays so until the commit. */
+function writeTogether(
+  pieces: readonly Rows[],
+  routing: Routing,
+  { database }: EventTables,
+): Promise<boolean> {
+  return database.transaction(async (transaction) => {
+    const [meta] = await transaction.rows<{ generation: string }>(
+      'SELECT generation::text AS generation FROM {meta} FOR SHARE',
+    )
+    if (meta?.generation !== routing.generation) return false
+    for (const rows of pieces) {
+      const sql = rows.hasUnrouted ? insertOrKeep : insert
+      await transaction.run(sql, routing.generation, routing.ordered, ...rows.columns())
+    }
+    return true
+  })
 }
 
 /** Tells whether the rows were written: not if the routes are outdated. */
@@ -148,8 +182,8 @@ async function write(
 }
 
 /** Also where the outcome is unknown: they may be there. */
-function announce({ queues }: Rows, { wakeUp }: EventTables): void {
-  wakeUp.announce(new Set(queues.filter((queue) => queue !== null)))
+function announce(pieces: readonly Rows[], { wakeUp }: EventTables): void {
+  wakeUp.announce(new Set(pieces.flatMap(({ queues }) => queues.filter((queue) => queue !== null))))
 }
 
 export function* partsOf(list: readonly Outgoing[]): Generator<readonly Outgoing[]> {
