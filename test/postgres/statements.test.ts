@@ -18,7 +18,7 @@ function noting(client: Pick<Client, 'query'>, into: string[]): void {
 }
 
 const writes = (statements: readonly string[]): readonly string[] =>
-  statements.filter((text) => /\b(INSERT|UPDATE|DELETE)\b/.test(text))
+  statements.filter((text) => /\b(INSERT INTO|UPDATE|DELETE FROM) \S+\.messages\b/.test(text))
 const controls = (statements: readonly string[]): readonly string[] =>
   statements.filter((text) =>
     /^\s*(BEGIN|START|COMMIT|END|ROLLBACK|ABORT|SAVEPOINT|RELEASE|PREPARE)\b/i.test(text),
