@@ -6,7 +6,7 @@ import { types } from './parsers.ts'
 import { connectError, OutcomeUnknown, sqlState, storeError } from './failures.ts'
 
 /** How long a statement may take, in milliseconds: it may wait for a lock of somebody who never gives it back. */
-export const longestStatement = 60_000
+const longestStatement = 60_000
 
 /** How long the server may take to say that it has cancelled one, in milliseconds: the connection may be cut, without anybody having told. */
 const longestCancel = 5_000
