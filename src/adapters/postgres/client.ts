@@ -24,6 +24,7 @@ export interface PgResult {
 /** A connection of a pool. */
 export interface PgConnection {
   query(query: PgQuery): Promise<PgResult>
+  query(query: PgQuery, done: (error: Error | null, result: PgResult) => void): void
   on(event: 'error', listener: (error: Error) => void): unknown
   on(
     event: 'notification',

@@ -196,27 +196,24 @@ export class Database implements Runner {
   }
 
   /** The server ends what takes too long: nobody would hear of it, and it could wait there for ever. */
-  async #inTime(connection: PgConnection, query: PgQuery): Promise<PgResult> {
-    let late = false
-    let timer: NodeJS.Timeout | undefined
-    const unanswered = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => {
+  #inTime(connection: PgConnection, query: PgQuery): Promise<PgResult> {
+    return new Promise((resolve, reject) => {
+      let late = false
+      let timer = setTimeout(() => {
         late = true
         this.#cancelled.add(connection)
         cancel(connection)
         timer = setTimeout(() => reject(this.#unanswered()), longestCancel)
       }, this.#longest)
+      // Not by its promise: through those the rows of one answer outlive the next ones, until all of them are old.
+      connection.query(query, (error, result) => {
+        clearTimeout(timer)
+        if (error) reject(late && sqlState(error) === cancelled ? this.#tookTooLong(error) : error)
+        // A commit that is cancelled while it waits for another server is told as done, and is only half as safe.
+        else if (late) reject(this.#unanswered())
+        else resolve(result)
+      })
     })
-    try {
-      const result = await Promise.race([connection.query(query), unanswered])
-      // A commit that is cancelled while it waits for another server is told as done, and is only half as safe.
-      if (late) throw this.#unanswered()
-      return result
-    } catch (error) {
-      throw late && sqlState(error) === cancelled ? this.#tookTooLong(error) : error
-    } finally {
-      clearTimeout(timer)
-    }
   }
 
   #unanswered(): MillraceError {
