@@ -13,8 +13,8 @@ export interface ExchangesParts {
   readonly settlements: SettlerEvents
   notice(notice: Notice, level?: 'info' | 'warn'): void
   /**
-   * How many events to take now; `claim` is the batch that pays for the system, `leaving` is what the exchange settles, `asked`
-   * what others have asked for that are under way.
+   * How many events to take now; `claim` is the batch that pays for the system, `leaving` is what it and those
+   * under way settle, `asked` what those have asked for.
    */
   wanted(claim: number, leaving: number, asked: number): number
   /** @param leaseEnd monotonic time until which it is surely ours */
@@ -93,7 +93,8 @@ export class Exchanges {
     if (this.#closed) return
     // With a batch complete, the end of the turn is too late: the system can work while the handlers of the next one run. But
     // not at once: whoever gives back many events, one by one, must have done so before anything is claimed.
-    if (this.settler.leaving >= this.#session.claim && !this.#hurries) {
+    const { claim, pulls } = this.#session
+    if (this.settler.leaving >= claim && this.#busy < pulls && !this.#hurries) {
       this.#hurries = true
       queueMicrotask(this.#tickEarly)
     }
@@ -122,7 +123,8 @@ export class Exchanges {
   }
 
   #wanted(): number {
-    return this.#parts.wanted(this.#session.claim, this.settler.leaving, this.#asked)
+    const { leaving, departing } = this.settler
+    return this.#parts.wanted(this.#session.claim, leaving + departing, this.#asked)
   }
 
   async #exchange(max: number, lapsed: number): Promise<void> {

@@ -27,6 +27,8 @@ export class Settler {
   readonly #events: SettlerEvents
   #waiting: Held[] = []
   #sent = 0
+  /** How many of those were refused before. */
+  #refusedSent = 0
   #again: { held: Held[]; timer: Timer } | undefined
   /** Those that the system has refused and not taken since, and why: they are among what waits, what is sent, or `#again`. */
   readonly #refused = new Map<Held, ErrorCode>()
@@ -49,8 +51,12 @@ export class Settler {
    * again: whoever took others in its place would hold more each time.
    */
   get leaving(): number {
-    if (this.#sent > 0) return 0
-    return this.#waiting.length - (this.#refused.size - (this.#again?.held.length ?? 0))
+    return this.#waiting.length - (this.#refused.size - this.#refusedSent - (this.#again?.held.length ?? 0))
+  }
+
+  /** How many of those under way will be gone when they are answered. */
+  get departing(): number {
+    return this.#sent - this.#refusedSent
   }
 
   add(held: Held, settlement: Settlement): void {
@@ -60,12 +66,12 @@ export class Settler {
     this.#events.ready()
   }
 
-  /** Takes what waits, to be answered by `answer` or put back by `failed`. Nothing while others are under way: they must not overtake. */
+  /** Takes what waits, to be answered by `answer` or put back by `failed`. */
   take(): readonly Held[] {
-    if (this.#sent > 0 || this.#waiting.length === 0) return []
     const list = this.#waiting
     this.#waiting = []
-    this.#sent = list.length
+    this.#sent += list.length
+    this.#refusedSent += this.#countRefused(list)
     return list
   }
 
@@ -74,7 +80,7 @@ export class Settler {
   }
 
   answer(list: readonly Held[], results: readonly SettleResult[] | undefined): void {
-    this.#sent -= list.length
+    this.#back(list)
     const refused: Held[] = []
     list.forEach((held, i) => {
       const result = results?.[i] ?? 'done'
@@ -92,12 +98,22 @@ export class Settler {
 
   /** The exchange broke: all are sent again, before anything newer. */
   failed(list: readonly Held[]): void {
-    this.#sent -= list.length
+    this.#back(list)
     this.#waiting = [...list, ...this.#waiting]
   }
 
   close(): void {
     this.#again?.timer.cancel()
+  }
+
+  #back(list: readonly Held[]): void {
+    this.#sent -= list.length
+    this.#refusedSent -= this.#countRefused(list)
+  }
+
+  #countRefused(list: readonly Held[]): number {
+    if (this.#refused.size === 0) return 0
+    return list.filter((held) => this.#refused.has(held)).length
   }
 
   #refuse(held: Held, error: MillraceError): void {

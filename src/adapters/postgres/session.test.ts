@@ -109,6 +109,25 @@ await describeWithServer('postgres', (url) => {
     expect(await read('held')).toBeLessThan(3 * count)
   })
 
+  test('an exchange that waits holds up no other', { timeout: 20_000 }, async () => {
+    const schema = newSchema()
+    const hand = handOn(url)
+    const transport = open(url, schema)
+    await transport.declare([spec('q')])
+    const session = await sessionOn(transport, 'q')
+    await transport.publish([event(1), event(2), event(3), event(4)])
+    const [first, second] = (await session.exchange({ settle: [], max: 2 })).received
+    const locked = `SELECT FROM ${schema}.messages WHERE id = '${first!.id}' FOR UPDATE`
+    let waiting: Promise<unknown> | undefined
+    await hand.during(locked, async () => {
+      waiting = session.exchange({ settle: [{ of: first!, as: 'ack' }], max: 0 })
+      const next = await session.exchange({ settle: [{ of: second!, as: 'ack' }], max: 1 })
+      expect(next.received).toHaveLength(1)
+      expect((await session.exchange({ settle: [], max: 1 })).received).toHaveLength(1)
+    })
+    expect(await waiting).toMatchObject({ settled: undefined })
+  })
+
   test('an event that somebody has locked for a moment is not overtaken by the next of its key', async () => {
     const schema = newSchema()
     const hand = handOn(url)

@@ -38,10 +38,9 @@ export class PostgresSession implements Session {
   readonly #end = new AbortController()
   /** Whether something is not known: what was claimed, or which slots are the session's. It then begins anew. */
   #doubtful = true
-  /** What is under way, in as many lines as there may be exchanges at a time. */
-  readonly #lines: Promise<unknown>[]
+  readonly #underWay = new Set<Promise<void>>()
+  #last: Promise<void> = Promise.resolve()
   #entering: Promise<void> | undefined
-  #turn = 0
   /** undefined: there may be something to take. */
   #rest: Rest | undefined
   #quiet = false
@@ -57,7 +56,6 @@ export class PostgresSession implements Session {
     this.#queue = queue
     this.#options = options
     this.pulls = order ? 1 : 2
-    this.#lines = Array.from({ length: this.pulls }, () => Promise.resolve())
     this.#presence = new Presence(database, queue, lease, order)
     this.#slots = new Slots(database, queue)
     this.#settlements = new Settlements(database, queue)
@@ -182,7 +180,7 @@ export class PostgresSession implements Session {
     this.#leave()
     this.#end.abort()
     await this.#tending.close()
-    await Promise.all(this.#lines)
+    await Promise.all(this.#underWay)
     await this.#presence.leave(keep.map(({ id }) => id))
     this.#tables.wakeUp.announce([this.#queue])
     this.#tables.wakeUp.announceSlots(this.#queue)
@@ -190,9 +188,11 @@ export class PostgresSession implements Session {
 
   /** With order by key one exchange, settling or moving of slots after the other. */
   #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const line = this.#turn++ % this.#lines.length
-    const result = this.#lines[line]!.then(run)
-    this.#lines[line] = result.catch(() => undefined)
+    const result = this.#options.order ? this.#last.then(run) : run()
+    const over = (): void => void this.#underWay.delete(ended)
+    const ended = result.then(over, over)
+    this.#underWay.add(ended)
+    this.#last = ended
     return result
   }
 
