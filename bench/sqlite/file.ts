@@ -60,6 +60,7 @@ export function describe({ sample, pragmas }: BenchFile): Settings {
   return {
     event: `1 KB of JSON, ${bytes} bytes with its attributes`,
     durable: 'fsync',
+    'log written back': 'by a bare loop in its commits, by ours in a thread',
     ...pragmas,
   }
 }
