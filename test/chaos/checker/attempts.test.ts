@@ -96,6 +96,21 @@ describe('attempts', () => {
     expect(broken(missed(1).disturb(1.5, 2.2))).toEqual(['attempts a'])
     expect(broken(missed(2).disturb(0.5, 0.9))).toContain('attempts a')
   })
+  test('a failure whose answer nobody heard may count, if somebody may have had the event since of whom nothing was heard', () => {
+    const next = (died: number | undefined, attempt = 2): readonly string[] => {
+      const failing = story()
+        .publish(0, 0.1, ['a'])
+        .run('p', { id: 'a', answer: 'none' }, 1, 2, 'failed', 0.5)
+        .kill('p', 2.2)
+      if (died !== undefined) failing.claim('x', 0.5, { id: 'other' }).kill('x', died)
+      return broken(failing.run('q', { id: 'a', attempt, lapsed: true }, 9, 10))
+    }
+    expect(next(undefined)).toEqual(['attempts a'])
+    expect(next(2.4)).toEqual(['attempts a'])
+    expect(next(3)).toEqual([])
+    expect(next(3, 1)).toEqual([])
+    expect(next(3, 3)).toEqual(['attempts a'])
+  })
   test('what a stop keeps counts as a crash if it was alone, what it gives back counts for nothing', () => {
     const stopped = (keep: readonly number[], attempt: number): Story =>
       story()

@@ -72,8 +72,21 @@ function failuresOf(
   const crash = Number(lapsed)
   if (answer !== undefined && isRefusal(answer) && !mayHaveMissed(answer, started)) return [crash, crash]
   if (parted === 'released' || next.since < next.claimed) return [0, Math.max(crash, failed)]
-  // Whether the settlement that got no answer was done is seen in what comes next.
-  return next.lapsed ? [crash, crash] : [failed, failed]
+  // Whether the settlement that got no answer was done is seen in what comes next, unless it was with somebody in between.
+  if (!next.lapsed) return [failed, failed]
+  return [crash, mayHaveGone(started, next, facts) ? Math.max(crash, failed) : crash]
+}
+
+/** Whether somebody may have been handed the event once its retry was due, and have died, or been cut off, before he could tell. */
+function mayHaveGone(run: Run | undefined, next: Hold, { processes, lease }: Facts): boolean {
+  if (run?.end === undefined) return false
+  const due = run.end.at + (run.end.wait ?? 0)
+  const latest = next.claimed - lease
+  return [...processes.values()].some(
+    (process) =>
+      (process !== run.process && process.killed > due && process.killed < next.claimed && due < latest) ||
+      process.cutOff.some(([from, to]) => from < latest && to > due),
+  )
 }
 
 /** Whether it was cut off while it settled: the refusal may be of what was done before, which it never heard of. */
