@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { memory } from '../../src/adapters/memory/index.ts'
 import { describeWithPrivateServer } from '../servers/describe-with-server.ts'
+import type { MillraceEvent } from '../../src/index.ts'
 import { openShop } from './shop.ts'
 import { publishAll, startRelay, Witness } from './witness.ts'
 
@@ -16,8 +17,10 @@ await describeWithPrivateServer('kafka', (server) => {
       const witness = new Witness(url)
       await witness.start()
       const publisher = shop.app({ transport: memory(), relay: false })
-      await startRelay(shop, url)
-      const publishing = publishAll(shop, publisher, 4_000, keys)
+      const publish = (events: readonly MillraceEvent[], end: 'COMMIT' | 'ROLLBACK'): Promise<void> =>
+        shop.transaction(end, (transaction) => publisher.publish(events, { transaction }))
+      await startRelay(shop.path, url)
+      const publishing = publishAll(publish, 4_000, keys)
       await witness.seen(800)
       await server.stop('SIGKILL')
       await publishing

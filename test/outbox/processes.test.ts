@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { expect, test } from 'vitest'
 import { memory } from '../../src/adapters/memory/index.ts'
+import type { MillraceEvent } from '../../src/index.ts'
 import { openShop } from './shop.ts'
 import { publishAll, startRelay, Witness } from './witness.ts'
 
@@ -14,8 +15,10 @@ test('relays that are killed lose nothing, and keep the order by key', { timeout
   const witness = new Witness(url)
   await witness.start()
   const publisher = shop.app({ transport: memory(), relay: false })
-  const relays = [await startRelay(shop, url), await startRelay(shop, url)]
-  const publishing = publishAll(shop, publisher, 4_000, keys)
+  const publish = (events: readonly MillraceEvent[], end: 'COMMIT' | 'ROLLBACK'): Promise<void> =>
+    shop.transaction(end, (transaction) => publisher.publish(events, { transaction }))
+  const relays = [await startRelay(shop.path, url), await startRelay(shop.path, url)]
+  const publishing = publishAll(publish, 4_000, keys)
   let kills = 0
   for (const count of [500, 1_000, 1_500]) {
     await witness.seen(count)
@@ -23,7 +26,7 @@ test('relays that are killed lose nothing, and keep the order by key', { timeout
     relay.kill('SIGKILL')
     await once(relay, 'exit')
     kills++
-    relays.push(await startRelay(shop, url))
+    relays.push(await startRelay(shop.path, url))
   }
   const ids = await publishing
   await witness.seen(ids.length)

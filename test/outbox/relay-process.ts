@@ -1,7 +1,9 @@
+import { postgres } from '../../src/adapters/postgres/index.ts'
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
-import { millrace } from '../../src/index.ts'
+import { millrace, type Transport } from '../../src/index.ts'
 
 /** A process that relays, until it is killed: `relay-process.ts OUTBOX URL`. Says when it has begun. */
-const [path = '', transport = ''] = process.argv.slice(2)
-await millrace({ transport, outbox: sqlite(path), logger: false }).start()
+const [place = '', transport = ''] = process.argv.slice(2)
+const outbox: Transport = place.startsWith('postgres:') ? postgres(place) : sqlite(place)
+await millrace({ transport, outbox, logger: false }).start()
 process.stdout.write('relaying\n')

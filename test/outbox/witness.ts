@@ -2,14 +2,14 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { expect, onTestFinished } from 'vitest'
-import { millrace, type App } from '../../src/index.ts'
-import { numbered, type Shop } from './shop.ts'
+import { millrace, type App, type MillraceEvent } from '../../src/index.ts'
+import { numbered } from './shop.ts'
 
 const program = fileURLToPath(new URL('./relay-process.ts', import.meta.url))
 
-/** Starts a process that relays from the shop's outbox to the transport. */
-export async function startRelay(shop: Shop, url: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [program, shop.path, url], { stdio: ['ignore', 'pipe', 'inherit'] })
+/** Starts a process that relays from the outbox, a file or the URL of a Postgres, to the transport. */
+export async function startRelay(outbox: string, url: string): Promise<ChildProcess> {
+  const child = spawn(process.execPath, [program, outbox, url], { stdio: ['ignore', 'pipe', 'inherit'] })
   onTestFinished(() => void child.kill('SIGKILL'))
   await once(child.stdout, 'data')
   return child
@@ -55,8 +55,7 @@ export class Witness {
 
 /** Publishes in many transactions, each tenth of which is rolled back. Gives the ids of those that were committed. */
 export async function publishAll(
-  shop: Shop,
-  app: App,
+  publish: (events: readonly MillraceEvent[], end: 'COMMIT' | 'ROLLBACK') => Promise<unknown>,
   count: number,
   keys: number,
 ): Promise<readonly string[]> {
@@ -65,9 +64,9 @@ export async function publishAll(
   for (let at = 0, i = 0; at < count; at += 10, i++) {
     const some = events.slice(at, at + 10)
     const end = i % 10 === 9 ? 'ROLLBACK' : 'COMMIT'
-    await shop.transaction(end, (transaction) => app.publish(some, { transaction }))
+    await publish(some, end)
     if (end === 'COMMIT') committed.push(...some.map(({ id }) => id))
-    // Others want to write into the file, too.
+    // Others want to write into the outbox, too.
     await new Promise((resolve) => setImmediate(resolve))
   }
   return committed

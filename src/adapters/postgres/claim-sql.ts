@@ -41,7 +41,14 @@ const held = `claim = $5, lease = ${lease}, due = NULL, aside = false`
  * by then, the row is looked at anew under the lock, and is not free any more: no event goes from ready to ready.
  * Where an event lapsed of whose key nobody knew that it may be kept back, nothing is claimed, and that is told.
  */
-const exchangeOf = (lock: string, columns: string, unheard: string, also: string, chosen: string): string => `
+const exchangeOf = (
+  lock: string,
+  columns: string,
+  unheard: string,
+  also: string,
+  aside: string,
+  chosen: string,
+): string => `
   WITH ${me}, acked AS (
     DELETE FROM {messages} m USING unnest($7::text[], $8::bigint[]) a (id, claim)
     WHERE m.queue = $2 AND m.id = a.id AND m.claim = a.claim AND ${isHeld}
@@ -72,6 +79,7 @@ const exchangeOf = (lock: string, columns: string, unheard: string, also: string
       'more', CASE WHEN $6 > 0 THEN (SELECT count(*) FROM due) = ceil($6 / 2.0)
           OR (SELECT count(*) FROM ready) = $6 - (SELECT count(*) FROM due)
         ELSE EXISTS (SELECT 1 ${isDue}) OR EXISTS (SELECT 1 ${isReady}) END,
+      'aside', ${aside},
       'parked', (SELECT json_agg(key) FROM (
         SELECT m.key ${free} AND m.parked AND m.due <= ${now} AND ${isMine} LIMIT 128
       ) m),
@@ -94,6 +102,7 @@ const plain = (lock: string): string =>
     '',
     `EXISTS (SELECT 1 ${lapsedSince} AND m.slot >= 0)`,
     '',
+    'NULL',
     'ARRAY(SELECT ctid FROM due) || ARRAY(SELECT ctid FROM ready)',
   )
 export const exchange = { unordered: plain(skips), ordered: plain(waits) }
@@ -105,8 +114,9 @@ export const exchangeKeys = exchangeOf(
   `, put AS (
     UPDATE {messages} m SET aside = true, due = NULL WHERE m.ctid = ANY(
       ARRAY(SELECT ctid FROM due WHERE behind) || ARRAY(SELECT ctid FROM ready WHERE behind)
-    )
+    ) RETURNING m.key
   )`,
+  '(SELECT json_agg(DISTINCT key) FROM put)',
   'ARRAY(SELECT ctid FROM due WHERE NOT behind) || ARRAY(SELECT ctid FROM ready WHERE NOT behind)',
 )
 
@@ -128,6 +138,8 @@ export interface ExchangeState {
   readonly last: number | null
   /** There may be others that it did not get to. */
   readonly more: boolean
+  /** Keys of which something was set aside. */
+  readonly aside: readonly string[] | null
   /** Keys whose parked event is due. */
   readonly parked: readonly string[] | null
   /** When the next event becomes due, in milliseconds. */

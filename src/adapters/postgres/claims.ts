@@ -161,6 +161,7 @@ export class Claims {
       // Others may have claimed since then what ends before that.
     } else this.#lapseAt = Math.min(this.#lapseAt, this.#askedAt + askEvery)
     if (!state.lapsed) this.#since = state.now
+    this.kept.aside(state.aside ?? [])
     this.kept.due(state.parked ?? [])
     const isRead = state.lives && !state.unheard && limit > 0
     return { state, events, back: isRead && this.#cursor.end(reading, state.last, state) }

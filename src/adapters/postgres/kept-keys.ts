@@ -42,6 +42,11 @@ export class KeptKeys {
     this.changed(key)
   }
 
+  /** Something of them was set aside, behind what may have lapsed unnoticed. */
+  aside(keys: readonly string[]): void {
+    for (const key of keys) this.#keys.add(key)
+  }
+
   /** Something of the key was settled. */
   changed(key: string): void {
     if (!this.#keys.has(key)) return

@@ -109,6 +109,31 @@ await describeWithServer('postgres', (url) => {
     expect(await read('held')).toBeLessThan(3 * count)
   })
 
+  test('what was set aside behind a lapsed event comes before what is published later, whichever other key was kept back then', async () => {
+    const schema = newSchema()
+    const hand = handOn(url)
+    const transport = open(url, schema)
+    await transport.declare([spec('q', { order: true })])
+    const session = await sessionOn(transport, 'q', 30_000, true)
+    await session.exchange({ settle: [], max: 1 })
+    await transport.publish([event(1, { key: 'k' }), event(2, { key: 'other' })])
+    const [first, other] = (await session.exchange({ settle: [], max: 2 })).received
+    await session.settle([{ of: other!, as: 'retry', delay: hour, park: true }])
+    await hand.query(`UPDATE ${schema}.messages SET lease = now() - interval '1 s' WHERE id = $1`, [
+      first!.id,
+    ])
+    const [second, third] = [event(3, { key: 'k' }), event(4, { key: 'k' })]
+    await transport.publish([second])
+    expect((await session.exchange({ settle: [], max: 2 })).received).toEqual([])
+    await hand.query(`UPDATE ${schema}.messages SET due = now() WHERE id = $1`, [other!.id])
+    await expect.poll(async () => idsOf(await handle(session, 2))).toEqual([other!.id])
+    const [lapsed] = (await session.exchange({ settle: [], max: 0, lapsed: 1 })).received
+    expect(lapsed?.id).toBe(first!.id)
+    await session.settle([{ of: lapsed!, as: 'ack' }])
+    await transport.publish([third])
+    expect(idsOf(await handle(session, 2))).toEqual([second.id, third.id])
+  })
+
   test('an exchange that waits holds up no other', { timeout: 20_000 }, async () => {
     const schema = newSchema()
     const hand = handOn(url)
