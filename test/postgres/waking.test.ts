@@ -14,6 +14,9 @@ const ways: Readonly<Record<string, PostgresOptions>> = {
   'does both': { wake: 'both', pollInterval: '1h' },
 }
 
+/** What a client of `pg` calls with its answer. */
+type Done = (error: Error | null, result: unknown) => void
+
 await describeWithServer('postgres', (url) => {
   /** Starts a consumer of the queue `q`, and gives what it has handled: the attempts, by what the events say. */
   async function started(
@@ -70,13 +73,15 @@ await describeWithServer('postgres', (url) => {
     onTestFinished(() => pool.end())
     const [asked, answered] = [signal(), signal()]
     pool.on('connect', (client) => {
-      const query = client.query.bind(client) as (query: { text: string }) => Promise<unknown>
-      const held = async (statement: { text: string }): Promise<unknown> => {
-        const answer = await query(statement)
-        if (!statement.text.includes('pg_current_snapshot')) return answer
-        asked.give()
-        await answered.come
-        return answer
+      const query = client.query.bind(client) as (statement: { text: string }, done?: Done) => unknown
+      const held = (statement: { text: string }, done?: Done): unknown => {
+        if (done === undefined || !statement.text.includes('pg_current_snapshot'))
+          return query(statement, done)
+        return query(statement, async (...answer) => {
+          asked.give()
+          await answered.come
+          done(...answer)
+        })
       }
       Object.assign(client, { query: held })
     })

@@ -212,6 +212,56 @@ await describeWithServer('postgres', (url) => {
     }
   })
 
+  test('a slot that was to leave, and has to no more, is claimed from again', async () => {
+    const schema = newSchema()
+    const hand = handOn(url)
+    const transport = open(url, schema)
+    await transport.declare([spec('q', { order: true })])
+    const [first, second] = [
+      await sessionOn(transport, 'q', 30_000, true),
+      await sessionOn(transport, 'q', 30_000, true),
+    ]
+    const keys = Array.from({ length: 500 }, (_, n) => `k${n}`)
+    const published = keys.map((key) => event(key, { key }))
+    await transport.publish(published)
+    const all: Received[] = []
+    while (all.length < keys.length)
+      all.push(...(await first.exchange({ settle: [], max: keys.length })).received)
+    // Neither is idle, and the second one, which finds nothing, wants half of the slots: all are in use.
+    const stop = new AbortController()
+    onTestFinished(() => stop.abort())
+    const stay = async (session: Session, received: (list: readonly Received[]) => void): Promise<void> => {
+      while (!stop.signal.aborted) {
+        received((await session.exchange({ settle: [], max: keys.length })).received)
+        await session.ready(stop.signal)
+      }
+    }
+    const again = new Set<string>()
+    const staying = [first, second].map((session) =>
+      stay(session, (list) => idsOf(list).forEach((id) => again.add(id))),
+    )
+    const slots = (): Promise<readonly { count: number }[]> =>
+      hand.query(`SELECT count(*)::int AS count FROM ${schema}.slots GROUP BY session ORDER BY session`)
+    const slotOf = new Map(
+      (await hand.query<{ id: string; slot: number }>(`SELECT id, slot FROM ${schema}.messages`)).map(
+        ({ id, slot }) => [id, slot],
+      ),
+    )
+    const ack = (list: readonly Received[]): Promise<unknown> =>
+      first.settle(list.map((of) => ({ of, as: 'ack' })))
+    await expect
+      .poll(() => hand.query(`SELECT wants FROM ${schema}.sessions ORDER BY id`))
+      .toMatchObject([{}, { wants: true }])
+    await ack(all.filter(({ id }) => slotOf.get(id)! >= 32))
+    await expect.poll(slots, { timeout: 10_000 }).toEqual([{ count: 32 }, { count: 32 }])
+    await ack(all.filter(({ id }) => slotOf.get(id)! < 32))
+    const next = keys.map((key) => event(key, { key }))
+    await transport.publish(next)
+    await expect.poll(() => again.size, { timeout: 5_000 }).toBe(next.length)
+    stop.abort()
+    await Promise.all(staying)
+  })
+
   test('an event of another instance wakes by NOTIFY, long before it is time to look', async () => {
     const schema = newSchema()
     const transport = open(url, schema, { pollInterval: hour })

@@ -71,8 +71,9 @@ export class Slots {
     return this.#mine.size === all && this.#leaving.size === 0
   }
 
-  get isLeaving(): boolean {
-    return this.#leaving.size > 0
+  /** How many are not claimed from any more. */
+  get leaving(): number {
+    return this.#leaving.size
   }
 
   /** What may be claimed from, a bit each, as a signed number of 64 bits. */

@@ -140,7 +140,7 @@ export class Tending {
     // Whoever asked a moment ago may ask for no more: then it gives away the rest.
     if (this.#others && !isIdle && this.#asking === 0) this.#arm(idleAfter + 1)
     if (this.#others) await this.#free(isIdle ? 0 : share, isIdle)
-    else if (slots.isLeaving) await this.#parts.alone(() => this.#keep())
+    else if (slots.leaving > 0) await this.#parts.alone(() => this.#keep())
   }
 
   get #isIdle(): boolean {
@@ -167,14 +167,16 @@ export class Tending {
 
   async #free(share: number, isIdle: boolean): Promise<void> {
     const { presence, slots, clock } = this.#parts
-    const surplus = slots.count - share
-    if (surplus <= 0) return
+    const surplus = Math.max(slots.count - share, 0)
+    // Others were free sooner than those that were to leave: nobody else would claim from these.
+    if (slots.leaving > surplus) await this.#parts.alone(() => this.#keep())
+    if (surplus === 0) return
     const now = clock.monotonic()
     if (now - this.#freedAt < freeEvery) return this.#arm(freeEvery)
     this.#freedAt = now
     const freed = await this.#parts.alone(() => slots.free(presence.id!, surplus, !isIdle))
     if (freed > 0) this.#parts.announce()
-    if (slots.isLeaving) this.#arm(freeEvery)
+    if (slots.leaving > 0) this.#arm(freeEvery)
   }
 
   async #keep(): Promise<void> {
