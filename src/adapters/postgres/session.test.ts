@@ -212,6 +212,37 @@ await describeWithServer('postgres', (url) => {
     }
   })
 
+  test('a renewal that meets a session which begins anew loses no lease', async () => {
+    const schema = newSchema()
+    const hand = handOn(url)
+    const transport = open(`${url}?application_name=${schema}`, schema)
+    await transport.declare([spec('q')])
+    const session = await sessionOn(transport, 'q')
+    await transport.publish([event(1), event(2)])
+    const [first, second] = (await session.exchange({ settle: [], max: 2 })).received
+    const waiting = (): Promise<readonly { pid: number }[]> =>
+      hand.query(
+        `SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`,
+        [schema],
+      )
+    await hand.during(`SELECT FROM ${schema}.messages WHERE id = '${first!.id}' FOR UPDATE`, async () => {
+      const cut = session.exchange({ settle: [{ of: first!, as: 'ack' }], max: 0 })
+      await expect.poll(waiting).toHaveLength(1)
+      const [{ pid }] = (await waiting()) as [{ pid: number }]
+      await hand.query('SELECT pg_terminate_backend($1)', [pid])
+      await expect(cut).rejects.toThrow()
+    })
+    let [beginning, extending]: Promise<unknown>[] = []
+    await hand.during(`SELECT FROM ${schema}.queues FOR UPDATE`, async () => {
+      beginning = session.exchange({ settle: [], max: 0 })
+      await expect.poll(waiting).toHaveLength(1)
+      extending = session.extend([second!], 30_000)
+      await expect.poll(waiting).toHaveLength(2)
+    })
+    await beginning
+    expect(await extending).toEqual(['ok'])
+  })
+
   test('a slot that was to leave, and has to no more, is claimed from again', async () => {
     const schema = newSchema()
     const hand = handOn(url)

@@ -138,12 +138,15 @@ export class PostgresSession implements Session {
 
   async extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]> {
     this.#checkOpen()
-    const { id } = this.#presence
     const wanted = Math.min(ms, latestTime)
-    if (id === undefined) return list.map(() => 'lost')
-    let extended = await this.#settlements.extend(id, list, wanted)
-    if (extended === undefined && (await this.#presence.beat(wanted)))
+    let extended: ReadonlySet<string> | undefined
+    for (let { id } = this.#presence; id !== undefined && extended === undefined;) {
       extended = await this.#settlements.extend(id, list, wanted)
+      // Its row may end too early; or it has begun anew meanwhile, with another one.
+      const isOther = this.#presence.id !== id
+      if (extended === undefined && !isOther && !(await this.#presence.beat(wanted))) break
+      id = this.#presence.id
+    }
     return list.map((one) => (extended?.has(one.id) === true ? 'ok' : 'lost'))
   }
 
