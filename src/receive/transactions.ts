@@ -3,7 +3,7 @@ import type { Session } from '../contract/transport.ts'
 import type { ErrorCode } from '../errors/codes.ts'
 import { messageOf, MillraceError } from '../errors/millrace-error.ts'
 import type { Reporter } from '../report/reporter.ts'
-import { aboutOf, type Held } from './held.ts'
+import { aboutOf, leaseLost, type Held } from './held.ts'
 import { defer } from './outcome.ts'
 import { RunTransaction } from './run-transaction.ts'
 
@@ -28,9 +28,18 @@ export function transactions(
   return async (held, run) => {
     let state = 'not begun' as 'not begun' | 'running' | 'handled'
     let running: Promise<unknown> | undefined
+    let reason: Error | undefined
+    const ended = new Promise<never>((_, reject) => {
+      held.endTransaction = (why) => reject((reason = why))
+    })
+    // It may end while nobody waits for it.
+    ended.catch(() => undefined)
     const work = async (handle: unknown): Promise<void> => {
+      // Its event may have gone while it waited for a connection, or for what somebody has locked.
+      if (reason !== undefined) throw reason
+      if (held.lost) throw leaseLost(held)
+      if (held.aborted) held.signal.throwIfAborted()
       state = 'running'
-      const ended = new Promise<never>((_, reject) => (held.endTransaction = reject))
       const transaction = new RunTransaction(handle)
       held.transaction = transaction
       try {
@@ -49,7 +58,8 @@ export function transactions(
     } catch (error) {
       // Its transaction is over, but the handler may not be.
       await Promise.allSettled([running])
-      if (state === 'running' || (state === 'handled' && !isOutage(error))) throw error
+      const isUnwanted = reason !== undefined || held.aborted || isLost(error)
+      if (state === 'running' || isUnwanted || (state === 'handled' && !isOutage(error))) throw error
       // No failure of the event's: a connection is missing, the pool is exhausted, or somebody keeps a lock.
       const what =
         state === 'handled' ? 'The transaction could not be committed' : 'No transaction could be begun'
@@ -58,6 +68,10 @@ export function transactions(
       throw defer(waitForNext)
     }
   }
+}
+
+function isLost(error: unknown): boolean {
+  return error instanceof MillraceError && error.code === 'LEASE_LOST'
 }
 
 function isOutage(error: unknown): boolean {
