@@ -19,7 +19,7 @@ export class Rates {
   #timer: Timer | undefined
   #writing: Promise<void> = Promise.resolve()
 
-  /** @param write adds to what is there; if it rejects, nothing was added */
+  /** @param write adds to what is there; what it rejects is added again, so a lost answer may count it twice: these are estimates */
   constructor(clock: Clock, write: (counts: ReadonlyMap<number, HandledCount>) => Promise<unknown>) {
     this.#clock = clock
     this.#write = write

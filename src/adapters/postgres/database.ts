@@ -203,7 +203,11 @@ export class Database implements Runner {
         late = true
         this.#cancelled.add(connection)
         cancel(connection)
-        timer = setTimeout(() => reject(this.#unanswered()), longestCancel)
+        timer = setTimeout(() => {
+          // The first may have hit what ran before this statement.
+          cancel(connection)
+          reject(this.#unanswered())
+        }, longestCancel)
       }, this.#longest)
       // Not by its promise: through those the rows of one answer outlive the next ones, until all of them are old.
       connection.query(query, (error, result) => {
