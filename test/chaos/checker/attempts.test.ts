@@ -169,6 +169,18 @@ describe('attempts', () => {
     expect(asking('any')).toEqual([])
     expect(asking('other')).toEqual(['attempts a'])
   })
+  test('but not who died before it was published; whose look took until then may', () => {
+    const asking = (killed: number): readonly string[] =>
+      broken(
+        story()
+          .note(1, 'q', { what: 'asked', queue: 'any' })
+          .publish(3, 3.1, ['a'])
+          .kill('q', killed)
+          .run('r', { id: 'a', attempt: 2, lapsed: true }, 9, 10),
+      )
+    expect(asking(1.1)).toEqual(['attempts a'])
+    expect(asking(5)).toEqual([])
+  })
 })
 
 describe('dead', () => {

@@ -19,7 +19,7 @@ export function attemptsCount(facts: Facts): Violation[] {
           wrong(`started in ${queue} as attempt ${started.attempt} of ${facts.attempts}`)
       }
       if (!isSingle(queue, id, facts)) continue
-      let before = -Infinity
+      let before = facts.events.get(id)?.calls[0]?.called ?? -Infinity
       for (const life of livesIn(queue, id, facts)) {
         for (const [i, { attempt, since, claimed }] of life.entries()) {
           if (since < claimed) continue
@@ -38,7 +38,7 @@ export function attemptsCount(facts: Facts): Violation[] {
 function failuresBefore(
   holds: readonly Hold[],
   index: number,
-  /** When it was last handed out before a redrive. */
+  /** When it was published, or last handed out before a redrive. */
   before: number,
   facts: Facts,
 ): readonly [least: number, most: number] {
@@ -95,9 +95,14 @@ function mayHaveMissed({ at }: { readonly at: number }, run: Run | undefined): b
   return run?.process.cutOff.some(([from, to]) => from <= at && to >= ended) === true
 }
 
-/** Who died between asking for an event that was to be alone and telling that he got one may have had this one. */
+/**
+ * Who died between asking for an event that was to be alone and telling that he got one may have had this one, unless he was
+ * dead before. When he asked says nothing: he may have stood still until he was answered.
+ */
 function unseenClaims({ asks }: Facts, before: number, { queue, claimed }: Hold): number {
-  return asks.filter((ask) => ask.queue === queue && ask.at > before && ask.process.killed < claimed).length
+  return asks.filter(
+    ({ queue: asked, process: { killed } }) => asked === queue && killed > before && killed < claimed,
+  ).length
 }
 
 /** An event becomes a dead letter because its handler said so, or after as many failures as it may have; once for each copy. */

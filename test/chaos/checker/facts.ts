@@ -56,7 +56,6 @@ export interface Run extends StartHappening {
 export interface Ask {
   readonly queue: string
   readonly process: Process
-  readonly at: number
 }
 
 export interface Call {

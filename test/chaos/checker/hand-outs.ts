@@ -88,8 +88,8 @@ class Holds {
     this.#processes = processes
   }
 
-  asked({ by, at, queue }: Extract<Entry, { what: 'asked' }>): void {
-    this.asks.set(`${by} ${queue}`, { queue, at, process: this.#processes.get(by)! })
+  asked({ by, queue }: Extract<Entry, { what: 'asked' }>): void {
+    this.asks.set(`${by} ${queue}`, { queue, process: this.#processes.get(by)! })
   }
 
   claimed({ by, at, queue, events }: Extract<Entry, { what: 'claimed' }>): void {
