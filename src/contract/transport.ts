@@ -283,7 +283,7 @@ export interface QueueCounts {
 export interface StoredDeadLetter {
   /**
    * Names the letter within its queue: the event's id, as log lines show it. If the queue has such a letter already (an
-   * event published twice), the id with `~` and a number behind.
+   * event published twice), the id with `~` and something behind that tells it from all others.
    */
   readonly letter: string
   /** Its place in the order of death, for the next page; the system's own text. */

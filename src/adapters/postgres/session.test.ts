@@ -196,6 +196,38 @@ await describeWithServer('postgres', (url) => {
     expect(written?.n).toBe(1)
   })
 
+  test('a second dead letter of an event has a name of its own, whatever the ids of others are', async () => {
+    const schema = newSchema()
+    const hand = handOn(url)
+    const transport = open(url, schema)
+    await transport.declare([spec('q')])
+    const session = await sessionOn(transport, 'q')
+    const record = {
+      error: { name: 'Error', message: 'no' },
+      attempts: 1,
+      firstFailedAt: 1,
+      deadAt: 2,
+      history: [],
+    }
+    const die = async (): Promise<void> => {
+      const { received } = await session.exchange({ settle: [], max: 1 })
+      await session.settle(received.map((of) => ({ of, as: 'dead', record })))
+    }
+    const twice = event(1)
+    await transport.publish([twice])
+    await die()
+    await transport.publish([twice])
+    await hand.query(`INSERT INTO ${schema}.dead (queue, name, id, type, head, record)
+      SELECT d.queue, d.id || '~' || m.seq, d.id || '~' || m.seq, d.type, d.head, d.record
+      FROM ${schema}.dead d, ${schema}.messages m`)
+    await die()
+    const letters = await transport.admin.deadLetters('q', { limit: 3 })
+    const named = letters.filter(({ id }) => id === twice.id).map(({ letter }) => letter)
+    expect(named).toEqual([twice.id, expect.stringMatching(new RegExp(`^${twice.id}~.`))])
+    expect(await transport.admin.redrive('q', named.slice(1))).toBe(1)
+    expect(idsOf((await session.exchange({ settle: [], max: 1 })).received)).toEqual([twice.id])
+  })
+
   test('who has just used a slot gives it within moments to one that asks', async () => {
     const transport = open(url, newSchema())
     await transport.declare([spec('q', { order: true })])

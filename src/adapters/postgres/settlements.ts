@@ -29,7 +29,7 @@ const giveBack = `
   FROM unnest($2::text[], $3::bigint[], $4::boolean[], $5::float8[], $6::boolean[], $7::text[])
     s (id, claim, failed, delay, park, trail)
   WHERE ${own} RETURNING m.id`
-/** A letter is named by its event; a second one of the same event by the place that it had, too. */
+/** A letter is named by its event; a second one by what nobody can foresee, too: senders choose ids, also such as a number makes. */
 const bury = `
   WITH gone AS (
     DELETE FROM {messages} m USING unnest($2::text[], $3::bigint[], $4::text[]) s (id, claim, record)
@@ -37,7 +37,7 @@ const bury = `
   )
   INSERT INTO {dead} (queue, name, id, type, key, head, data, bytes, record)
   SELECT queue, CASE WHEN EXISTS (SELECT 1 FROM {dead} d WHERE d.queue = g.queue AND d.name = g.id)
-    THEN g.id || '~' || g.seq ELSE g.id END,
+    THEN g.id || '~' || gen_random_uuid() ELSE g.id END,
     id, type, key, head, data, bytes, record FROM gone g ORDER BY seq RETURNING id`
 /** With order by key only while the lease has not ended: after that another session may have the key. */
 const ack = `
