@@ -1,4 +1,4 @@
-import { Client } from 'pg'
+import { Client, Pool } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import { describeWithServer } from '../servers/describe-with-server.ts'
 import { event, handOn, newSchema, open, sessionOn, spec } from './database.ts'
@@ -24,6 +24,27 @@ await describeWithServer('postgres', (url) => {
     // Whoever uses the tables next cleans up, within a minute.
     await open(url, schema).declare([])
     await expect.poll(left).toEqual([kept])
+  })
+
+  test('a transport that is closed leaves the rest of what it sweeps up, and the pool alone', async () => {
+    const schema = newSchema()
+    const hand = handOn(url)
+    await open(url, schema).declare([])
+    await hand.query(`INSERT INTO ${schema}.removed (queue) VALUES (99)`)
+    await hand.query(`INSERT INTO ${schema}.messages (queue, id, slot, type, head, data)
+      SELECT 99, n::text, -1, 'order.placed', '{}', '{}' FROM generate_series(1, 1500) n`)
+    const pool = new Pool({ connectionString: url, max: 3 })
+    onTestFinished(() => pool.end())
+    const transport = open(url, schema, { pool })
+    const { closing } = await hand.during(`SELECT FROM ${schema}.messages FOR UPDATE`, async () => {
+      await transport.declare([])
+      const waiting = `SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%DELETE FROM "${schema}".messages%'`
+      await expect.poll(() => hand.query(waiting)).toHaveLength(1)
+      return { closing: transport.close() }
+    })
+    await closing
+    expect(pool.idleCount).toBe(pool.totalCount)
+    expect(await hand.query(`SELECT FROM ${schema}.messages`)).toHaveLength(1_000)
   })
 
   test('a queue has not handled what a former one of its name has', async () => {

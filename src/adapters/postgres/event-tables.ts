@@ -47,12 +47,15 @@ export async function openEventTables(options: EventTablesOptions): Promise<Even
   const { database, weakness, close } = await openDatabase({ ...options, connect: listens })
   const wakeUp = new WakeUp(database, options.wake)
   const rates = new Rates(clock, (counts) => writeRates(database, counts))
+  const unrouted = new Unrouted(database, clock, options.retention)
+  const inbox = new Inbox(database, clock, options.remember)
+  const orphans = orphanSweep(database, clock)
   return {
     database,
     subscriptions: new Subscriptions(database),
-    unrouted: new Unrouted(database, clock, options.retention),
-    inbox: new Inbox(database, clock, options.remember),
-    orphans: orphanSweep(database, clock),
+    unrouted,
+    inbox,
+    orphans,
     rates,
     wakeUp,
     channel: options.wake.wake === 'interval' ? undefined : channelOf(schema),
@@ -60,7 +63,8 @@ export async function openEventTables(options: EventTablesOptions): Promise<Even
     weakness,
     async close() {
       // A database that is gone is no reason not to close; then the counts of the last second are lost.
-      await rates.flush().catch(() => undefined)
+      const flushed = rates.flush().catch(() => undefined)
+      await Promise.all([flushed, unrouted.close(), inbox.close(), orphans.close()])
       await wakeUp.close().finally(close)
     },
   }

@@ -48,6 +48,11 @@ export class Inbox {
     })
     this.#sweep.soon()
   }
+
+  /** Resolves when nothing is deleted any more. */
+  close(): Promise<void> {
+    return this.#sweep.close()
+  }
 }
 
 /** The connection serves others afterwards, whatever the handler has forgotten to await. */

@@ -51,6 +51,11 @@ export class Unrouted {
     this.#sweep.soon()
   }
 
+  /** Resolves when nothing is deleted any more. */
+  close(): Promise<void> {
+    return this.#sweep.close()
+  }
+
   /** Routes some of the events behind `after` anew, in their order. */
   async retry(transaction: Runner, after: string, routes: Routes<number>): Promise<Retried> {
     const rows = await transaction.rows<{ seq: string; topic: string; type: string }>(page, after, batch)
