@@ -92,7 +92,7 @@ await describeWithServer('postgres', (url) => {
   })
 
   test('a transaction that cannot be begun is told, counts no attempt, and is begun later', async () => {
-    const pool = new Pool({ connectionString: url, max: 3, connectionTimeoutMillis: 100 })
+    const pool = new Pool({ connectionString: url, max: 4, connectionTimeoutMillis: 100 })
     onTestFinished(() => pool.end())
     const app = started(
       millrace({
@@ -111,7 +111,7 @@ await describeWithServer('postgres', (url) => {
     await app.start()
     await app.publish('order.placed', 'before')
     await expect.poll(() => attempts, { timeout: 5_000 }).toEqual([1])
-    const mine = await Promise.all([1, 2, 3].map(() => pool.connect()))
+    const mine = await Promise.all([1, 2, 3, 4].map(() => pool.connect()))
     await app.publish('order.placed', 1)
     expect(await failed.come).toContain('No transaction could be begun')
     for (const connection of mine) connection.release()
@@ -208,17 +208,30 @@ await describeWithServer('postgres', (url) => {
   )
 
   test('a pool with too few connections is refused at the start, and so is a batch', async () => {
-    const small = (): ReturnType<typeof postgres> =>
-      postgres({ connectionString: url, schema: newSchema(), max: 5 })
-    for (const on of [{ transport: small() }, { transport: memory() as Transport, outbox: small() }]) {
-      const few = started(millrace({ ...on, logger: false }))
-      few.queue('billing', { transactional: true, concurrency: 2 }).on('order.placed', () => {})
-      few.queue('mail', { transactional: true, concurrency: 2 }).on('order.placed', () => {})
-      await expect(few.start()).rejects.toMatchObject({
-        code: 'INVALID_OPTION',
-        message: expect.stringContaining('needs 6; it has 5'),
-      })
+    const pool = new Pool({ connectionString: url, max: 6 })
+    onTestFinished(() => pool.end())
+    // Of a pool of the user's one connection listens; of a pool of ours one more than `max` does.
+    for (const [options, needs] of [
+      [{ connectionString: url, max: 5 }, 'needs 6; it has 5'],
+      [{ pool }, 'needs 7; it has 6'],
+    ] as const) {
+      const small = (): ReturnType<typeof postgres> => postgres({ ...options, schema: newSchema() })
+      for (const on of [{ transport: small() }, { transport: memory() as Transport, outbox: small() }]) {
+        const few = started(millrace({ ...on, logger: false }))
+        few.queue('billing', { transactional: true, concurrency: 2 }).on('order.placed', () => {})
+        few.queue('mail', { transactional: true, concurrency: 2 }).on('order.placed', () => {})
+        await expect(few.start()).rejects.toMatchObject({
+          code: 'INVALID_OPTION',
+          message: expect.stringContaining(needs),
+        })
+      }
     }
+    const enough = started(
+      millrace({ transport: postgres({ pool, schema: newSchema(), wake: 'interval' }), logger: false }),
+    )
+    enough.queue('billing', { transactional: true, concurrency: 4 }).on('order.placed', () => {})
+    await enough.start()
+    await enough.stop()
     const batches = started(
       millrace({ transport: postgres({ connectionString: url, schema: newSchema() }), logger: false }),
     )

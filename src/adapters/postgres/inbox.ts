@@ -65,10 +65,13 @@ async function guarded(connection: PgConnection, work: Work): Promise<void> {
   }
 }
 
-/** @throws MillraceError INVALID_OPTION */
-export function checkConnections(wanted: number, max: number | undefined): void {
+/**
+ * @param listens whether one of the `max` is kept to listen
+ * @throws MillraceError INVALID_OPTION
+ */
+export function checkConnections(wanted: number, max: number | undefined, listens: boolean): void {
   // One renews the leases beside them, and one publishes.
-  const needed = wanted + 2
+  const needed = wanted + 2 + Number(listens)
   if (max === undefined || max >= needed) return
   const message = `The transactional queues of this process may use ${wanted} connections at a time, so the pool needs ${needed}; it has ${max}`
   throw new MillraceError('INVALID_OPTION', message)

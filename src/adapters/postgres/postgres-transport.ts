@@ -98,7 +98,8 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
   }
 
   reserve(transactions: number): () => void {
-    if (transactions > 0) checkConnections(this.#transactions + transactions, maxOf(this.#options))
+    if (transactions > 0)
+      checkConnections(this.#transactions + transactions, maxOf(this.#options), listensWithin(this.#options))
     this.#transactions += transactions
     return () => (this.#transactions -= transactions)
   }
@@ -147,4 +148,9 @@ function stopped(): MillraceError {
 /** How many connections the pool makes at most; undefined if it does not say so. */
 function maxOf({ connect }: EventTablesOptions): number | undefined {
   return 'pool' in connect ? connect.pool.options?.max : connect.max
+}
+
+/** Whether one of those connections may listen: a pool of the user's is not made larger for that. */
+function listensWithin({ connect, wake: { wake } }: EventTablesOptions): boolean {
+  return 'pool' in connect && wake !== 'interval'
 }
