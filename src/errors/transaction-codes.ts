@@ -18,6 +18,11 @@ export const transactionCodes = {
     remedy:
       'Await every publish and every statement in the handler; what is to come later, do with `app.publish` and a connection of your own.',
   },
+  TRANSACTION_MANAGED: {
+    summary:
+      'A handler of a transactional queue called `connect` or `end` of `ctx.transaction`, whose connection is not its own. Nothing was done.',
+    remedy: 'Leave the call out: the transaction and its connection end with the handler.',
+  },
   OUTBOX_UNSUPPORTED: {
     summary: 'The transport given as `outbox` cannot hold one.',
     remedy: 'Leave `outbox` out, or give a transport with `features.transactions`.',

@@ -207,6 +207,46 @@ await describeWithServer('postgres', (url) => {
     },
   )
 
+  test('a handler that releases its client does not give its connection to others', async () => {
+    const pool = new Pool({ connectionString: url, max: 4 })
+    onTestFinished(() => pool.end())
+    const app = started(millrace({ transport: postgres({ pool, schema: newSchema() }), logger: false }))
+    const paid = signal<unknown>()
+    let lent: PoolClient | undefined
+    app.queue('billing', { transactional: true, concurrency: 1 }).on('order.placed', async (_event, ctx) => {
+      const mine = ctx.transaction as unknown as PoolClient
+      lent = mine
+      await mine.query(`INSERT INTO ${shop}.invoices VALUES ('released', 1)`)
+      mine.release()
+      mine.release(true)
+      // Whoever gets a connection now must not get this one.
+      const others = await Promise.all([pool.connect(), pool.connect()])
+      for (const other of others) {
+        await other.query('ROLLBACK')
+        other.release()
+      }
+      const managed = { code: 'TRANSACTION_MANAGED' }
+      await expect(mine.connect()).rejects.toMatchObject(managed)
+      await expect((mine as unknown as Client).end()).rejects.toMatchObject(managed)
+      await ctx.publish('order.paid', 'published')
+    })
+    app.queue('mail').on('order.paid', (event) => paid.give(event.data))
+    await app.start()
+    await app.publish('order.placed', 1)
+    expect(await paid.come).toBe('published')
+    expect(await invoices('released')).toEqual([1])
+    await app.stop()
+    // One of these is the one that was lent.
+    const all = await Promise.all(Array.from({ length: pool.totalCount }, () => pool.connect()))
+    lent!.release(true)
+    expect(() => lent!.escapeIdentifier('x')).toThrow(expect.objectContaining({ code: 'TRANSACTION_OVER' }))
+    expect(pool.idleCount).toBe(0)
+    for (const one of all) {
+      expect(await one.query('SELECT 1')).toMatchObject({ rowCount: 1 })
+      one.release()
+    }
+  })
+
   test('a pool with too few connections is refused at the start, and so is a batch', async () => {
     const pool = new Pool({ connectionString: url, max: 6 })
     onTestFinished(() => pool.end())

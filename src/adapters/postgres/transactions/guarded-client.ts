@@ -2,36 +2,61 @@ import { MillraceError } from '../../../errors/millrace-error.ts'
 import type { PgConnection } from '../client.ts'
 
 export interface GuardedClient {
-  /** The client as it is, but that it runs nothing any more after `end`. */
+  /** The client as it is, but that it stays with its transaction, and does nothing any more after `end`. */
   readonly client: object
   /** Others get the connection from now on. */
   end(): void
 }
 
+type Call = (...of: readonly unknown[]) => unknown
+
 /** What a handler gets of a connection: what it runs and does not await would be part of another transaction. */
 export function guardedClient(connection: PgConnection): GuardedClient {
   let over = false
-  const query = (...of: readonly unknown[]): unknown =>
-    over ? refused(of) : Reflect.apply(connection.query, connection, of)
-  const client = new Proxy(connection, {
+  const own: Readonly<Record<PropertyKey, Call>> = {
+    query: (...of) => (over ? refused(isOver(), of) : Reflect.apply(connection.query, connection, of)),
+    // In good faith, of one that was lent: by libraries after each query, by people in a `finally`.
+    release: () => undefined,
+    connect: (...of) => refused(over ? isOver() : isManaged('connect'), of),
+    end: (...of) => refused(over ? isOver() : isManaged('end'), of),
+  }
+  const client: object = new Proxy(connection, {
     get(target, property) {
-      if (property === 'query') return query
+      if (Object.hasOwn(own, property)) return own[property]
       const value: unknown = Reflect.get(target, property, target)
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+      if (typeof value !== 'function') return value
+      return (...of: readonly unknown[]): unknown => {
+        if (over && !tidies.has(property)) throw isOver()
+        const result: unknown = Reflect.apply(value, target, of)
+        return result === target ? client : result
+      }
     },
   })
   return { client, end: () => (over = true) }
 }
 
-/** As `query` of `pg` fails: by a promise, or by the callback that was given. A cursor, which it gives back as it is, fails at once. */
-function refused(of: readonly unknown[]): unknown {
-  const error = new MillraceError(
-    'TRANSACTION_OVER',
-    'The transaction of this handler is over: await what it runs before the handler ends',
-  )
+/** Whoever has listened may stop to, at any time. */
+const tidies: ReadonlySet<PropertyKey> = new Set(['off', 'removeListener'])
+
+/** As functions of `pg` fail: by a promise, or by the callback that was given. A cursor, which it gives back as it is, fails at once. */
+function refused(error: MillraceError, of: readonly unknown[]): unknown {
   if (typeof (of[0] as { submit?: unknown } | undefined)?.submit === 'function') throw error
   const callback = of.at(-1)
   if (typeof callback !== 'function') return Promise.reject(error)
   process.nextTick(callback, error)
   return undefined
+}
+
+function isOver(): MillraceError {
+  return new MillraceError(
+    'TRANSACTION_OVER',
+    'The transaction of this handler is over: await what it runs before the handler ends',
+  )
+}
+
+function isManaged(call: string): MillraceError {
+  return new MillraceError(
+    'TRANSACTION_MANAGED',
+    `\`${call}\` of ctx.transaction: its connection is opened and closed for you`,
+  )
 }
