@@ -182,6 +182,57 @@ await describeWithServer('postgres', (url) => {
   )
 
   test.each(Object.entries(places))(
+    '%s a handler that is given up in a statement is retried at once: the statement is cancelled',
+    async (where, options) => {
+      const app = started(millrace({ ...options(), logger: false }))
+      const [done, failed] = [signal(), signal<unknown>()]
+      const id = `${where} asleep`
+      app
+        .queue('billing', {
+          transactional: true,
+          concurrency: 1,
+          maxHandling: '200ms',
+          lease: '1s',
+          retry: { backoff: constant(1) },
+        })
+        .on('order.placed', async (_event, ctx) => {
+          const transaction = ctx.transaction as PgHandlerTransaction
+          await transaction.query(`INSERT INTO ${shop}.invoices VALUES ($1, $2)`, [id, ctx.attempt])
+          if (ctx.attempt > 1) return done.give()
+          const asleep = transaction.query('SELECT pg_sleep(100)')
+          asleep.catch(failed.give)
+          await asleep
+        })
+      await app.start()
+      await app.publish('order.placed', 1)
+      expect(await failed.come).toMatchObject({ code: '57014' })
+      await done.come
+      await expect.poll(() => invoices(id)).toEqual([2])
+    },
+    20_000,
+  )
+
+  test('a handler whose statement fails costs no connection: nothing is left to cancel', async () => {
+    const pool = new Pool({ connectionString: url, max: 4 })
+    onTestFinished(() => pool.end())
+    const app = started(millrace({ transport: postgres({ pool, schema: newSchema() }), logger: false }))
+    const done = signal()
+    let broken = 0
+    app
+      .queue('billing', { transactional: true, concurrency: 1, retry: { backoff: constant(1) } })
+      .on('order.placed', async (_event, ctx) => {
+        if (ctx.attempt === 4) return done.give()
+        const { query } = ctx.transaction as PgHandlerTransaction
+        await query('SELECT 1 / $1::int', [0])
+      })
+    await app.start()
+    pool.on('release', (error) => void (broken += Number(error)))
+    await app.publish('order.placed', 1)
+    await done.come
+    expect(broken).toBe(0)
+  })
+
+  test.each(Object.entries(places))(
     '%s a handler that goes on at a stop keeps no connection, so that all are closed',
     async (where, options) => {
       const app = started(millrace({ ...options(), logger: false }))

@@ -30,7 +30,9 @@ export interface PgConnection {
     event: 'notification',
     listener: (message: { readonly channel: string; readonly payload?: string | undefined }) => void,
   ): unknown
-  removeListener(event: 'error', listener: (error: Error) => void): unknown
+  /** Nothing is under way any more, and nothing waits. */
+  on(event: 'drain', listener: () => void): unknown
+  removeListener(event: 'error' | 'drain', listener: (error: Error) => void): unknown
   /** @param broken whether the pool must not hand it out again */
   release(broken?: boolean): void
 }

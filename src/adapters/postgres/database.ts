@@ -108,6 +108,12 @@ export class Database implements Runner {
     connection.release(broken || this.#cancelled.has(connection))
   }
 
+  /** Ends the statement that is under way. The pool does not hand out the connection again. */
+  cancel(connection: PgConnection): void {
+    this.#cancelled.add(connection)
+    cancel(connection)
+  }
+
   /** The statement as the database gets it: for callers who run it on a connection of their own. */
   statement(sql: string): { readonly name: string; readonly text: string } {
     let statement = this.#statements.get(sql)
@@ -197,35 +203,36 @@ export class Database implements Runner {
 
   /** The server ends what takes too long: nobody would hear of it, and it could wait there for ever. */
   #inTime(connection: PgConnection, query: PgQuery): Promise<PgResult> {
+    // What was cancelled ends soon, or never.
+    const longest = this.#cancelled.has(connection) ? longestCancel : this.#longest
     return new Promise((resolve, reject) => {
       let late = false
       let timer = setTimeout(() => {
         late = true
-        this.#cancelled.add(connection)
-        cancel(connection)
+        this.cancel(connection)
         timer = setTimeout(() => {
           // The first may have hit what ran before this statement.
-          cancel(connection)
-          reject(this.#unanswered())
+          this.cancel(connection)
+          reject(this.#unanswered(longest))
         }, longestCancel)
-      }, this.#longest)
+      }, longest)
       // Not by its promise: through those the rows of one answer outlive the next ones, until all of them are old.
       connection.query(query, (error, result) => {
         clearTimeout(timer)
-        if (error) reject(late && sqlState(error) === cancelled ? this.#tookTooLong(error) : error)
+        if (error) reject(late && sqlState(error) === cancelled ? this.#tookTooLong(longest, error) : error)
         // A commit that is cancelled while it waits for another server is told as done, and is only half as safe.
-        else if (late) reject(this.#unanswered())
+        else if (late) reject(this.#unanswered(longest))
         else resolve(result)
       })
     })
   }
 
-  #unanswered(): MillraceError {
-    return new MillraceError('CONNECTION_LOST', `${this.where}: no answer within ${this.#longest} ms`)
+  #unanswered(longest: number): MillraceError {
+    return new MillraceError('CONNECTION_LOST', `${this.where}: no answer within ${longest} ms`)
   }
 
-  #tookTooLong(cause: unknown): MillraceError {
-    const message = `${this.where}: a statement took longer than ${this.#longest} ms and was cancelled; it may have waited for what a transaction of somebody else has locked`
+  #tookTooLong(longest: number, cause: unknown): MillraceError {
+    const message = `${this.where}: a statement took longer than ${longest} ms and was cancelled; it may have waited for what a transaction of somebody else has locked`
     return new MillraceError('STORE_BUSY', message, { cause })
   }
 }

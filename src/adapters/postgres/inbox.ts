@@ -42,7 +42,7 @@ export class Inbox {
     end: (transaction: Runner) => Promise<void> = async () => {},
   ): Promise<void> {
     await this.#database.transaction(async (transaction, connection: PgConnection) => {
-      if ((await transaction.run(remember, queue, id)) === 1) await guarded(connection, work)
+      if ((await transaction.run(remember, queue, id)) === 1) await this.#guarded(connection, work)
       // Last, so that nothing is committed under a lease that was lost meanwhile.
       await end(transaction)
     })
@@ -53,15 +53,19 @@ export class Inbox {
   close(): Promise<void> {
     return this.#sweep.close()
   }
-}
 
-/** The connection serves others afterwards, whatever the handler has forgotten to await. */
-async function guarded(connection: PgConnection, work: Work): Promise<void> {
-  const { client, end } = guardedClient(connection)
-  try {
-    await work(client)
-  } finally {
-    end()
+  /** The connection serves others afterwards, whatever the handler has forgotten to await. */
+  async #guarded(connection: PgConnection, work: Work): Promise<void> {
+    const { client, busy, end } = guardedClient(connection)
+    try {
+      await work(client)
+    } catch (error) {
+      // The rollback, and the next try with it, would wait for the statement of a handler that was given up.
+      if (busy()) this.#database.cancel(connection)
+      throw error
+    } finally {
+      end()
+    }
   }
 }
 

@@ -31,7 +31,7 @@ export class Sweep {
   /** If it is time to look. What fails is done the next time. */
   soon(): void {
     const now = this.#clock.monotonic()
-    if (now - this.#sweptAt < every || this.#running !== undefined) return
+    if (this.#closed || now - this.#sweptAt < every || this.#running !== undefined) return
     this.#sweptAt = now
     this.#running = this.#sweep()
       .catch(() => undefined)

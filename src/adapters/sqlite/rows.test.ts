@@ -54,6 +54,15 @@ async function bury(...ids: readonly string[]): Promise<void> {
   await session.settle((await take()).map((of) => ({ of, as: 'dead', record })))
 }
 
+test('a second dead letter of an event has a name of its own, whatever the ids of others are', async () => {
+  await bury('x')
+  await bury('x~3')
+  await bury('x')
+  const letters = await transport.admin.deadLetters('orders', { limit: 5 })
+  expect(letters.map(({ id }) => id)).toEqual(['x', 'x~3', 'x'])
+  expect(new Set(letters.map(({ letter }) => letter)).size).toBe(3)
+})
+
 /** As a bad disk would: past the checks. */
 function damage(sql: string): void {
   hand.exec('PRAGMA ignore_check_constraints = ON')

@@ -17,11 +17,11 @@ const isThere = 'SELECT 1 FROM events WHERE seq = ? AND id = ?'
 const giveBack = 'UPDATE events SET due = ?, steady = 1, parked = max(parked, ?) WHERE seq = ?'
 const giveBackFailed = `UPDATE events
   SET failures = min(failures + 1, ${mostFailures}), due = ?, steady = 1, parked = ?, trail = ? WHERE seq = ?`
-/** A letter is named by its event; a second one of the same event by the number it will have, too. */
+/** A letter is named by its event; a second one of the same event by what no sender of ids can guess, too. */
 const bury = `
   INSERT INTO dead (queue, name, id, type, key, head, data, record)
   SELECT queue, CASE WHEN EXISTS (SELECT 1 FROM dead d WHERE d.queue = e.queue AND d.name = e.id)
-    THEN e.id || '~' || ((SELECT max(letter) FROM dead) + 1) ELSE e.id END,
+    THEN e.id || '~' || lower(hex(randomblob(16))) ELSE e.id END,
     id, type, key, head, data, ? FROM events e WHERE seq = ?`
 const deleteEvent = 'DELETE FROM events WHERE seq = ?'
 const release = 'DELETE FROM held WHERE seq = ?'

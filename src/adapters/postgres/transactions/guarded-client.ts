@@ -4,6 +4,8 @@ import type { PgConnection } from '../client.ts'
 export interface GuardedClient {
   /** The client as it is, but that it stays with its transaction, and does nothing any more after `end`. */
   readonly client: object
+  /** Whether something that it was given to run is still under way. */
+  busy(): boolean
   /** Others get the connection from now on. */
   end(): void
 }
@@ -13,8 +15,20 @@ type Call = (...of: readonly unknown[]) => unknown
 /** What a handler gets of a connection: what it runs and does not await would be part of another transaction. */
 export function guardedClient(connection: PgConnection): GuardedClient {
   let over = false
+  let busy = false
+  const drained = (): void => void (busy = false)
+  // That is told before the server is ready again, and all else that waits fails with it.
+  const failed = (error: unknown): never => {
+    busy = false
+    throw error
+  }
   const own: Readonly<Record<PropertyKey, Call>> = {
-    query: (...of) => (over ? refused(isOver(), of) : Reflect.apply(connection.query, connection, of)),
+    query: (...of) => {
+      if (over) return refused(isOver(), of)
+      busy = true
+      const running: unknown = Reflect.apply(connection.query, connection, of)
+      return running instanceof Promise ? running.catch(failed) : running
+    },
     // In good faith, of one that was lent: by libraries after each query, by people in a `finally`.
     release: () => undefined,
     connect: (...of) => refused(over ? isOver() : isManaged('connect'), of),
@@ -32,7 +46,12 @@ export function guardedClient(connection: PgConnection): GuardedClient {
       }
     },
   })
-  return { client, end: () => (over = true) }
+  connection.on('drain', drained)
+  const end = (): void => {
+    over = true
+    connection.removeListener('drain', drained)
+  }
+  return { client, busy: () => busy, end }
 }
 
 /** Whoever has listened may stop to, at any time. */
