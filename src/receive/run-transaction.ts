@@ -32,8 +32,7 @@ export class RunTransaction {
   }
 
   /** It is rolled back: nothing more belongs to it. */
-  async failed(): Promise<void> {
+  failed(): void {
     this.#over = true
-    await Promise.allSettled(this.#publishing)
   }
 }

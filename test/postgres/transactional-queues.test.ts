@@ -201,7 +201,8 @@ await describeWithServer('postgres', (url) => {
           if (ctx.attempt > 1) return done.give()
           const asleep = transaction.query('SELECT pg_sleep(100)')
           asleep.catch(failed.give)
-          await asleep
+          // It waits behind that.
+          await Promise.all([asleep, ctx.publish('order.paid', 1)])
         })
       await app.start()
       await app.publish('order.placed', 1)
