@@ -48,7 +48,7 @@ export function transactions(
         await transaction.settled()
         state = 'handled'
       } catch (error) {
-        await transaction.failed()
+        transaction.failed()
         throw error
       }
     }
