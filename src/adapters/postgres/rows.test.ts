@@ -97,7 +97,7 @@ await describeWithServer('postgres', (url) => {
     await bury('a')
     await transport.publish([event('new', { id: 'b' })])
     const [, , again] = await lettersOf()
-    expect(await lettersOf()).toEqual(['a', 'b', expect.stringMatching(/^a~\d+$/)])
+    expect(await lettersOf()).toEqual(['a', 'b', expect.stringMatching(/^a~./)])
     expect(await transport.admin.redrive('mail', undefined)).toBe(1)
     expect(await lettersOf()).toEqual(['b', again])
     expect((await handleAll(transport, 'mail')).map(({ data }) => data)).toEqual(['"new"', '"a"'])

@@ -258,18 +258,18 @@ await describeWithServer('postgres', (url) => {
         [schema],
       )
     await hand.during(`SELECT FROM ${schema}.messages WHERE id = '${first!.id}' FOR UPDATE`, async () => {
-      const cut = session.exchange({ settle: [{ of: first!, as: 'ack' }], max: 0 })
-      await expect.poll(waiting).toHaveLength(1)
+      const cut = expect(session.exchange({ settle: [{ of: first!, as: 'ack' }], max: 0 })).rejects.toThrow()
+      await expect.poll(waiting, { timeout: 10_000 }).toHaveLength(1)
       const [{ pid }] = (await waiting()) as [{ pid: number }]
       await hand.query('SELECT pg_terminate_backend($1)', [pid])
-      await expect(cut).rejects.toThrow()
+      await cut
     })
     let [beginning, extending]: Promise<unknown>[] = []
     await hand.during(`SELECT FROM ${schema}.queues FOR UPDATE`, async () => {
       beginning = session.exchange({ settle: [], max: 0 })
-      await expect.poll(waiting).toHaveLength(1)
+      await expect.poll(waiting, { timeout: 10_000 }).toHaveLength(1)
       extending = session.extend([second!], 30_000)
-      await expect.poll(waiting).toHaveLength(2)
+      await expect.poll(waiting, { timeout: 10_000 }).toHaveLength(2)
     })
     await beginning
     expect(await extending).toEqual(['ok'])

@@ -142,9 +142,12 @@ export class PostgresSession implements Session {
     let extended: ReadonlySet<string> | undefined
     for (let { id } = this.#presence; id !== undefined && extended === undefined;) {
       extended = await this.#settlements.extend(id, list, wanted)
-      // Its row may end too early; or it has begun anew meanwhile, with another one.
-      const isOther = this.#presence.id !== id
-      if (extended === undefined && !isOther && !(await this.#presence.beat(wanted))) break
+      // Its row may end too early; or it begins anew just now, with another one.
+      const isTooShort = extended === undefined && this.#presence.id === id
+      if (isTooShort && !(await this.#presence.beat(wanted))) {
+        await this.#entering
+        if (this.#presence.id === id) break
+      }
       id = this.#presence.id
     }
     return list.map((one) => (extended?.has(one.id) === true ? 'ok' : 'lost'))
