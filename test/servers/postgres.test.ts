@@ -82,17 +82,21 @@ await describeWithServer('postgres', (url) => {
 
 await describeWithPrivateServer('postgres', (server) => {
   test.each([
-    ['SIGKILL', 'Connection terminated unexpectedly'],
-    ['SIGQUIT', 'terminating connection due to immediate shutdown command'],
-    ['SIGTERM', 'terminating connection due to administrator command'],
-  ] as const)('keeps port and data when stopped with %s', async (signal, farewell) => {
+    ['SIGKILL', ['Connection terminated unexpectedly']],
+    // A backend tells if it gets to it.
+    [
+      'SIGQUIT',
+      ['terminating connection due to immediate shutdown command', 'Connection terminated unexpectedly'],
+    ],
+    ['SIGTERM', ['terminating connection due to administrator command']],
+  ] as const)('keeps port and data when stopped with %s', async (signal, known) => {
     const table = `kept_${signal}`
     await rowsOf(server.url, `create table ${table} (value text)`)
     const { client, farewells, gone } = await connect(server.url)
     await client.query(`insert into ${table} values ('before')`)
     await server.stop(signal)
     await gone
-    expect(farewells[0]).toBe(farewell)
+    expect(known).toContain(farewells[0])
     await expect(connect(server.url)).rejects.toThrow('ECONNREFUSED')
     await server.start()
     await rowsOf(server.url, `insert into ${table} values ('after')`)
