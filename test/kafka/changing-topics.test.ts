@@ -166,6 +166,26 @@ await describeWithServer('kafka', (server) => {
     expect(await end(0)).toBe(40n)
   }, 60_000)
 
+  test('a topic that somebody has deleted keeps nobody from counting, declaring and taking a subscription away', async () => {
+    const [queue, topic, gone] = [newName('queue'), newName('topic'), newName('topic')]
+    const one = spec(queue, topic, {
+      subscriptions: [topic, gone].map((name) => ({ topic: name, pattern: '*' })),
+    })
+    await transport.declare([one])
+    await transport.publish([event(topic, 0), event(gone, 1)])
+    const depth = async (): Promise<number | undefined> =>
+      (await transport.admin.queues()).find(({ name }) => name === queue)?.depth
+    expect(await depth()).toBe(2)
+    await admin.deleteTopics({ topics: [gone] })
+    await expect.poll(() => admin.listTopics(), { timeout: 10_000 }).not.toContain(gone)
+    expect(await depth()).toBe(1)
+    expect(await transport.declare([one])).toMatchObject({ created: [] })
+    await admin.deleteTopics({ topics: [gone] })
+    await expect.poll(() => admin.listTopics(), { timeout: 10_000 }).not.toContain(gone)
+    await transport.admin.unbind(queue, [{ topic: gone, pattern: '*' }])
+    expect(await depth()).toBe(1)
+  }, 60_000)
+
   test('the places of a topic that brokers do not know yet are waited for, and not for ever', async () => {
     const client = await Client.open({ brokers, clientId: 'test', sasl: undefined, tls: undefined })
     const reader = new Reader(client)

@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { memory } from '../../src/adapters/memory/index.ts'
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
+import { within } from '../../src/clock/within.ts'
 import { gate, Inbox } from '../../src/conformance/apps.ts'
 import { numbers } from '../../src/conformance/harness.ts'
 import { PublishError, type PublishOutcome } from '../../src/contract/publish-error.ts'
@@ -199,12 +200,6 @@ test('an outbox that does not answer for a while is told once; what was sent mea
 })
 
 describe('a stop', () => {
-  const timed = async (work: Promise<void>): Promise<number> => {
-    const began = performance.now()
-    await work
-    return performance.now() - began
-  }
-
   test('finishes the batch that is on its way', async () => {
     const shop = await openShop()
     const { passed, open } = gate()
@@ -229,7 +224,7 @@ describe('a stop', () => {
     const { app } = await started(shop, transport, 1)
     await publish(shop, app, 300)
     await app.saying('Nothing can be relayed')
-    expect(await timed(app.stop())).toBeLessThan(5_000)
+    expect(await within(app.stop(), 5_000)).toBe(true)
     expect(await statsOf(shop)).toMatchObject({ depth: 300, inFlight: 0, retrying: 0 })
   })
 
@@ -245,7 +240,7 @@ describe('a stop', () => {
     const { app } = await started(shop, transport, 1)
     await publish(shop, app, 3)
     await under.passed
-    expect(await timed(app.stop({ timeout: 100 }))).toBeLessThan(2_100)
+    expect(await within(app.stop({ timeout: 100 }), 2_100)).toBe(true)
     expect(await statsOf(shop)).toMatchObject({ depth: 0, inFlight: 3 })
   })
 })

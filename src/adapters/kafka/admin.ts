@@ -29,7 +29,7 @@ export class KafkaAdmin extends LettersAdmin implements TransportAdmin {
   async queues(): Promise<readonly QueueCounts[]> {
     const cluster = await this.#host.open()
     const counter = new QueueCounter(cluster, (name) => this.#host.local(name))
-    return counter.counts((queue) => this.#lettersIn(cluster, queue))
+    return counter.all((queue) => this.#lettersIn(cluster, queue))
   }
 
   async removeQueue(name: string): Promise<number> {
@@ -37,14 +37,12 @@ export class KafkaAdmin extends LettersAdmin implements TransportAdmin {
     const { registry, topics, client } = cluster
     const queue = await registry.get(name)
     const counter = new QueueCounter(cluster, (local) => this.#host.local(local))
-    const all = await counter.counts((one) => this.#lettersIn(cluster, one))
+    const counts = await counter.one(name, (one) => this.#lettersIn(cluster, one))
     // First of all: Kafka refuses while somebody consumes.
     await deleteGroup(client, name)
     await registry.remove(queue)
     await topics.delete(namesOf(topicsOf(name)))
     this.#letters.delete(name)
-    const counts = all.find((one) => one.name === name)
-    if (counts === undefined) return 0
     return counts.depth + counts.inFlight + counts.retrying + counts.delayed + counts.dead
   }
 

@@ -35,16 +35,34 @@ export class QueueCounter {
     this.#local = local
   }
 
-  async counts(lettersOf: (queue: string) => Letters): Promise<readonly QueueCounts[]> {
+  all(lettersOf: (queue: string) => Letters): Promise<readonly QueueCounts[]> {
     const { registry, topics } = this.#cluster
-    await registry.refresh()
-    const queues = registry.all()
+    return topics.despiteRemovals(async () => {
+      await registry.refresh()
+      return this.#counts(registry.all(), lettersOf)
+    })
+  }
+
+  /** @throws MillraceError UNKNOWN_QUEUE */
+  async one(name: string, lettersOf: (queue: string) => Letters): Promise<QueueCounts> {
+    const { registry, topics } = this.#cluster
+    const [counts] = await topics.despiteRemovals(async () =>
+      this.#counts([await registry.get(name)], lettersOf),
+    )
+    return counts!
+  }
+
+  async #counts(
+    queues: readonly StoredQueue[],
+    lettersOf: (queue: string) => Letters,
+  ): Promise<readonly QueueCounts[]> {
+    const { registry, topics } = this.#cluster
     const sources = await Promise.all(queues.map((queue) => registry.topicsFor(queue)))
     const names = queues.flatMap(({ name }, i) => {
       const { retry, dead, progress, tiers } = topicsOf(name)
       return [...sources[i]!, retry, dead, progress, ...tiers.map(({ topic }) => topic)]
     })
-    const there = [...(await topics.partitions([...new Set(names)])).keys()]
+    const there = [...(await topics.look([...new Set(names)])).keys()]
     const [begins, ends, committed] = await Promise.all([
       this.#cluster.reader.places(there, earliest),
       this.#cluster.reader.places(there, latest),

@@ -96,7 +96,11 @@ export class Registry {
     return topics.filter((topic) => isReserved(topic, isQueue))
   }
 
-  async declare(specs: readonly QueueSpec[]): Promise<DeclareReport> {
+  declare(specs: readonly QueueSpec[]): Promise<DeclareReport> {
+    return this.#topics.despiteRemovals(() => this.#declare(specs))
+  }
+
+  async #declare(specs: readonly QueueSpec[]): Promise<DeclareReport> {
     // A queue that somebody has removed has no topics any more.
     await this.refresh()
     const names = [...new Set(specs.flatMap(({ subscriptions }) => subscriptions.map(({ topic }) => topic)))]
@@ -147,10 +151,13 @@ export class Registry {
     const gone = list
       .flatMap((one) => queue.subscriptions.get(keyOf(one)) ?? [])
       .filter(({ until }) => until === undefined)
-    const topics = gone.some(({ topic }) => topic === '*')
-      ? await this.topicsFor(queue)
-      : gone.map(({ topic }) => topic)
-    const ends = Object.fromEntries(await this.#reader.places([...new Set(topics)], latest))
+    const ends = await this.#topics.despiteRemovals(async () => {
+      const topics = gone.some(({ topic }) => topic === '*')
+        ? await this.topicsFor(queue)
+        : gone.map(({ topic }) => topic)
+      const there = await this.#topics.look([...new Set(topics)])
+      return Object.fromEntries(await this.#reader.places([...there.keys()], latest))
+    })
     await this.#write(
       gone.map(({ topic, pattern, start }) =>
         recordOf([name, topic, pattern], { start, until: placesOf(ends, topic) }),

@@ -21,6 +21,9 @@ const appearance = 15_000
 const firstWait = 25
 const longestWait = 1_000
 
+/** How often work is done in all that meets a topic which is not there any more. */
+const attempts = 3
+
 /** Events of ours that a move carries further have attributes of ours besides: the trail of their failures, a record. */
 export const moveReserve = 64 * 1024
 
@@ -88,6 +91,21 @@ export class Topics {
 
   forget(topics: readonly string[]): void {
     for (const topic of topics) this.#known.delete(topic)
+  }
+
+  /**
+   * Does work that looks at topics again, and afresh, where one of them was removed in the middle of it: any process may.
+   * @throws what the work throws
+   */
+  async despiteRemovals<T>(work: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await work()
+      } catch (error) {
+        if (attempt === attempts || !isUnknownTopic(Object(error).cause)) throw error
+        this.#known.clear()
+      }
+    }
   }
 
   /** Topics that events are published to. */
