@@ -7,7 +7,7 @@ import { rows } from './rows.ts'
 import { comparisonRows } from './sqlite/comparisons.ts'
 import { enduranceRows } from './sqlite/endurance.ts'
 import { keyRows } from './sqlite/keys.ts'
-import { relayRows } from './sqlite/relay.ts'
+import { sqliteRelay } from './sqlite/relay.ts'
 import { throughputRows } from './sqlite/throughput.ts'
 import { tryRow } from './try-row.ts'
 
@@ -15,7 +15,7 @@ const withoutServers = [
   ...engineRows,
   ...throughputRows,
   ...keyRows,
-  ...relayRows,
+  sqliteRelay,
   ...comparisonRows,
   ...enduranceRows,
 ]

@@ -5,7 +5,7 @@ import type { Row } from './row.ts'
 import { comparisonRows } from './sqlite/comparisons.ts'
 import { enduranceRows } from './sqlite/endurance.ts'
 import { keyRows } from './sqlite/keys.ts'
-import { relayRows } from './sqlite/relay.ts'
+import { sqliteRelay } from './sqlite/relay.ts'
 import { throughputRows } from './sqlite/throughput.ts'
 
 /** All that can be measured. */
@@ -13,7 +13,7 @@ export const rows: readonly Row[] = [
   ...engineRows,
   ...throughputRows,
   ...keyRows,
-  ...relayRows,
+  sqliteRelay,
   ...comparisonRows,
   ...enduranceRows,
   ...kafkaRows,

@@ -1,5 +1,6 @@
 import type { Row } from '../row.ts'
 import { postgresComparisons } from './comparisons.ts'
+import { postgresRelay } from './relay.ts'
 import { postgresThroughput } from './throughput.ts'
 
-export const postgresRows: readonly Row[] = [...postgresThroughput, ...postgresComparisons]
+export const postgresRows: readonly Row[] = [...postgresThroughput, postgresRelay, ...postgresComparisons]
