@@ -75,8 +75,11 @@ export function httpIngress(
       intake.take(size)
       held += size
     }
+    let entered = false
     try {
       if (request.method !== 'POST') throw new MillraceError('HTTP_METHOD', 'Only POST is taken')
+      intake.enter()
+      entered = true
       if (mode === 'accept') checkRoom(target)
       const bytes = await readBody(request, maxBytes, take)
       if (verify !== undefined && (await verify(request, bytes)) !== true) {
@@ -92,7 +95,7 @@ export function httpIngress(
       report(target.logger, 'HTTP_UNAVAILABLE: a request was answered with 503', error)
       return unavailable()
     } finally {
-      intake.give(held)
+      if (entered) intake.leave(held)
     }
   }
 }

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { recordingApp, type RecordingOptions } from '../../../test/recording-app.ts'
+import { signal } from '../../../test/signals.ts'
 import type { Delivery } from '../../contract/delivery.ts'
+import { createEvent } from '../../event/event.ts'
 import { httpIngress } from './ingress.ts'
 
 type Queue = NonNullable<RecordingOptions['queues']>[number]
@@ -140,6 +142,39 @@ describe('inline', () => {
     expect(answer.message).not.toContain('host')
     expect(answer.log).toEqual([expect.stringContaining('host 7')])
   })
+
+  test(
+    'while 10,000 requests are under way others are refused; each gives its place back',
+    { timeout: 30_000 },
+    async () => {
+      const gates: (() => void)[] = []
+      const [full, oneMore] = [signal(), signal()]
+      const wait: Queue['handle'] = async (delivery) => {
+        const open = signal()
+        if (gates.push(open.give) === 10_000) full.give()
+        else if (gates.length > 10_000) oneMore.give()
+        await open.come
+        await delivery.ack()
+      }
+      const app = recordingApp({ queues: [queue('slow', wait)] })
+      const ingress = httpIngress(app, {
+        mode: 'inline',
+        verify: () => true,
+        toEvent: () => createEvent('order.placed', 1),
+      })
+      const post = (method = 'POST'): Promise<Response> =>
+        ingress(new Request('http://localhost/', { method }))
+      const underWay = Array.from({ length: 10_000 }, () => post())
+      await full.come
+      expect([(await post()).status, (await post('GET')).status]).toEqual([503, 405])
+      gates[0]!()
+      expect((await underWay[0]!).status).toBe(200)
+      underWay.push(post())
+      await oneMore.come
+      gates.forEach((open) => open())
+      for (const answer of underWay) expect((await answer).status).toBe(200)
+    },
+  )
 
   test('a delivery is settled once, and needs no lease', async () => {
     const errors: unknown[] = []
