@@ -281,6 +281,9 @@ await describeWithServer('postgres', (url) => {
       await expect(mine.connect()).rejects.toMatchObject(managed)
       await expect((mine as unknown as Client).end()).rejects.toMatchObject(managed)
       await ctx.publish('order.paid', 'published')
+      // As one does who wraps it to log what it runs, and forgets that others come after.
+      mine.query = () => Promise.reject(new Error('replaced by a handler'))
+      await expect(mine.query('SELECT 1')).rejects.toThrow('replaced')
     })
     app.queue('mail').on('order.paid', (event) => paid.give(event.data))
     await app.start()

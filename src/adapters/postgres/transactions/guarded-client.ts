@@ -22,7 +22,7 @@ export function guardedClient(connection: PgConnection): GuardedClient {
     busy = false
     throw error
   }
-  const own: Readonly<Record<PropertyKey, Call>> = {
+  const calls: Readonly<Record<PropertyKey, Call>> = {
     query: (...of) => {
       if (over) return refused(isOver(), of)
       busy = true
@@ -34,6 +34,7 @@ export function guardedClient(connection: PgConnection): GuardedClient {
     connect: (...of) => refused(over ? isOver() : isManaged('connect'), of),
     end: (...of) => refused(over ? isOver() : isManaged('end'), of),
   }
+  const own: Record<PropertyKey, unknown> = { ...calls }
   const client: object = new Proxy(connection, {
     get(target, property) {
       if (Object.hasOwn(own, property)) return own[property]
@@ -44,6 +45,11 @@ export function guardedClient(connection: PgConnection): GuardedClient {
         const result: unknown = Reflect.apply(value, target, of)
         return result === target ? client : result
       }
+    },
+    // What a handler puts in place of a function is its own, and gone with its transaction.
+    set(_target, property, value) {
+      own[property] = value
+      return true
     },
   })
   connection.on('drain', drained)
