@@ -43,7 +43,9 @@ const emptying =
       await outbox.declare([outboxQueue])
       await inBatches(count, 500, (numbers) =>
         outbox.publish(
-          numbers.map((n) => enclosed(encodeEvent(createEvent(type, order(n), { key: customerOf(n) })))),
+          numbers.map((n) =>
+            enclosed(encodeEvent(createEvent(type, order(n), { key: customerOf(n) })), outbox.features),
+          ),
         ),
       )
       const spent = await timed(() => empty(outbox, count))

@@ -1,5 +1,6 @@
 import { expect } from 'vitest'
-import { dataOf, namesOf, numbersOf, type Case } from './harness.ts'
+import { encodeNew, type Outgoing } from '../event/outgoing.ts'
+import { dataOf, namesOf, numbersOf, type Bench, type Case } from './harness.ts'
 import { clockSlack } from './settling.ts'
 
 /** Events that are not to be handled before their time. */
@@ -42,6 +43,26 @@ export const delaying: readonly Case[] = [
       const taken: unknown[] = []
       for (let i = 0; i < 3; i++) taken.push(...(await bench.handle(session, 1)).map(dataOf))
       expect(taken).toEqual([300, 600, 900])
+    },
+  },
+  {
+    name: 'a delay is counted by the server, whatever time the publisher believes it is',
+    unless: ({ delayClock }) =>
+      delayClock === 'server' ? undefined : `a delay is a date by the clock of a ${delayClock}`,
+    async run(bench) {
+      const session = await bench.session(await bench.queue())
+      const start = bench.clock.monotonic()
+      await bench.publish(delayedBy(bench, 'slow', 300, -3_600_000), delayedBy(bench, 'fast', 600, 3_600_000))
+      for (const [name, delay] of [
+        ['slow', 300],
+        ['fast', 600],
+      ] as const) {
+        const [received] = await bench.handle(session, 1)
+        expect(namesOf([received!])).toEqual([name])
+        expect(bench.clock.monotonic() - start, 'it came early').toBeGreaterThanOrEqual(delay)
+        // Who passes it on would delay it again by a date that is still to come.
+        expect(received!.head.deliverAt).toBeLessThanOrEqual(bench.clock.now() + clockSlack(bench))
+      }
     },
   },
   {
@@ -88,3 +109,10 @@ export const delaying: readonly Case[] = [
     },
   },
 ]
+
+/** An event with a `delay` of a publisher whose clock is so far off. */
+function delayedBy(bench: Bench, name: string, delay: number, off: number): Outgoing {
+  const { topic, clock } = bench
+  const origin = { source: '/off', topicOf: () => topic, now: () => clock.now() + off }
+  return encodeNew(bench.type(name), name, { delay }, origin)
+}

@@ -21,7 +21,7 @@ export interface Features {
   readonly order: 'key' | 'none'
   /** What order by key can do while an event waits for its retry: hold its key back (park), or let others pass. The first is the default. */
   readonly onRetry: readonly ('park' | 'pass')[]
-  /** Whose clock decides when a delayed event is due. */
+  /** Whose clock decides when a delayed event is due. A server's counts `Outgoing.delay`; dates that are made of delays are by the publisher's elsewhere. */
   readonly delayClock: 'process' | 'machine' | 'server'
   /** A due event is handed out at most this late, in milliseconds, when a consumer has room. */
   readonly delayResolution: number

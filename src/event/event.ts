@@ -1,6 +1,7 @@
-import { milliseconds, type Duration } from '../clock/duration.ts'
+import type { Duration } from '../clock/duration.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import { checkDate, checkExtensions, checkText, type ExtensionValue } from './attributes.ts'
+import { delayFrom, delayIn, delayOf, type Delay } from './delay.ts'
 import { newId } from './ids.ts'
 import { checkName, checkType, defaultTopic } from './names.ts'
 import { bytesOf, Payload } from './payload.ts'
@@ -56,7 +57,10 @@ export interface EventOptions {
   topic?: string
   /** Default: now. */
   time?: Date
-  /** Deliver this much later. Give `delay` or `deliverAt`, not both. */
+  /**
+   * Deliver this much later than it is published, by the clock that `features.delayClock` names: where that is a server's,
+   * `deliverAt` becomes a date by the server's clock when it takes the event. Give `delay` or `deliverAt`, not both.
+   */
   delay?: Duration
   deliverAt?: Date
   correlationId?: string
@@ -71,6 +75,8 @@ export interface EventHead {
   readonly time: number
   readonly subject?: string | undefined
   readonly deliverAt?: number | undefined
+  /** Only in an outbox that goes by the publisher's clock: `deliverAt` was said as a delay. */
+  readonly delayed?: boolean | undefined
   readonly correlationId?: string | undefined
   readonly causationId?: string | undefined
   readonly contentType?: string | undefined
@@ -106,9 +112,18 @@ export class EventRecord implements MillraceEvent {
   declare readonly contentType?: string
   readonly extensions: Readonly<Record<string, ExtensionValue>>
   readonly [payloadOf]: Payload
+  declare readonly [delayOf]?: Delay
   declare readonly data: unknown
 
-  constructor(id: string, type: string, key: string | undefined, head: EventHead, payload: Payload) {
+  /** @param delay that `head.deliverAt` was made of, if it was, in milliseconds */
+  constructor(
+    id: string,
+    type: string,
+    key: string | undefined,
+    head: EventHead,
+    payload: Payload,
+    delay?: number,
+  ) {
     this.id = id
     this.type = type
     this.source = head.source
@@ -117,7 +132,10 @@ export class EventRecord implements MillraceEvent {
     const self = this as { -readonly [K in keyof EventRecord]: EventRecord[K] }
     if (head.subject !== undefined) self.subject = head.subject
     if (key !== undefined) self.key = key
-    if (head.deliverAt !== undefined) self.deliverAt = new Date(head.deliverAt)
+    if (head.deliverAt !== undefined) {
+      self.deliverAt = new Date(head.deliverAt)
+      if (delay !== undefined) self[delayOf] = { milliseconds: delay, deliverAt: head.deliverAt }
+    }
     if (head.correlationId !== undefined) self.correlationId = head.correlationId
     if (head.causationId !== undefined) self.causationId = head.causationId
     if (payload.contentType !== undefined) self.contentType = payload.contentType
@@ -139,12 +157,14 @@ export class EventRecord implements MillraceEvent {
       (type !== this.type && this.topic === defaultTopicOrNone(this.type) ? defaultTopic(type) : this.topic)
     const changed = 'data' in changes ? Payload.inPlaceOf(this.contentType, data) : this[payloadOf]
     const head = headFromOptions(type, options, { ...headOf(this), topic })
+    const hasNewDate = options.delay !== undefined || options.deliverAt !== undefined
     return new EventRecord(
       checkText(options.id ?? this.id, 'id'),
       checkType(type),
       options.key === undefined ? this.key : checkText(options.key, 'key'),
       head,
       changed,
+      hasNewDate ? delayFrom(options) : delayIn(this),
     )
   }
 
@@ -221,8 +241,8 @@ export function makeEvent(
   origin: Origin = noApp,
 ): EventRecord {
   const payload = Payload.of(data)
-  const { id, key, head } = attributesOf(type, options, origin, payload.contentType)
-  return new EventRecord(id, type, key, head, payload)
+  const { id, key, head, delay } = attributesOf(type, options, origin, payload.contentType)
+  return new EventRecord(id, type, key, head, payload, delay)
 }
 
 /** The attributes of a new event. */
@@ -231,7 +251,12 @@ export function attributesOf(
   options: EventOptions,
   origin: Origin,
   contentType: string | undefined,
-): { readonly id: string; readonly key: string | undefined; readonly head: EventHead } {
+): {
+  readonly id: string
+  readonly key: string | undefined
+  readonly head: EventHead
+  readonly delay: number | undefined
+} {
   const { source } = origin
   const time = origin.now()
   const topic = options.topic ?? origin.topicOf(type)
@@ -240,6 +265,7 @@ export function attributesOf(
     head: headFromOptions(type, options, { source, topic, time, contentType }, time),
     id: options.id === undefined ? newId() : checkText(options.id, 'id'),
     key: options.key === undefined ? undefined : checkText(options.key, 'key'),
+    delay: delayFrom(options),
   }
 }
 
@@ -253,8 +279,8 @@ function headFromOptions(
   if (options.delay !== undefined && options.deliverAt !== undefined) {
     throw new MillraceError('INVALID_OPTION', `Give delay or deliverAt for '${type}', not both`)
   }
-  const deliverAt =
-    options.delay === undefined ? options.deliverAt : new Date(now + milliseconds(options.delay, 'delay'))
+  const delay = delayFrom(options)
+  const deliverAt = delay === undefined ? options.deliverAt : new Date(now + delay)
   return {
     source: options.source === undefined ? base.source : checkText(options.source, 'source'),
     topic: options.topic === undefined ? base.topic : checkName(options.topic, 'topic'),

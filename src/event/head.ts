@@ -24,6 +24,7 @@ function saysTheSame(one: EventHead, other: EventHead): boolean {
     one.topic === other.topic &&
     one.subject === other.subject &&
     one.deliverAt === other.deliverAt &&
+    one.delayed === other.delayed &&
     one.correlationId === other.correlationId &&
     one.causationId === other.causationId &&
     one.contentType === other.contentType &&

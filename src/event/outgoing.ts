@@ -1,5 +1,6 @@
 import { MillraceError } from '../errors/millrace-error.ts'
 import { checkDate, checkExtensions, checkText } from './attributes.ts'
+import { delayIn } from './delay.ts'
 import {
   attributesOf,
   EventRecord,
@@ -19,8 +20,14 @@ export interface Outgoing {
   readonly type: string
   readonly topic: string
   readonly key: string | undefined
-  /** Milliseconds since 1970; undefined for at once. */
+  /** Not to be handed out before: milliseconds since 1970; undefined for at once. */
   readonly deliverAt: number | undefined
+  /**
+   * Milliseconds from the publish, if that is how `head.deliverAt` was said: then that is a date by the publisher's clock. A
+   * system whose own clock decides counts them from when it takes the event, and what it hands out has that date in its head.
+   * Of an event that is published through an outbox they count from when the outbox takes it, by the outbox's clock.
+   */
+  readonly delay: number | undefined
   /** All other attributes, and topic and deliverAt again: what the receiving side needs to make the event. */
   readonly head: EventHead
   readonly data: Raw
@@ -38,14 +45,14 @@ type Travelling = Pick<Outgoing, 'id' | 'type' | 'key' | 'head' | 'data'>
  */
 export function encodeEvent(event: MillraceEvent): Outgoing {
   const record = recordOf(event)
-  return outgoing(record, record.type, headOf(record), record[payloadOf].encode())
+  return outgoing(record, record.type, headOf(record), record[payloadOf].encode(), delayIn(record))
 }
 
 /** `makeEvent` and `encodeEvent` in one: nobody sees the event itself. @throws MillraceError as both */
 export function encodeNew(type: string, data: unknown, options: EventOptions, origin: Origin): Outgoing {
   const payload = Payload.of(data)
   const names = attributesOf(type, options, origin, payload.contentType)
-  return outgoing(names, type, names.head, payload.encode())
+  return outgoing(names, type, names.head, payload.encode(), names.delay)
 }
 
 function outgoing(
@@ -53,9 +60,10 @@ function outgoing(
   type: string,
   head: EventHead,
   data: Raw,
+  delay?: number,
 ): Outgoing {
   const size = sizeOf(data) + sizeOfAttributes(head, id.length + type.length + (key?.length ?? 0))
-  return { id, type, topic: head.topic, key, deliverAt: head.deliverAt, head, data, size }
+  return { id, type, topic: head.topic, key, deliverAt: head.deliverAt, delay, head, data, size }
 }
 
 /** What was received, ready to leave once more, as it came. */
@@ -95,7 +103,7 @@ export function recordOf(event: MillraceEvent): EventRecord {
   const carried = (event as { [payloadOf]?: Payload })[payloadOf]
   const payload =
     carried !== undefined && carried.value === event.data ? carried : Payload.of(event.data, contentType)
-  return new EventRecord(checkText(event.id, 'id'), checkType(event.type), key, head, payload)
+  return new EventRecord(checkText(event.id, 'id'), checkType(event.type), key, head, payload, delayIn(event))
 }
 
 /** An upper estimate of what the attributes take in any encoding; every character may be up to three bytes. */

@@ -4,7 +4,8 @@ import { PublishError, type PublishOutcome } from '../contract/publish-error.ts'
 import type { Received, Settlement, Transport } from '../contract/transport.ts'
 import type { ErrorCode } from '../errors/codes.ts'
 import { isMillraceError, messageOf } from '../errors/millrace-error.ts'
-import { onwards, type Outgoing } from '../event/outgoing.ts'
+import type { Outgoing } from '../event/outgoing.ts'
+import { disclosed } from './outbox-queue.ts'
 
 /** What became of a batch: what to settle, and what is to be sent again as nothing can be sent now. */
 export interface Forwarded {
@@ -119,7 +120,8 @@ export class Forwarder {
       return { results: list.map(() => 'rejected'), refusal: 'passing', error }
     }
     try {
-      const events = list.map(onwards)
+      const now = this.#parts.clock.now()
+      const events = list.map((received) => disclosed(received, now))
       checkSizes(events, transport.features.maxBytes)
       await transport.publish(events, { signal })
       return { results: list.map(() => 'taken'), refusal: 'passing' }

@@ -55,7 +55,10 @@ export class Outbox {
     const { store, target } = this.#parts
     const { features } = await target()
     checkSizes(events, Math.min(features.maxBytes, store.features.maxBytes))
-    await store.publish(events.map(enclosed), options)
+    await store.publish(
+      events.map((event) => enclosed(event, store.features)),
+      options,
+    )
     this.#begin().catch((cause: unknown) => this.#failed(cause))
   }
 

@@ -119,6 +119,8 @@ export interface PublishedEvent {
   readonly key?: string
   /** Milliseconds since 1970. */
   readonly deliverAt?: number
+  /** What that date was made of, by the publisher's clock: milliseconds. */
+  readonly delay?: number
 }
 
 /** `at`: milliseconds by the machine's monotonic clock, which all its processes share. */

@@ -65,11 +65,14 @@ async function publishOnce(
   write({
     what: 'publishing',
     call,
-    events: events.map(({ id, type, key, deliverAt }) => ({
+    events: events.map(({ id, type, key, time, deliverAt }) => ({
       id,
       type,
       ...(key !== undefined && { key }),
-      ...(deliverAt !== undefined && { deliverAt: deliverAt.getTime() }),
+      ...(deliverAt !== undefined && {
+        deliverAt: deliverAt.getTime(),
+        delay: deliverAt.getTime() - time.getTime(),
+      }),
     })),
   })
   try {

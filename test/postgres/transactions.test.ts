@@ -215,6 +215,17 @@ await describeWithServer('postgres', (url) => {
       ])
     })
 
+    test('counts a delay by the clock of the database, however wrong that of the publisher is', async () => {
+      for (const off of [-3_600_000, 3_600_000]) {
+        const made = { ...encodeEvent(event(`${off}`, 'order.paid')), deliverAt: Date.now() + off }
+        await client.transaction((tx) =>
+          transport.publish([{ ...made, delay: 60_000 }], { transaction: tx.transaction }),
+        )
+      }
+      const late = `${quoted}.messages WHERE due = taken + interval '1 min' AND to_timestamp((head::json ->> 'deliverAt')::float8 / 1000) = date_trunc('milliseconds', due)`
+      expect(await column(`SELECT id AS value FROM ${late}`)).toEqual(['-3600000', '3600000'])
+    })
+
     test('reaches a queue that another process has declared meanwhile', async () => {
       await app.publish(event('a', 'order.paid'))
       const late = `late ${name}`

@@ -101,5 +101,15 @@ function count(one: Received, attempt: number): void {
 }
 
 function again({ id, type, key, head, data }: Received): Outgoing {
-  return { id, type, key, head, data, topic: head.topic, deliverAt: undefined, size: data.length }
+  return {
+    id,
+    type,
+    key,
+    head,
+    data,
+    topic: head.topic,
+    deliverAt: undefined,
+    delay: undefined,
+    size: data.length,
+  }
 }

@@ -85,7 +85,17 @@ export const operating: Readonly<Record<string, Proof>> = {
           for (const { id, type, key, head, data } of all) {
             if (head === undefined) continue
             await transport.publish([
-              { id, type, key, head, data, topic: head.topic, deliverAt: undefined, size: 0 },
+              {
+                id,
+                type,
+                key,
+                head,
+                data,
+                topic: head.topic,
+                deliverAt: undefined,
+                delay: undefined,
+                size: 0,
+              },
             ])
           }
           return all.length

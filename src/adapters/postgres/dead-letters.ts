@@ -6,7 +6,7 @@ import type { Outgoing } from '../../event/outgoing.ts'
 import type { Runner } from './database.ts'
 import type { EventTables } from './event-tables.ts'
 import { slotOf } from './schema.ts'
-import { dueTime, rawData, storedData, type StoredData } from './stored-data.ts'
+import { dueTime, rawData, storedData, takenHead, type StoredData } from './stored-data.ts'
 
 interface LetterRow extends StoredData {
   readonly letter: string
@@ -48,9 +48,9 @@ const moveBack = `
   DELETE FROM {dead} WHERE letter IN (SELECT letter FROM chosen JOIN back USING (id))`
 const replaceBy = `
   INSERT INTO {messages} (queue, id, slot, type, key, head, data, bytes, due, trail)
-  SELECT $1, id, ${slotOf('(SELECT ordered FROM {queues} WHERE id = $1)')}, type, key, head, data, bytes, ${dueTime}, trail
-  FROM (SELECT $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea, $8::bigint, $9::text)
-    AS e (id, type, key, head, data, bytes, due, trail)
+  SELECT $1, id, ${slotOf('(SELECT ordered FROM {queues} WHERE id = $1)')}, type, key, ${takenHead}, data, bytes, ${dueTime}, trail
+  FROM (SELECT $2::text, $3::text, $4::text, $5::text, $6::text, $7::bytea, $8::bigint, $9::bigint, $10::text)
+    AS e (id, type, key, head, data, bytes, due, delay, trail)
   ON CONFLICT (queue, id) DO NOTHING`
 const remove = 'DELETE FROM {dead} WHERE letter = ANY($1::bigint[])'
 
@@ -132,12 +132,12 @@ async function replaceLetter(
   transaction: Runner,
   queue: number,
   list: readonly Letter[],
-  { id, type, key, head, data: raw, deliverAt }: Outgoing,
+  { id, type, key, head, data: raw, deliverAt, delay }: Outgoing,
 ): Promise<number> {
   const [letter] = list
   if (letter === undefined) return 0
   const { data, bytes } = storedData(raw)
-  const event = [id, type, key, encodeHead(head), data, bytes, deliverAt, trailOf(letter.record)]
+  const event = [id, type, key, encodeHead(head), data, bytes, deliverAt, delay, trailOf(letter.record)]
   const moved = await transaction.run(replaceBy, queue, ...event)
   return moved === 0 ? 0 : removeLetters(transaction, list)
 }

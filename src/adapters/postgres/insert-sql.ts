@@ -1,11 +1,11 @@
 import { slotOf } from './schema.ts'
-import { dueTime } from './stored-data.ts'
+import { dueTime, takenHead } from './stored-data.ts'
 
 /** Puts rows into their queues, in the order of `n`. `isOrdered` tells whether a row's queue has order by key. */
 export function insertRows(from: string, where: string, isOrdered: string): string {
   return `
   INSERT INTO {messages} (queue, id, slot, type, key, head, data, bytes, due)
-  SELECT queue, id, ${slotOf(isOrdered)}, type, key, head, data, bytes, ${dueTime}
+  SELECT queue, id, ${slotOf(isOrdered)}, type, key, ${takenHead}, data, bytes, ${dueTime}
   FROM ${from} WHERE ${where} ORDER BY n
   ON CONFLICT (queue, id) DO NOTHING`
 }
@@ -15,7 +15,7 @@ export function insertOrKeepRows(isOrdered: string): string {
   return `
   kept AS (
     INSERT INTO {unrouted} (topic, due, id, type, key, head, data, bytes)
-    SELECT topic, ${dueTime}, id, type, key, head, data, bytes FROM e WHERE queue IS NULL ORDER BY n
+    SELECT topic, ${dueTime}, id, type, key, ${takenHead}, data, bytes FROM e WHERE queue IS NULL ORDER BY n
   ),
   taken AS (${insertRows('e', 'queue IS NOT NULL', isOrdered)} RETURNING queue)`
 }

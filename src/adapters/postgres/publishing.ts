@@ -20,8 +20,8 @@ const nowhere = [null]
 const deadlock = '40P01'
 
 /** $1 is the generation that the routes are of, $2 the queues with order by key, the others are `Rows.columns`. */
-const events = `unnest($3::int4[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::int8[], $11::text[])
-  WITH ORDINALITY AS e (queue, id, type, key, head, data, bytes, due, topic, n)`
+const events = `unnest($3::int4[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::int8[],
+  $11::int8[], $12::text[]) WITH ORDINALITY AS e (queue, id, type, key, head, data, bytes, due, delay, topic, n)`
 const isCurrent = '(SELECT generation FROM {meta}) = $1::bigint'
 const isOrdered = 'queue = ANY($2::int4[])'
 

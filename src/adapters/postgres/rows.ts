@@ -13,12 +13,14 @@ export class Rows {
   readonly #data: (string | null)[] = []
   readonly #bytes: (Uint8Array | null)[] = []
   readonly #due: (number | null)[] = []
+  readonly #delays: (number | null)[] = []
   #hasBytes = false
   #hasDue = false
+  #hasDelay = false
   /** Whether there is one without a queue. */
   hasUnrouted = false
 
-  add(queue: number | null, { topic, id, type, key, deliverAt, data }: Outgoing, head: string): void {
+  add(queue: number | null, { topic, id, type, key, deliverAt, delay, data }: Outgoing, head: string): void {
     this.queues.push(queue)
     this.#topics.push(topic)
     this.#ids.push(id)
@@ -29,8 +31,10 @@ export class Rows {
     this.#data.push(stored.data)
     this.#bytes.push(stored.bytes)
     this.#due.push(deliverAt ?? null)
+    this.#delays.push(delay ?? null)
     this.#hasBytes ||= stored.bytes !== null
     this.#hasDue ||= deliverAt !== undefined
+    this.#hasDelay ||= delay !== undefined
     this.hasUnrouted ||= queue === null
   }
 
@@ -45,6 +49,7 @@ export class Rows {
       textColumn(this.#data),
       bytesColumn(this.#hasBytes ? this.#bytes : []),
       int8Column(this.#hasDue ? this.#due : []),
+      int8Column(this.#hasDelay ? this.#delays : []),
       textColumn(this.hasUnrouted ? this.#topics : []),
     ]
   }

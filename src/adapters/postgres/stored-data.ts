@@ -16,6 +16,15 @@ export function rawData({ data, bytes }: StoredData): Raw {
   return data ?? bytes ?? ''
 }
 
-/** Of a column `due`, in milliseconds since 1970: the time, if it is not past by the database's clock. */
-export const dueTime = `CASE WHEN due IS NOT NULL AND due > extract(epoch FROM statement_timestamp()) * 1000
-  THEN to_timestamp(due / 1000.0) END`
+const now = 'statement_timestamp()'
+const nowMs = `extract(epoch FROM ${now}) * 1000`
+
+/**
+ * When a row with the columns `due`, in milliseconds since 1970, and `delay` is due: undefined if at once. A delay counts from now
+ * by the database's clock, whatever date the publisher has made of it.
+ */
+export const dueTime = `CASE WHEN due IS NULL THEN NULL WHEN delay > 0 THEN ${now} + delay * interval '1 ms'
+  WHEN delay IS NULL AND due > ${nowMs} THEN to_timestamp(due / 1000.0) END`
+/** Its head, with the date that its delay has come to: of two members of the same name JSON means the latter. */
+export const takenHead = `CASE WHEN delay IS NULL THEN head
+  ELSE left(head, -1) || ',"deliverAt":' || floor(${nowMs} + delay) || '}' END`

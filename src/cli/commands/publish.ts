@@ -1,6 +1,7 @@
 import { buffer } from 'node:stream/consumers'
 import type { Duration } from '../../clock/duration.ts'
 import { messageOf } from '../../errors/millrace-error.ts'
+import { delayIn } from '../../event/delay.ts'
 import { EventRecord, headOf, type MillraceEvent } from '../../event/event.ts'
 import { Payload, textOf } from '../../event/payload.ts'
 import { withApp, type AppChoice } from '../app-of.ts'
@@ -36,7 +37,8 @@ export async function publish(
 }
 
 function withText(event: MillraceEvent, text: string): MillraceEvent {
-  return new EventRecord(event.id, event.type, event.key, headOf(event), Payload.from(text, undefined))
+  const { id, type, key } = event
+  return new EventRecord(id, type, key, headOf(event), Payload.from(text, undefined), delayIn(event))
 }
 
 /** White space around it, such as the line end of `echo`, is not the data's. */

@@ -18,11 +18,17 @@ test('and for all others, for whoever sees first that an event is due tells them
   expect(dated().step('q', 1, 9).step('q', 1.1, -9).run('p', 'a', 3, 4).broken).toEqual([])
 })
 
-test('where a server decides, nobody sets its clock', () => {
-  const run = (at: number): Story => dated().on({ delayClock: 'server' }).run('p', 'a', at, 8)
+test('where a server decides, nobody sets its clock, and that of the publisher says nothing', () => {
+  const run = (at: number, deliverAt = 5_000): Story =>
+    new Story()
+      .on({ delayClock: 'server' })
+      .publish(0, 0.1, [{ id: 'a', type: 't.a', deliverAt, delay: 5_000 }])
+      .run('p', 'a', at, 8)
   expect(run(5).step('p', 1, -2).broken).toEqual([])
   expect(run(4.9).step('p', 1, 2).broken).toEqual(['delays a'])
   expect(run(4.9).step('q', 1, 2).broken).toEqual(['delays a'])
+  expect(run(4.9, 3_000).broken).toEqual(['delays a'])
+  expect(run(5, 9_000).broken).toEqual([])
 })
 
 test('an event that was published again, by another clock, has either date', () => {

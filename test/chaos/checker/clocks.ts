@@ -44,23 +44,18 @@ function offAt({ name }: Process, at: number, clocks: Clocks): number {
 }
 
 /**
- * Whether this date had come when the run started: by the clock of the server, which nobody sets, if that decides. Else by
- * the clock of its process, or by one that is ahead of it, or was, for whoever sees first that an event is due says so to all.
+ * Whether this date had come when the run started: by the clock of its process, or by one that is ahead of it, or was, for
+ * whoever sees first that an event is due says so to all.
  */
-export function hadCome(
-  date: number,
-  { now, at, process }: Run,
-  { clocks, processes, features }: Facts,
-): boolean {
+export function hadCome(date: number, { now, at, process }: Run, { clocks, processes }: Facts): boolean {
   const off = offAt(process, at, clocks)
-  // Clocks show whole milliseconds.
-  if (features.delayClock === 'server') return now - off + 1 >= date
   if (now >= date) return true
   for (const { name, killed, stopped } of processes.values()) {
     const settings = clocks.get(name) ?? [{ from: -Infinity, off: 0 }]
     for (const [i, { from, off: ahead }] of settings.entries()) {
       if (from > at || ahead <= off) continue
       const until = Math.min(at, settings[i + 1]?.from ?? Infinity, killed, stopped)
+      // Clocks show whole milliseconds.
       if (now - off - (at - until) + ahead + 1 >= date) return true
     }
   }

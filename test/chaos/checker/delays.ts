@@ -18,8 +18,8 @@ export function delays(facts: Facts): Violation[] {
           ids: [id],
           queue,
         })
-      const date = dateOf(id, facts)
-      for (const run of ofEvent) if (!hadCome(date, run, facts)) early('delayed')
+      const isDue = dueTest(id, facts)
+      for (const run of ofEvent) if (!isDue(run)) early('delayed')
       // A second copy waits for nothing that befell the first.
       if (!isSingle(queue, id, facts)) continue
       for (const [i, run] of ofEvent.entries()) {
@@ -41,10 +41,19 @@ function waitIsOver(run: Run, next: Run, facts: Facts): boolean {
   return wasSet(process, end.at, hold.answer.at, facts) || hadCome(end.now + end.wait, next, facts)
 }
 
-/** Who publishes an event again gives it another date, by his own clock. 0: there is none. */
-function dateOf(id: string, { events }: Facts): number {
-  const { calls = [] } = events.get(id) ?? {}
-  const published = calls.flatMap((call) => call.events.filter((event) => event.id === id))
-  const dates = published.map(({ deliverAt = 0 }) => deliverAt)
-  return dates.length === 0 ? 0 : Math.min(...dates)
+/**
+ * Who publishes an event again gives it another date, by his own clock. A server counts the delay itself, from when it takes
+ * the event, whatever anybody's clock says.
+ */
+function dueTest(id: string, facts: Facts): (run: Run) => boolean {
+  const { calls = [] } = facts.events.get(id) ?? {}
+  const published = calls.flatMap(({ called, events }) =>
+    events
+      .filter((event) => event.id === id)
+      .map(({ deliverAt = 0, delay = 0 }) => ({ deliverAt, at: called + delay })),
+  )
+  if (published.length === 0) return () => true
+  const first = Math.min(...published.map(({ at }) => at))
+  const date = Math.min(...published.map(({ deliverAt }) => deliverAt))
+  return facts.features.delayClock === 'server' ? ({ at }) => at >= first : (run) => hadCome(date, run, facts)
 }

@@ -25,10 +25,10 @@ const insert = `
   ),
   ordered AS MATERIALIZED (SELECT json_array_elements_text(it -> 'ordered')::int4 AS queue FROM given),
   e AS MATERIALIZED (
-    SELECT queue, id, type, key, head, data, decode(base64, 'base64') AS bytes, due, topic, n
+    SELECT queue, id, type, key, head, data, decode(base64, 'base64') AS bytes, due, delay, topic, n
     FROM ROWS FROM (json_to_recordset((SELECT it -> 'events' FROM given)) AS (
-      queues int4[], topic text, id text, type text, key text, head text, data text, base64 text, due int8
-    )) WITH ORDINALITY AS event (queues, topic, id, type, key, head, data, base64, due, n)
+      queues int4[], topic text, id text, type text, key text, head text, data text, base64 text, due int8, delay int8
+    )) WITH ORDINALITY AS event (queues, topic, id, type, key, head, data, base64, due, delay, n)
     LEFT JOIN LATERAL unnest(queues) AS queue ON true
     WHERE (SELECT current FROM known)
   ),
@@ -122,7 +122,7 @@ async function learnRouting(joined: JoinedTransaction, subscriptions: Subscripti
 }
 
 function eventsOf(list: readonly Outgoing[], heads: readonly string[], { routes }: Routing) {
-  return list.map(({ topic, id, type, key, deliverAt, data: raw }, i) => {
+  return list.map(({ topic, id, type, key, deliverAt, delay, data: raw }, i) => {
     const { data, bytes } = storedData(raw)
     return {
       queues: routes.of(topic, type),
@@ -135,6 +135,7 @@ function eventsOf(list: readonly Outgoing[], heads: readonly string[], { routes 
       base64:
         bytes === null ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64'),
       due: deliverAt,
+      delay,
     }
   })
 }
