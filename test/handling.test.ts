@@ -103,10 +103,9 @@ describe('maxHandling', () => {
       stuck.push(`${queue} ${type} ${id} ${message.split(': ').at(-1)}`)
       told[stuck.length - 1]?.give()
     })
-    const waits = [end.come, end.come, never()]
     app
-      .queue('q', { concurrency: 1, maxHandling: 20, lease: 100, retry: { attempts: 1 } })
-      .on('a.b', () => waits.shift())
+      .queue('q', { concurrency: 1, maxHandling: 20, lease: 500, retry: { attempts: 1 } })
+      .on('a.b', (event) => (event.id === 'third' ? never() : end.come))
     await app.start()
     await app.publish('a.b', 1, { id: 'first' })
     await told[0]?.come

@@ -1,8 +1,11 @@
 import { systemClock } from '../clock/clock.ts'
 import { exitCodes } from './exit-codes.ts'
 
-/** npm passes on a Ctrl-C that the terminal has sent to us already. In milliseconds: shorter than any second thought. */
-const sameSignal = 50
+/**
+ * npm passes on a Ctrl-C that the terminal has sent to us already, on a busy machine late. In milliseconds: shorter than most
+ * second thoughts, and who insists presses again.
+ */
+const sameSignal = 250
 
 /** Resolves with the first SIGINT or SIGTERM. A second one ends the process at once. */
 export function endSignals(): Promise<NodeJS.Signals> {

@@ -14,6 +14,8 @@ export interface Handled {
   readonly key: string | undefined
   readonly from: number
   readonly to: number
+  /** All that came with it. */
+  readonly among: readonly string[]
 }
 
 const transport = postgres(url)
@@ -36,9 +38,10 @@ while (!stop.signal.aborted) {
   const settle = held.map((of): Settlement => ({ of, as: 'ack' }))
   const to = systemClock.monotonic()
   const result = await session.exchange({ settle, max: lapsed ? 0 : 6, ...(lapsed && { lapsed: 1 }) })
+  const among = held.map(({ id }) => id)
   const handled = held
     .filter((_, i) => (result.settled?.[i] ?? 'done') === 'done')
-    .map(({ id, key }): Handled => ({ id, key, from, to }))
+    .map(({ id, key }): Handled => ({ id, key, from, to, among }))
   if (handled.length > 0) process.send?.(handled)
   held = result.received
   from = systemClock.monotonic()

@@ -166,7 +166,7 @@ describe('inline', () => {
         ingress(new Request('http://localhost/', { method }))
       const underWay = Array.from({ length: 10_000 }, () => post())
       await full.come
-      expect([(await post()).status, (await post('GET')).status]).toEqual([503, 405])
+      expect((await post()).status).toBe(503)
       gates[0]!()
       expect((await underWay[0]!).status).toBe(200)
       underWay.push(post())
