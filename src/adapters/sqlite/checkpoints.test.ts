@@ -5,6 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../clock/clock.ts'
+import { checkpointThread } from './checkpoint-thread.ts'
 import type { Database } from './database.ts'
 import { openDatabase } from './open-database.ts'
 
@@ -61,20 +62,37 @@ describe('a thread', () => {
     await database.close()
     await expect(stat(`${path}-wal`)).rejects.toMatchObject({ code: 'ENOENT' })
   })
+
+  test('has what it wrote synced, but for the last pass, in which SQLite does that', async () => {
+    let syncs = 0
+    const thread = await checkpointThread(path, (file) => {
+      expect(file).toBe(path)
+      return async () => void syncs++
+    })
+    await thread.pass(false)
+    expect(syncs).toBe(1)
+    await thread.pass(true)
+    expect(syncs).toBe(1)
+    await thread.close()
+  })
 })
 
 describe('of a thread', () => {
   /** Asked for a pass; each is made when the test answers it. */
   let asked: PromiseWithResolvers<void>[]
+  /** Of those, which were said to be the last before the log begins anew. */
+  let last: boolean[]
   let hand: DatabaseSync
 
   beforeEach(() => {
     asked = []
+    last = []
     hand = new DatabaseSync(path)
     database.checkpointBeside(async () => ({
-      pass() {
+      pass(isLast) {
         const answer = Promise.withResolvers<void>()
         asked.push(answer)
+        last.push(isLast)
         return answer.promise
       },
       close: async () => {},
@@ -110,7 +128,7 @@ describe('of a thread', () => {
     reader.exec('COMMIT')
     await answered()
     await write(1)
-    expect(asked).toHaveLength(2)
+    expect(last).toEqual([false, true])
     const [waits, another] = await waiting()
     expect(waits).toBe(true)
     pass()

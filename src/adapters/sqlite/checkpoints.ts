@@ -51,8 +51,9 @@ export class Checkpoints {
     if (log < longLog) this.#last = undefined
     else if (this.#running === undefined && this.#thread !== undefined && this.#isWorthAPass(length)) {
       this.#last = length
-      this.#running = this.#pass(this.#thread)
-      if (log - checkpointed < few) this.#pause = this.#running
+      const isLast = log - checkpointed < few
+      this.#running = this.#pass(this.#thread, isLast)
+      if (isLast) this.#pause = this.#running
     }
     if (log >= tooLong) this.#pause = this.#running
   }
@@ -86,9 +87,9 @@ export class Checkpoints {
     }
   }
 
-  async #pass(thread: Checkpointer): Promise<void> {
+  async #pass(thread: Checkpointer, isLast: boolean): Promise<void> {
     try {
-      await thread.pass()
+      await thread.pass(isLast)
     } catch {
       // What it met, a full disk perhaps, commits will meet as well, and that is where it is told.
       this.#thread = undefined
