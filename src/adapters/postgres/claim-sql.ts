@@ -22,9 +22,9 @@ const isMine = '(m.slot < 0 OR ($3::bigint >> m.slot::int) & 1 = 1)'
 
 const free = 'FROM {messages} m WHERE m.queue = $2 AND m.lease IS NULL'
 const isDue = `${free} AND m.due <= ${now} AND NOT m.parked AND ${isMine}`
-const isReady = `${free} AND m.due IS NULL AND NOT m.aside AND m.seq > $9::bigint AND ${isMine}`
+const isReady = `${free} AND m.due IS NULL AND NOT m.aside AND m.seq > $10::bigint AND ${isMine}`
 const isLapsed = `m.queue = $2 AND m.lease <= ${now} AND ${isMine}`
-const lapsedSince = `FROM {messages} m WHERE ${isLapsed} AND m.lease > $10::timestamptz`
+const lapsedSince = `FROM {messages} m WHERE ${isLapsed} AND m.lease > $11::timestamptz`
 /** Another of the key, at an earlier place. */
 const earlier = (state: string): string =>
   `EXISTS (SELECT 1 FROM {messages} o WHERE o.queue = $2 AND o.key = m.key AND ${state} AND o.seq < m.seq)`
@@ -34,8 +34,11 @@ const isBehind = `(${earlier('o.parked')} OR ${earlier('o.aside')} OR ${earlier(
 const held = `claim = $5, lease = ${lease}, due = NULL, aside = false`
 
 /**
- * Acknowledges and claims. $7 and $8 ids and claims of what is acknowledged, $9 the place behind which ready events are
- * read, $10 the time since which leases may have ended, $11 for how many milliseconds to look ahead for leases that end.
+ * Acknowledges and claims. $7, $8 and $9 tids, places and claims of what is acknowledged, $10 the place behind which ready events
+ * are read, $11 the time since which leases may have ended, $12 for how many milliseconds to look ahead for leases that end.
+ *
+ * What is acknowledged is found where its claim has put it, which costs less than to look for its id. What is there no more,
+ * for whatever reason, is told as not acknowledged.
  *
  * What two claims see as free at the same time, the first one locks, and the second one skips. If the first has committed
  * by then, the row is looked at anew under the lock, and is not free any more: no event goes from ready to ready.
@@ -50,8 +53,8 @@ const exchangeOf = (
   chosen: string,
 ): string => `
   WITH ${me}, acked AS (
-    DELETE FROM {messages} m USING unnest($7::text[], $8::bigint[]) a (id, claim)
-    WHERE m.queue = $2 AND m.id = a.id AND m.claim = a.claim AND ${isHeld}
+    DELETE FROM {messages} m USING unnest($7::tid[], $8::bigint[], $9::bigint[]) a (tid, seq, claim)
+    WHERE m.ctid = a.tid AND m.seq = a.seq AND m.claim = a.claim AND ${isHeld}
     RETURNING m.id
   ), lapsed AS MATERIALIZED (
     SELECT EXISTS (SELECT 1 ${lapsedSince}) AS any, ${unheard} AS unheard
@@ -66,7 +69,7 @@ const exchangeOf = (
     UPDATE {messages} m SET ${held} WHERE m.ctid = ANY(${chosen}) RETURNING ${messageColumns}
   )${also}
   SELECT NULL AS id, NULL AS type, NULL AS key, NULL AS slot, NULL AS failures, NULL AS head, NULL AS trail,
-    NULL AS data, NULL AS bytes, NULL AS seq, json_build_object(
+    NULL AS data, NULL AS bytes, NULL AS seq, NULL AS tid, json_build_object(
       'lives', EXISTS (SELECT 1 FROM me),
       'acked', CASE WHEN (SELECT count(*) FROM acked) < cardinality($7)
         THEN (SELECT coalesce(json_agg(id), '[]') FROM acked) END,
@@ -84,9 +87,9 @@ const exchangeOf = (
         SELECT m.key ${free} AND m.parked AND m.due <= ${now} AND ${isMine} LIMIT 128
       ) m),
       'wait', (SELECT extract(epoch FROM min(m.due) - ${now}) * 1000 ${free} AND m.due > ${now}),
-      'lapse', CASE WHEN $11::float8 > 0 THEN (
+      'lapse', CASE WHEN $12::float8 > 0 THEN (
         SELECT extract(epoch FROM min(m.lease) - ${now}) * 1000 FROM {messages} m
-        WHERE m.queue = $2 AND m.lease > ${now} AND m.lease <= ${now} + ${milliseconds('$11')} AND ${isMine}
+        WHERE m.queue = $2 AND m.lease > ${now} AND m.lease <= ${now} + ${milliseconds('$12')} AND ${isMine}
       ) END
     )::text AS state FROM lapsed
   UNION ALL SELECT taken.*, NULL FROM taken`

@@ -13,7 +13,7 @@ import { Cursor } from './cursor.ts'
 import type { Database } from './database.ts'
 import { KeptKeys } from './kept-keys.ts'
 import type { Presence } from './presence.ts'
-import { leasesOf } from './settlements.ts'
+import { leasesOf, placesOf } from './settlements.ts'
 import type { Slots } from './slots.ts'
 import { StoredEvent, type MessageRow } from './stored-event.ts'
 
@@ -88,6 +88,12 @@ export class Claims {
     return new Set(rows.map(({ id }) => id))
   }
 
+  /** Acknowledges the others, which were moved: a renewal may not have been heard of, or the table was written anew. */
+  async #acknowledgeMoved(acks: readonly Received[], found: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+    const moved = await this.acknowledge(acks.filter(({ id }) => !found.has(id)))
+    return new Set([...found, ...moved])
+  }
+
   async take(acks: readonly Received[], max: number, lapsed: number): Promise<Claimed> {
     const claims: string[] = []
     try {
@@ -116,10 +122,10 @@ export class Claims {
     for (let readings = 1; ; readings++) {
       const limit = wanted - events.length
       const { state, ...reading } = await this.#read(left, limit, claims)
-      if (left.length > 0) acked = state.acked === null ? undefined : new Set(state.acked)
-      left = []
       events.push(...reading.events)
       back ||= reading.back
+      if (left.length > 0 && state.acked !== null) acked = await this.#acknowledgeMoved(left, new Set(state.acked))
+      left = []
       const isOver = readings === mostReadings
       if (!state.lives && !isOver) await this.#parts.revive()
       else if (state.unheard && !isOver) await this.kept.load(this.#parts.slots.mine)
@@ -148,7 +154,7 @@ export class Claims {
     const rows = await this.#parts.database.rows<ExchangeRow>(
       this.kept.some ? exchangeKeys : exchange[this.#parts.ordered ? 'ordered' : 'unordered'],
       ...this.#values(claim, limit),
-      ...leasesOf(acks),
+      ...placesOf(acks),
       reading.from,
       this.#since,
       ahead,

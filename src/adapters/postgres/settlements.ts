@@ -61,9 +61,9 @@ const extendOwn = (locked: string): string => `
       SELECT m.ctid FROM {messages} m, unnest($3::text[], $4::bigint[]) s (id, claim)
       WHERE ${own} AND (m.slot < 0 OR m.lease > statement_timestamp()) AND EXISTS (SELECT 1 FROM me)
       FOR UPDATE OF m ${locked}
-    )) RETURNING m.id
+    )) RETURNING m.id, m.ctid AS tid
   )
-  SELECT EXISTS (SELECT 1 FROM me) AS lives, (SELECT coalesce(json_agg(id), '[]') FROM extended)::text AS ids`
+  SELECT EXISTS (SELECT 1 FROM me) AS lives, (SELECT coalesce(json_object_agg(id, tid), '{}') FROM extended)::text AS tids`
 const extendFree = extendOwn('SKIP LOCKED')
 const extendLocked = extendOwn('')
 
@@ -152,12 +152,18 @@ export class Settlements {
   ): Promise<ReadonlySet<string> | undefined> {
     const extended = new Set<string>()
     for (const sql of [extendFree, extendLocked]) {
-      const missing = list.filter(({ id }) => !extended.has(id))
+      const missing = (list as readonly StoredEvent[]).filter(({ id }) => !extended.has(id))
       if (missing.length === 0) break
       const values = [this.#queue, session, ...leasesOf(missing), ms]
-      const [row] = await this.#database.rows<{ lives: boolean; ids: string }>(sql, ...values)
+      const [row] = await this.#database.rows<{ lives: boolean; tids: string }>(sql, ...values)
       if (row?.lives !== true) return undefined
-      for (const id of JSON.parse(row.ids) as readonly string[]) extended.add(id)
+      const tids = new Map(Object.entries<string>(JSON.parse(row.tids)))
+      for (const event of missing) {
+        const tid = tids.get(event.id)
+        if (tid === undefined) continue
+        event.tid = tid
+        extended.add(event.id)
+      }
     }
     return extended
   }
@@ -174,4 +180,11 @@ function isDead({ as }: Settlement): boolean {
 export function leasesOf(list: readonly Received[]): [ids: readonly string[], claims: readonly string[]] {
   const events = list as readonly StoredEvent[]
   return [events.map(({ id }) => id), events.map(({ claim }) => claim)]
+}
+
+/** The same for statements that find rows where they are; texts, as Postgres reads arrays of what needs no escaping. */
+export function placesOf(list: readonly Received[]): [tids: string, seqs: string, claims: string] {
+  const events = list as readonly StoredEvent[]
+  const array = (of: (event: StoredEvent) => string | number): string => `{${events.map(of).join()}}`
+  return [array(({ tid }) => `"${tid}"`), array(({ seq }) => seq), array(({ claim }) => claim)]
 }

@@ -7,7 +7,7 @@ import type { Raw } from '../../event/payload.ts'
 
 /** What a claim reads of a message. `seq` has 64 bits in the database, and will not use more than 53 of them. */
 export const messageColumns =
-  'm.id, m.type, m.key, m.slot, m.failures, m.head, m.trail, m.data, m.bytes, m.seq::float8 AS seq'
+  'm.id, m.type, m.key, m.slot, m.failures, m.head, m.trail, m.data, m.bytes, m.seq::float8 AS seq, m.ctid AS tid'
 export interface MessageRow {
   readonly id: string
   readonly type: string
@@ -21,6 +21,7 @@ export interface MessageRow {
   readonly data: string | null
   readonly bytes: Uint8Array | null
   readonly seq: number
+  readonly tid: string
 }
 
 /** An event as claimed. `id` and `claim` are its lease: no other claim, by whomever, has both. */
@@ -28,6 +29,8 @@ export class StoredEvent implements Received {
   readonly seq: number
   /** As text: it has 64 bits. */
   readonly claim: string
+  /** Where in its table the row is, `(page,number)`, as far as is known: each change of a row moves it. */
+  tid: string
   readonly id: string
   readonly type: string
   readonly key: string | undefined
@@ -42,6 +45,7 @@ export class StoredEvent implements Received {
   constructor(row: MessageRow, claim: string, lapsed: boolean) {
     this.seq = row.seq
     this.claim = claim
+    this.tid = row.tid
     this.id = row.id
     this.type = row.type
     this.key = row.key ?? undefined
