@@ -38,7 +38,7 @@ const held = `claim = $5, lease = ${lease}, due = NULL, aside = false`
  * are read, $11 the time since which leases may have ended, $12 for how many milliseconds to look ahead for leases that end.
  *
  * What is acknowledged is found where its claim has put it, which costs less than to look for its id. What is there no more,
- * for whatever reason, is told as not acknowledged.
+ * for whatever reason, is told as not acknowledged. Gives the events, and a row without an id that has an ExchangeState as its type.
  *
  * What two claims see as free at the same time, the first one locks, and the second one skips. If the first has committed
  * by then, the row is looked at anew under the lock, and is not free any more: no event goes from ready to ready.
@@ -68,8 +68,7 @@ const exchangeOf = (
   ), taken AS (
     UPDATE {messages} m SET ${held} WHERE m.ctid = ANY(${chosen}) RETURNING ${messageColumns}
   )${also}
-  SELECT NULL AS id, NULL AS type, NULL AS key, NULL AS slot, NULL AS failures, NULL AS head, NULL AS trail,
-    NULL AS data, NULL AS bytes, NULL AS seq, NULL AS tid, json_build_object(
+  SELECT NULL AS id, json_build_object(
       'lives', EXISTS (SELECT 1 FROM me),
       'acked', CASE WHEN (SELECT count(*) FROM acked) < cardinality($7)
         THEN (SELECT coalesce(json_agg(id), '[]') FROM acked) END,
@@ -91,8 +90,9 @@ const exchangeOf = (
         SELECT extract(epoch FROM min(m.lease) - ${now}) * 1000 FROM {messages} m
         WHERE m.queue = $2 AND m.lease > ${now} AND m.lease <= ${now} + ${milliseconds('$12')} AND ${isMine}
       ) END
-    )::text AS state FROM lapsed
-  UNION ALL SELECT taken.*, NULL FROM taken`
+    )::text AS type, NULL AS key, NULL AS slot, NULL AS failures, NULL AS head, NULL AS trail, NULL AS data, NULL AS bytes,
+    NULL AS seq, NULL AS tid FROM lapsed
+  UNION ALL SELECT * FROM taken`
 
 /** Whoever passes over what somebody has locked for a moment must keep no order. */
 const skips = 'FOR UPDATE SKIP LOCKED'

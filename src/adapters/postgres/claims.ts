@@ -25,7 +25,7 @@ const relookEvery = 10_000
 /** Nor is asked more often when leases end: of what was handled there may be much to pass over. */
 const askEvery = 250
 
-type ExchangeRow = MessageRow & { readonly state: string | null }
+type ExchangeRow = MessageRow | readonly [id: null, state: string]
 
 export interface Claimed {
   readonly events: readonly StoredEvent[]
@@ -89,7 +89,10 @@ export class Claims {
   }
 
   /** Acknowledges the others, which were moved: a renewal may not have been heard of, or the table was written anew. */
-  async #acknowledgeMoved(acks: readonly Received[], found: ReadonlySet<string>): Promise<ReadonlySet<string>> {
+  async #acknowledgeMoved(
+    acks: readonly Received[],
+    found: ReadonlySet<string>,
+  ): Promise<ReadonlySet<string>> {
     const moved = await this.acknowledge(acks.filter(({ id }) => !found.has(id)))
     return new Set([...found, ...moved])
   }
@@ -124,7 +127,8 @@ export class Claims {
       const { state, ...reading } = await this.#read(left, limit, claims)
       events.push(...reading.events)
       back ||= reading.back
-      if (left.length > 0 && state.acked !== null) acked = await this.#acknowledgeMoved(left, new Set(state.acked))
+      if (left.length > 0 && state.acked !== null)
+        acked = await this.#acknowledgeMoved(left, new Set(state.acked))
       left = []
       const isOver = readings === mostReadings
       if (!state.lives && !isOver) await this.#parts.revive()
@@ -151,7 +155,7 @@ export class Claims {
     const claim = this.#nextClaim(claims)
     const asks = limit > 0 && this.#parts.clock.monotonic() - this.#askedAt >= askEvery
     const ahead = asks ? this.#parts.pollEvery() : 0
-    const rows = await this.#parts.database.rows<ExchangeRow>(
+    const rows = await this.#parts.database.tuples<ExchangeRow>(
       this.kept.some ? exchangeKeys : exchange[this.#parts.ordered ? 'ordered' : 'unordered'],
       ...this.#values(claim, limit),
       ...placesOf(acks),
@@ -159,8 +163,13 @@ export class Claims {
       this.#since,
       ahead,
     )
-    const state = JSON.parse(rows.find((row) => row.state !== null)!.state!) as ExchangeState
-    const events = rows.flatMap((row) => (row.state === null ? new StoredEvent(row, claim, false) : []))
+    const events: StoredEvent[] = []
+    let told = ''
+    for (const row of rows) {
+      if (row[0] === null) told = row[1]
+      else events.push(new StoredEvent(row, claim, false))
+    }
+    const state = JSON.parse(told) as ExchangeState
     if (asks) {
       this.#askedAt = this.#parts.clock.monotonic()
       this.#lapseAt = this.#askedAt + (state.lapse ?? ahead)
@@ -188,7 +197,7 @@ export class Claims {
     ...values: readonly unknown[]
   ): Promise<readonly StoredEvent[]> {
     const claim = this.#nextClaim(claims)
-    const rows = await this.#parts.database.rows<MessageRow>(sql, ...this.#values(claim, limit), ...values)
+    const rows = await this.#parts.database.tuples<MessageRow>(sql, ...this.#values(claim, limit), ...values)
     return rows.map((row) => new StoredEvent(row, claim, lapsed))
   }
 

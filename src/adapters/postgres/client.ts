@@ -10,6 +10,8 @@ export interface PgQuery {
   readonly name?: string
   /** The connection is given up if no answer has come after so many milliseconds. */
   readonly query_timeout?: number
+  /** Each row is an array of its values. */
+  readonly rowMode?: 'array'
   /** What becomes of values that come as text, by the object ids of their types. */
   readonly types?: { getTypeParser(type: number): (text: string) => unknown }
 }

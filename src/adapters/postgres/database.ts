@@ -29,6 +29,9 @@ export interface Runner {
   script(sql: string): Promise<void>
 }
 
+/** How a statement is sent. */
+type How = Pick<PgQuery, 'name' | 'rowMode'>
+
 /** The statements of millrace in one schema of a database, over a pool. Errors are coded. */
 export class Database implements Runner {
   readonly schema: string
@@ -52,6 +55,17 @@ export class Database implements Runner {
   /** @throws OutcomeUnknown if it may have changed something */
   async rows<Row>(sql: string, ...values: readonly unknown[]): Promise<readonly Row[]> {
     return (await this.#alone(sql, values)).rows as readonly Row[]
+  }
+
+  /**
+   * The same with each row as its values, in the order of the columns: for many rows that is much cheaper.
+   * @throws OutcomeUnknown if it may have changed something
+   */
+  async tuples<Row extends readonly unknown[]>(
+    sql: string,
+    ...values: readonly unknown[]
+  ): Promise<readonly Row[]> {
+    return (await this.#alone(sql, values, { rowMode: 'array' })).rows as readonly Row[]
   }
 
   /** @throws OutcomeUnknown if it may have changed something */
@@ -143,10 +157,12 @@ export class Database implements Runner {
   }
 
   /** A statement that is a transaction of its own. */
-  #alone(sql: string, values: readonly unknown[]): Promise<PgResult> {
+  #alone(sql: string, values: readonly unknown[], how: How = {}): Promise<PgResult> {
     return this.#connected((connection) =>
       this.#decisive(
-        this.#prepares ? this.#prepared(connection, sql, values) : this.#query(connection, sql, values),
+        this.#prepares
+          ? this.#prepared(connection, sql, values, how)
+          : this.#query(connection, sql, values, how),
       ),
     )
   }
@@ -175,14 +191,19 @@ export class Database implements Runner {
   }
 
   /** Prepared, once for each connection. Not in a transaction: it would be lost where a pooler knows nothing of that. */
-  async #prepared(connection: PgConnection, sql: string, values: readonly unknown[]): Promise<PgResult> {
+  async #prepared(
+    connection: PgConnection,
+    sql: string,
+    values: readonly unknown[],
+    how: How,
+  ): Promise<PgResult> {
     const { name } = this.statement(sql)
     try {
-      return await this.#query(connection, sql, values, name)
+      return await this.#query(connection, sql, values, { ...how, name })
     } catch (error) {
       if (!unprepared.has(sqlState(error))) throw error
       this.#prepares = false
-      return this.#query(connection, sql, values)
+      return this.#query(connection, sql, values, how)
     }
   }
 
@@ -190,12 +211,11 @@ export class Database implements Runner {
     connection: PgConnection,
     sql: string,
     values: readonly unknown[],
-    name?: string,
+    how: How = {},
   ): Promise<PgResult> {
     const { text } = this.statement(sql)
-    const query = { text, values: values as unknown[], types }
     try {
-      return await this.#inTime(connection, name === undefined ? query : { ...query, name })
+      return await this.#inTime(connection, { ...how, text, values: values as unknown[], types })
     } catch (error) {
       throw storeError(error, this.where)
     }

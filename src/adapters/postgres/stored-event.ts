@@ -8,21 +8,20 @@ import type { Raw } from '../../event/payload.ts'
 /** What a claim reads of a message. `seq` has 64 bits in the database, and will not use more than 53 of them. */
 export const messageColumns =
   'm.id, m.type, m.key, m.slot, m.failures, m.head, m.trail, m.data, m.bytes, m.seq::float8 AS seq, m.ctid AS tid'
-export interface MessageRow {
-  readonly id: string
-  readonly type: string
-  readonly key: string | null
-  /** Below 0 where there is no order. */
-  readonly slot: number
-  readonly failures: number
-  readonly head: string
-  readonly trail: string | null
-  /** Or `bytes`. */
-  readonly data: string | null
-  readonly bytes: Uint8Array | null
-  readonly seq: number
-  readonly tid: string
-}
+/** `slot` is below 0 where there is no order. Data is in one of `data` and `bytes`. */
+export type MessageRow = readonly [
+  id: string,
+  type: string,
+  key: string | null,
+  slot: number,
+  failures: number,
+  head: string,
+  trail: string | null,
+  data: string | null,
+  bytes: Uint8Array | null,
+  seq: number,
+  tid: string,
+]
 
 /** An event as claimed. `id` and `claim` are its lease: no other claim, by whomever, has both. */
 export class StoredEvent implements Received {
@@ -43,18 +42,19 @@ export class StoredEvent implements Received {
   readonly #trail: string | null
 
   constructor(row: MessageRow, claim: string, lapsed: boolean) {
-    this.seq = row.seq
+    const [id, type, key, slot, failures, head, trail, data, bytes, seq, tid] = row
+    this.seq = seq
     this.claim = claim
-    this.tid = row.tid
-    this.id = row.id
-    this.type = row.type
-    this.key = row.key ?? undefined
-    this.ordered = row.slot >= 0
-    this.attempt = row.failures + 1
+    this.tid = tid
+    this.id = id
+    this.type = type
+    this.key = key ?? undefined
+    this.ordered = slot >= 0
+    this.attempt = failures + 1
     this.lapsed = lapsed
-    this.data = row.data ?? row.bytes ?? ''
-    this.#head = row.head
-    this.#trail = row.trail
+    this.data = data ?? bytes ?? ''
+    this.#head = head
+    this.#trail = trail
   }
 
   get head(): EventHead {
