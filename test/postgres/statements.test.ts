@@ -1,8 +1,8 @@
 import { Client, Pool } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
-import type { Transport } from '../../src/index.ts'
+import type { Settlement, Transport } from '../../src/contract/transport.ts'
 import { describeWithServer } from '../servers/describe-with-server.ts'
-import { event, handOn, newSchema, open, spec } from './database.ts'
+import { event, handOn, newSchema, open, sessionOn, spec } from './database.ts'
 
 /* What is sent to the server, word by word. */
 
@@ -113,5 +113,31 @@ await describeWithServer('postgres', (url) => {
     await transport.publish([event('second', { id: 'e' })], { transaction: caller })
     await caller.query('COMMIT')
     expect(await all()).toEqual(before)
+  })
+
+  test('events are acknowledged where they are, by the statement that claims; what was moved unheard, by another', async () => {
+    const schema = newSchema()
+    const statements: string[] = []
+    const pool = new Pool({ connectionString: url })
+    onTestFinished(() => pool.end())
+    pool.on('connect', (client) => noting(client, statements))
+    const transport = open(url, schema, { pool, wake: 'interval' })
+    await transport.declare([spec('q')])
+    const session = await sessionOn(transport, 'q')
+    await transport.publish([event(1), event(2), event(3)])
+    const taken = await session.exchange({ settle: [], max: 3 })
+    expect(taken.received).toHaveLength(3)
+    const hand = handOn(url)
+    const handled = async (settle: readonly Settlement[]): Promise<number> => {
+      statements.length = 0
+      expect((await session.exchange({ settle, max: 1 })).settled).toBeUndefined()
+      return writes(statements).length
+    }
+    const [renewed, moved, untouched] = taken.received.map((of) => ({ of, as: 'ack' as const }))
+    await session.extend([renewed!.of], 20_000)
+    expect(await handled([renewed!, untouched!])).toBe(1)
+    await hand.query(`UPDATE ${schema}.messages SET failures = 0`)
+    expect(await handled([moved!])).toBe(2)
+    expect(await hand.query(`SELECT id FROM ${schema}.messages`)).toEqual([])
   })
 })
