@@ -21,8 +21,8 @@ export class Coalescer {
   readonly #transport: () => Promise<Transport>
   readonly #outcomes: Outcomes
   #items: Item[] = []
-  /** What the transport has been given and has not answered, call by call. */
-  readonly #sending = new Map<readonly Item[], Promise<void>>()
+  /** What the transport has been given and has not answered, call by call. No Map: see `Backlog`. */
+  #sending: { readonly batch: readonly Item[]; readonly sent: Promise<void> }[] = []
   /** The transport said of the last call when its events had their places. */
   #overlaps = false
   /** How many of the items belong to calls that have ended. */
@@ -50,7 +50,9 @@ export class Coalescer {
 
   /** Waits no longer: what is not taken yet is rejected as stopped. */
   giveUp(): void {
-    const calls = new Set([...this.#items, ...[...this.#sending.keys()].flat()].map(({ call }) => call))
+    const calls = new Set(
+      [...this.#items, ...this.#sending.flatMap(({ batch }) => batch)].map(({ call }) => call),
+    )
     for (const call of calls) this.#giveUp(call, 'STOPPED')
   }
 
@@ -71,7 +73,7 @@ export class Coalescer {
   async #run(): Promise<void> {
     while (this.#items.length > 0) {
       await this.#begin(this.#take())
-      while (this.#sending.size === mostUnderWay) await Promise.race(this.#sending.values())
+      while (this.#sending.length === mostUnderWay) await Promise.race(this.#sending.map(({ sent }) => sent))
       // Callers that were just answered publish again in this turn: let them join the next batch.
       await new Promise((resolve) => setImmediate(resolve))
     }
@@ -85,8 +87,10 @@ export class Coalescer {
     const sent = this.#send(batch, () => {
       this.#overlaps = true
       placed.resolve()
-    }).finally(() => void this.#sending.delete(batch))
-    this.#sending.set(batch, sent)
+    }).finally(() => {
+      this.#sending = this.#sending.filter((one) => one.batch !== batch)
+    })
+    this.#sending.push({ batch, sent })
     await Promise.race([placed.promise, sent])
   }
 
@@ -111,7 +115,7 @@ export class Coalescer {
    */
   #share(): number {
     const all = this.#items.length
-    if (!this.#overlaps || this.#sending.size > 0 || all < 2 * leastShare) return all
+    if (!this.#overlaps || this.#sending.length > 0 || all < 2 * leastShare) return all
     let n = Math.ceil(all / 2)
     while (n < all && this.#items[n]!.call === this.#items[n - 1]!.call) n++
     return n
