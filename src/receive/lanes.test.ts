@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { canCollect, collect, grownOld } from '../../test/garbage.ts'
 import { held } from '../../test/held.ts'
 import type { Held } from './held.ts'
 import { Lanes } from './lanes.ts'
@@ -115,4 +116,28 @@ describe('by key', () => {
     }
     expect([...out, ...startable(lanes)]).toEqual(Array.from({ length: 5_000 }, (_, i) => String(i)))
   })
+})
+
+test.runIf(canCollect)('an event that is done with does not grow old with those before it', async () => {
+  const lanes = new Lanes(true)
+  const under: Held[] = []
+  const text = 'x'.repeat(1_000)
+  let n = 0
+  const run = (count: number): void => {
+    for (const end = n + count; n < end; n++) {
+      const next = held(String(n), `key ${n}`, { data: JSON.stringify({ n, text }) })
+      lanes.add(next)
+      lanes.shift()
+      if (under.push(next) > 100) lanes.leave(under.shift()!)
+    }
+  }
+  run(1_000)
+  collect('major')
+  const grown = await grownOld((look) => {
+    for (let looks = 0; looks < 20; looks++) {
+      run(1_000)
+      look()
+    }
+  })
+  expect(grown).toBeLessThan(12_000_000)
 })

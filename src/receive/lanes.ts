@@ -2,8 +2,8 @@ import { Fifo } from './fifo.ts'
 import type { Held } from './held.ts'
 
 interface Lane {
-  /** The event of the key whose turn it is: it may start, runs, or goes to a retry. */
-  head: Held
+  /** The event of the key whose turn it is: it may start, runs, or goes to a retry. None once the lane has ended. */
+  head: Held | undefined
   /** Events of the key that wait for the one before them. */
   readonly waiting: Held[]
   /** The event before them has gone to a retry that parks: they may not run before it. */
@@ -53,7 +53,7 @@ export class Lanes {
     const lane = this.#ledBy(held)
     if (lane === undefined) return
     const next = lane.waiting.shift()
-    if (next === undefined) return void this.#lanes.delete(held.received.key as string)
+    if (next === undefined) return this.#end(held.received.key as string, lane)
     lane.head = next
     this.#ready.push(next)
   }
@@ -77,7 +77,14 @@ export class Lanes {
 
   /** The system knows of the retry, so it holds the key back itself now. */
   unpark(held: Held): void {
-    if (this.#ledBy(held)?.parked === true) this.#lanes.delete(held.received.key as string)
+    const lane = this.#ledBy(held)
+    if (lane?.parked === true) this.#end(held.received.key as string, lane)
+  }
+
+  /** A table that the Map has grown out of may still hold the lane, and grow old (see `Backlog`); the event does not with it. */
+  #end(key: string, lane: Lane): void {
+    this.#lanes.delete(key)
+    lane.head = undefined
   }
 
   /** undefined where it makes no difference: not even looked up then, as a key that has just come must be hashed for that. */
@@ -98,7 +105,7 @@ export class Lanes {
     const idle = new Set(all.map((held) => held.received.key))
     for (const [key, lane] of this.#lanes) {
       all.push(...lane.waiting.splice(0))
-      if (idle.has(key)) this.#lanes.delete(key)
+      if (idle.has(key)) this.#end(key, lane)
     }
     return all
   }
