@@ -150,14 +150,14 @@ export class Exchanges {
     if (this.#closed) return // the session is closed, and gave back what it had claimed
     this.#outage.over()
     this.settler.answer(list, result.settled)
-    let ordinary = 0
-    for (const received of result.received) {
-      if (!received.lapsed) ordinary++
-      take(received, began + lease)
-    }
+    const { received } = result
+    const leaseEnd = began + lease
+    // Not for...of: the engine compiles it badly in an async function, down to an object for each event.
+    received.forEach((one) => take(one, leaseEnd))
+    const ordinary = received.filter((one) => !one.lapsed).length
     if (lapsed > 0) lone.answered()
     // Asked for one and got none: more of the same question would be a hot loop.
-    if (result.lapsed === true && (lapsed === 0 || ordinary < result.received.length)) lone.seen()
+    if (result.lapsed === true && (lapsed === 0 || ordinary < received.length)) lone.seen()
     if (ordinary < max) void this.#news.wait(this.#session)
     // There are more: the next batch can be on its way while this one is handled.
     else if (this.#wanted() > 0) this.#tickNow()
