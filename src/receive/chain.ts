@@ -34,7 +34,7 @@ export const report: unique symbol = Symbol('millrace.report')
 export function compose(middlewares: readonly Middleware[], handler: Handler): Handler {
   if (middlewares.length === 0) return handler
   const chain = middlewares.reduceRight<Handler>(
-    (inner, middleware) => (event, ctx) => new Layer(inner, event, ctx).run(middleware),
+    (inner, middleware) => (event, ctx) => around(inner, middleware, event, ctx),
     handler,
   )
   return (event, ctx) => passedOn(chain(event, ctx))
@@ -42,57 +42,44 @@ export function compose(middlewares: readonly Middleware[], handler: Handler): H
 
 /**
  * One run of a middleware around what follows. It ends when the middleware has ended and every `next()` it called has: an
- * event must not be settled while somebody still works on it.
+ * event must not be settled while somebody still works on it. Gives a promise, or the only call of `next()` if the
+ * middleware gave that back: there is nothing else to wait for. No class: the state is that of `next` alone, and this
+ * happens for each event and middleware.
  */
-class Layer {
-  readonly #inner: Handler
-  readonly #event: MillraceEvent
-  readonly #ctx: Context
-  #last: NextCall | undefined
+function around(inner: Handler, middleware: Middleware, given: MillraceEvent, ctx: Context): unknown {
+  let last: NextCall | undefined
   /** calling: the middleware has not given back anything yet. waiting: it has given back a promise. */
-  #state: 'calling' | 'waiting' | 'over' = 'calling'
-
-  constructor(inner: Handler, event: MillraceEvent, ctx: Context) {
-    this.#inner = inner
-    this.#event = event
-    this.#ctx = ctx
-  }
-
-  /** Gives a promise, or the only call of `next()` if the middleware gave that back: there is nothing else to wait for. */
-  run(middleware: Middleware): unknown {
-    const result = promised(middleware, this.#event, this.#ctx, (event, add) => this.#next(event, add))
-    if (result === this.#last && this.#last?.before === undefined) {
-      this.#state = 'over'
-      return result
-    }
-    this.#state = 'waiting'
-    for (let call = this.#last; call !== undefined; call = call.before) call.watch()
-    return result.then(
-      (value) => this.#close() ?? value,
-      async (error: unknown) => {
-        // The middleware's own error decides; but the event is not settled while what it left behind still runs.
-        await this.#close()?.catch(() => undefined)
-        throw error
-      },
-    )
-  }
-
-  #next(event = this.#event, add?: object): Promise<unknown> {
-    if (this.#state === 'over') {
-      complain(this.#ctx, 'NEXT_CALLED_TWICE', 'A middleware called next() after it had returned')
-      return new NextCall(refuse, event, this.#ctx, undefined).watch()
+  let state: 'calling' | 'waiting' | 'over' = 'calling'
+  const next: Next = (event = given, add) => {
+    if (state === 'over') {
+      complain(ctx, 'NEXT_CALLED_TWICE', 'A middleware called next() after it had returned')
+      return new NextCall(refuse, event, ctx, undefined).watch()
     }
     // A refused call is one of the calls too: not awaiting it does not hide it.
-    this.#last = some(this.#last, running)
-      ? new NextCall(refuse, event, this.#ctx, this.#last)
-      : new NextCall(this.#inner, event, add === undefined ? this.#ctx : extended(this.#ctx, add), this.#last)
-    return this.#state === 'calling' ? this.#last : this.#last.watch()
+    last = some(last, running)
+      ? new NextCall(refuse, event, ctx, last)
+      : new NextCall(inner, event, add === undefined ? ctx : extended(ctx, add), last)
+    return state === 'calling' ? last : last.watch()
   }
-
-  #close(): Promise<void> | undefined {
-    this.#state = 'over'
-    return some(this.#last, neglected) ? rest(this.#last, this.#ctx) : undefined
+  const result = promised(middleware, given, ctx, next)
+  if (result === last && last?.before === undefined) {
+    state = 'over'
+    return result
   }
+  state = 'waiting'
+  for (let call = last; call !== undefined; call = call.before) call.watch()
+  return result.then(
+    (value) => {
+      state = 'over'
+      return rest(last, ctx) ?? value
+    },
+    async (error: unknown) => {
+      state = 'over'
+      // The middleware's own error decides; but the event is not settled while what it left behind still runs.
+      await rest(last, ctx)?.catch(() => undefined)
+      throw error
+    },
+  )
 }
 
 /** Whether this call or one before it is so. */
@@ -110,8 +97,12 @@ function neglected({ awaited, ended }: NextCall): boolean {
   return !awaited || !ended
 }
 
-/** Waits for what a middleware did not wait for. Its failure is the event's. */
-async function rest(last: NextCall | undefined, ctx: Context): Promise<void> {
+/** What a middleware did not wait for, if there is something. Its failure is the event's. */
+function rest(last: NextCall | undefined, ctx: Context): Promise<void> | undefined {
+  return some(last, neglected) ? waitFor(last, ctx) : undefined
+}
+
+async function waitFor(last: NextCall | undefined, ctx: Context): Promise<void> {
   complain(ctx, 'NEXT_NOT_AWAITED', 'A middleware did not await next(); the event was settled only after it')
   const left: Promise<unknown>[] = []
   for (let call = last; call !== undefined; call = call.before)
@@ -141,9 +132,9 @@ function passedOn(result: unknown): unknown {
   return result instanceof NextCall ? result.passOn() : result
 }
 
-/** undefined for what is no promise. A thenable of somebody's own is wrapped: it may do anything. */
+/** undefined for what is no promise. What has a `then` of its own is wrapped: it may do anything, such as call back twice. */
 export function promiseOf(value: unknown): Promise<unknown> | undefined {
-  if (value instanceof Promise) return value
+  if (value instanceof Promise && value.then === Promise.prototype.then) return value
   const thenable =
     typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
   return thenable ? Promise.resolve(value) : undefined

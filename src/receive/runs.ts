@@ -13,6 +13,7 @@ import { verdictOn, type Verdict } from './outcome.ts'
 import type { QueueRuntime } from './queue-runtime.ts'
 import type { Reporter } from '../report/reporter.ts'
 import type { Transact } from './transactions.ts'
+import { Waiters } from './waiters.ts'
 
 export interface RunsParts {
   readonly runtime: QueueRuntime
@@ -42,6 +43,10 @@ export class Runs {
   readonly #parts: RunsParts
   readonly #lanes: Lanes
   readonly #deadlines: Deadlines
+  readonly #waiters = new Waiters(
+    (held) => this.#handled(held),
+    (held, error) => this.#failed(held, error),
+  )
   /** Given up at `maxHandling`, and their handlers still go on. */
   readonly #stuck = new Set<Held>()
   readonly #giveBackSlot = (): void => this.#parts.runtime.slots.giveBack()
@@ -188,10 +193,7 @@ export class Runs {
       return this.#failed(held, error)
     }
     if (pending === undefined) return this.#handled(held)
-    pending.then(
-      () => this.#handled(held),
-      (error: unknown) => this.#failed(held, error),
-    )
+    this.#waiters.wait(held, pending)
   }
 
   /** Gives false if the run was over before, by `maxHandling`. */

@@ -1,0 +1,45 @@
+import { describe, expect, test } from 'vitest'
+import { promiseOf } from './chain.ts'
+import type { Held } from './held.ts'
+import { Waiters } from './waiters.ts'
+
+function heldOf(id: string): Held {
+  return { received: { id } } as unknown as Held
+}
+
+describe('waiting for the promises of handlers', () => {
+  const seen: string[] = []
+  const waiters = new Waiters(
+    ({ received }) => seen.push(`${received.id} handled`),
+    ({ received }, error) => seen.push(`${received.id} failed: ${String(error)}`),
+  )
+
+  test('each outcome is that of its own event, whichever comes first', async () => {
+    const [first, second, third] = [1, 2, 3].map(() => Promise.withResolvers<void>())
+    waiters.wait(heldOf('a'), first!.promise)
+    waiters.wait(heldOf('b'), second!.promise)
+    second!.reject('no')
+    await second!.promise.catch(() => undefined)
+    waiters.wait(heldOf('c'), third!.promise)
+    first!.resolve()
+    third!.resolve()
+    await third!.promise
+    expect(seen.splice(0)).toEqual(['b failed: no', 'a handled', 'c handled'])
+  })
+
+  test('a promise that calls back twice is heard once', async () => {
+    class Twice extends Promise<void> {
+      // oxlint-disable-next-line unicorn/no-thenable -- what is tested
+      override then<A, B>(...to: Parameters<typeof Promise.prototype.then<A, B>>): Promise<A | B> {
+        void super.then(...to)
+        return super.then(...to)
+      }
+    }
+    const pending = promiseOf(new Twice((resolve) => resolve())) as Promise<unknown>
+    waiters.wait(heldOf('a'), pending)
+    await pending
+    waiters.wait(heldOf('b'), new Promise(() => undefined))
+    await Twice.resolve()
+    expect(seen.splice(0)).toEqual(['a handled'])
+  })
+})
