@@ -2,9 +2,12 @@ import { createHash, randomUUID } from 'node:crypto'
 
 let lastMs = 0
 let counter = 0
-/** What the ids of `lastMs` begin and end with. */
+/** What the ids of `lastMs` begin and end with, and what they begin with up to the last 8 bits of the counter. */
 let prefix = ''
 let suffix = ''
+let front = ''
+/** Each byte in digits: to look them up is twice as fast as to write them, and makes no text that must be collected. */
+const digitsOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 /**
  * UUID version 7 (RFC 9562, section 5.7) with its method 1: the 12 bits after the millisecond are a counter, so that the
@@ -17,7 +20,9 @@ export function newId(): string {
   // More than 4,096 in one millisecond, or the clock went back: run ahead of it rather than repeat or descend.
   if (now > lastMs) begin(now)
   else if (++counter > 0xfff) begin(lastMs + 1)
-  return prefix + (0x7000 | counter).toString(16) + suffix
+  const low = counter & 0xff
+  if (low === 0) front = prefix + digitsOf[0x70 | (counter >> 8)]
+  return front + digitsOf[low] + suffix
 }
 
 function begin(ms: number): void {
