@@ -6,14 +6,17 @@ export function encodeHead(head: EventHead): string {
   return JSON.stringify(head)
 }
 
-/** The heads of events that leave together. Neighbours mostly say the same, down to the millisecond, and share one text. */
+/** The heads of events that leave together, encoded. */
 export function encodeHeads(heads: readonly EventHead[]): readonly string[] {
-  let last: EventHead | undefined
-  let text = ''
+  return sharedHeads(heads, encodeHead)
+}
+
+/** What is kept of each head. Neighbours mostly say the same, down to the millisecond, and share it. */
+export function sharedHeads<T>(heads: readonly EventHead[], keep: (head: EventHead) => T): readonly T[] {
+  let last: { readonly head: EventHead; readonly kept: T } | undefined
   return heads.map((head) => {
-    if (last === undefined || !saysTheSame(head, last)) text = encodeHead(head)
-    last = head
-    return text
+    if (last === undefined || !saysTheSame(head, last.head)) last = { head, kept: keep(head) }
+    return last.kept
   })
 }
 

@@ -13,7 +13,7 @@ import type {
   TransportPublishOptions,
 } from '../../contract/transport.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
-import { encodeHeads } from '../../event/head.ts'
+import { encodeHeads, sharedHeads } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import { MemoryAdmin } from './memory-admin.ts'
 import type { MemoryQueue } from './memory-queue.ts'
@@ -193,7 +193,7 @@ export class MemoryTransport implements Transport<never> {
 
   #headsOf(events: readonly Outgoing[]): readonly StoredEvent['head'][] {
     const heads = events.map(({ head }) => head)
-    return this.#serialises ? encodeHeads(heads) : heads
+    return this.#serialises ? encodeHeads(heads) : sharedHeads(heads, (head) => head)
   }
 
   /** Each queue that subscribes gets one copy. Tells whether there is one. */
