@@ -94,6 +94,27 @@ export const leases: readonly Case[] = [
     },
   },
   {
+    name: 'who claims once more what it has lost holds it by the new claim, and not by the old one',
+    unless: timed,
+    async run(bench) {
+      const queue = await bench.queue()
+      await bench.publish(bench.event('placed'))
+      const { session, held } = await crash(bench, queue, 1)
+      await lapse(bench, session)
+      const again = await bench.receiveOne(session, 'lapsed')
+      const both = [...held, again]
+      const extended = await session.extend(both, 30_000)
+      expect(await session.extend([...both].toReversed(), 30_000)).toEqual([...extended].toReversed())
+      expect(extended, 'a lost lease was extended since the event is held by another').toEqual(['lost', 'ok'])
+      const results = await session.settle([
+        { of: held[0]!, as: 'retry', delay: 0 },
+        { of: again, as: 'retry', delay: 0 },
+      ])
+      expect(results).toEqual(['lost', 'done'])
+      expect((await bench.receiveOne(session)).id).toBe(again.id)
+    },
+  },
+  {
     name: 'before a lease has run out nobody else gets the event, by lapsed neither',
     async run(bench) {
       const queue = await bench.queue()

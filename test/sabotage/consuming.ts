@@ -273,6 +273,18 @@ export const consuming: Readonly<Record<string, Proof>> = {
       'a crash counts once its event was claimed alone',
     ],
   },
+  'tells leases by the ids of their events': {
+    by: {
+      session: (inner) => ({
+        async extend(list, ms) {
+          const results = await inner.extend(list, ms)
+          const extended = new Set(list.filter((_, i) => results[i] === 'ok').map(({ id }) => id))
+          return list.map(({ id }) => (extended.has(id) ? 'ok' : 'lost'))
+        },
+      }),
+    },
+    caughtBy: ['who claims once more what it has lost holds it by the new claim, and not by the old one'],
+  },
   'does not extend': {
     by: { session: () => ({ extend: async (list) => list.map(() => 'ok') }) },
     caughtBy: ['extend keeps the lease', 'extend can shorten a lease, and says which are lost'],

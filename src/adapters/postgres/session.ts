@@ -139,7 +139,7 @@ export class PostgresSession implements Session {
   async extend(list: readonly Received[], ms: number): Promise<readonly ('ok' | 'lost')[]> {
     this.#checkOpen()
     const wanted = Math.min(ms, latestTime)
-    let extended: ReadonlySet<string> | undefined
+    let extended: ReadonlySet<Received> | undefined
     for (let { id } = this.#presence; id !== undefined && extended === undefined;) {
       extended = await this.#settlements.extend(id, list, wanted)
       // Its row may end too early; or it begins anew just now, with another one.
@@ -150,7 +150,7 @@ export class PostgresSession implements Session {
       }
       id = this.#presence.id
     }
-    return list.map((one) => (extended?.has(one.id) === true ? 'ok' : 'lost'))
+    return list.map((one) => (extended?.has(one) === true ? 'ok' : 'lost'))
   }
 
   async transact(of: Received, run: Work): Promise<void> {

@@ -28,17 +28,19 @@ const giveBack = `
     trail = CASE WHEN s.failed THEN s.trail ELSE m.trail END
   FROM unnest($2::text[], $3::bigint[], $4::boolean[], $5::float8[], $6::boolean[], $7::text[])
     s (id, claim, failed, delay, park, trail)
-  WHERE ${own} RETURNING m.id`
+  WHERE ${own} RETURNING m.id, m.claim`
 /** A letter is named by its event; a second one by what nobody can foresee, too: senders choose ids, also such as a number makes. */
 const bury = `
   WITH gone AS (
     DELETE FROM {messages} m USING unnest($2::text[], $3::bigint[], $4::text[]) s (id, claim, record)
     WHERE ${own} RETURNING m.*, s.record
+  ), letters AS (
+    INSERT INTO {dead} (queue, name, id, type, key, head, data, bytes, record)
+    SELECT queue, CASE WHEN EXISTS (SELECT 1 FROM {dead} d WHERE d.queue = g.queue AND d.name = g.id)
+      THEN g.id || '~' || gen_random_uuid() ELSE g.id END,
+      id, type, key, head, data, bytes, record FROM gone g ORDER BY seq
   )
-  INSERT INTO {dead} (queue, name, id, type, key, head, data, bytes, record)
-  SELECT queue, CASE WHEN EXISTS (SELECT 1 FROM {dead} d WHERE d.queue = g.queue AND d.name = g.id)
-    THEN g.id || '~' || gen_random_uuid() ELSE g.id END,
-    id, type, key, head, data, bytes, record FROM gone g ORDER BY seq RETURNING id`
+  SELECT id, claim FROM gone`
 /** With order by key only while the lease has not ended: after that another session may have the key. */
 const ack = `
   DELETE FROM {messages} m USING unnest($2::text[], $3::bigint[]) s (id, claim)
@@ -61,9 +63,10 @@ const extendOwn = (locked: string): string => `
       SELECT m.ctid FROM {messages} m, unnest($3::text[], $4::bigint[]) s (id, claim)
       WHERE ${own} AND (m.slot < 0 OR m.lease > statement_timestamp()) AND EXISTS (SELECT 1 FROM me)
       FOR UPDATE OF m ${locked}
-    )) RETURNING m.id, m.ctid AS tid
+    )) RETURNING m.id, m.claim, m.ctid AS tid
   )
-  SELECT EXISTS (SELECT 1 FROM me) AS lives, (SELECT coalesce(json_object_agg(id, tid), '{}') FROM extended)::text AS tids`
+  SELECT EXISTS (SELECT 1 FROM me) AS lives,
+    (SELECT coalesce(json_object_agg(claim || ' ' || id, tid), '{}') FROM extended)::text AS tids`
 const extendFree = extendOwn('SKIP LOCKED')
 const extendLocked = extendOwn('')
 
@@ -84,14 +87,15 @@ export class Settlements {
     const returned = await this.#return(list.filter(isGivenBack))
     const buried = await this.#bury(list.filter(isDead))
     for (const [i, one] of list.entries()) {
-      const done = (isGivenBack(one) && returned.has(one.of.id)) || (isDead(one) && buried.has(one.of.id))
+      const lease = leaseOf(one.of)
+      const done = (isGivenBack(one) && returned.has(lease)) || (isDead(one) && buried.has(lease))
       if (done) results[i] = 'done'
     }
   }
 
   async #return(back: readonly Settlement[]): Promise<ReadonlySet<string>> {
     if (back.length === 0) return new Set()
-    return this.#ids(
+    return this.#leases(
       giveBack,
       ...leasesOf(back.map(({ of }) => of)),
       back.map(({ as }) => as === 'retry'),
@@ -104,13 +108,13 @@ export class Settlements {
   async #bury(dead: readonly Settlement[]): Promise<ReadonlySet<string>> {
     if (dead.length === 0) return new Set()
     const records = dead.map(({ record }) => JSON.stringify(record))
-    return this.#ids(bury, ...leasesOf(dead.map(({ of }) => of)), records)
+    return this.#leases(bury, ...leasesOf(dead.map(({ of }) => of)), records)
   }
 
   /** Those for which the statement did something. */
-  async #ids(sql: string, ...values: readonly unknown[]): Promise<ReadonlySet<string>> {
-    const rows = await this.#database.rows<{ id: string }>(sql, this.#queue, ...values)
-    return new Set(rows.map(({ id }) => id))
+  async #leases(sql: string, ...values: readonly unknown[]): Promise<ReadonlySet<string>> {
+    const rows = await this.#database.rows<Lease>(sql, this.#queue, ...values)
+    return new Set(rows.map(leaseOf))
   }
 
   /** No answer was heard: they may have been settled. */
@@ -144,29 +148,37 @@ export class Settlements {
     throw new MillraceError('LEASE_LOST', `The lease of the event ${id} is lost: nothing was committed`)
   }
 
-  /** Gives the ids of those that are held until then; undefined if the session does not live so long. */
+  /** Gives those that are held until then; undefined if the session does not live so long. */
   async extend(
     session: number,
     list: readonly Received[],
     ms: number,
-  ): Promise<ReadonlySet<string> | undefined> {
-    const extended = new Set<string>()
+  ): Promise<ReadonlySet<Received> | undefined> {
+    const extended = new Set<Received>()
     for (const sql of [extendFree, extendLocked]) {
-      const missing = (list as readonly StoredEvent[]).filter(({ id }) => !extended.has(id))
+      const missing = (list as readonly StoredEvent[]).filter((event) => !extended.has(event))
       if (missing.length === 0) break
       const values = [this.#queue, session, ...leasesOf(missing), ms]
       const [row] = await this.#database.rows<{ lives: boolean; tids: string }>(sql, ...values)
       if (row?.lives !== true) return undefined
       const tids = new Map(Object.entries<string>(JSON.parse(row.tids)))
       for (const event of missing) {
-        const tid = tids.get(event.id)
+        const tid = tids.get(leaseOf(event))
         if (tid === undefined) continue
         event.tid = tid
-        extended.add(event.id)
+        extended.add(event)
       }
     }
     return extended
   }
+}
+
+type Lease = Pick<StoredEvent, 'id' | 'claim'>
+
+/** A session may hold one event by two claims, if the first has lapsed: an id alone does not say which of them is meant. */
+function leaseOf(of: Lease | Received): string {
+  const { id, claim } = of as Lease
+  return `${claim} ${id}`
 }
 
 function isGivenBack({ as }: Settlement): boolean {
