@@ -185,15 +185,19 @@ export class Runs {
     this.#deadlines.start(held)
     let pending: Promise<unknown> | undefined
     try {
-      pending =
-        transact === undefined
-          ? promiseOf(runtime.handle(held, held.route))
-          : transact(held, () => runtime.handle(held, held.route))
+      pending = promiseOf(
+        transact === undefined ? runtime.handle(held, held.route) : this.#handleIn(transact, held),
+      )
     } catch (error) {
       return this.#failed(held, error)
     }
     if (pending === undefined) return this.#handled(held)
     this.#waiters.wait(held, pending)
+  }
+
+  /** Apart, so that only transactional queues pay for the closure. */
+  #handleIn(transact: Transact, held: Held): Promise<void> {
+    return transact(held, () => this.#parts.runtime.handle(held, held.route))
   }
 
   /** Gives false if the run was over before, by `maxHandling`. */
