@@ -214,7 +214,7 @@ export class PostgresSession implements Session {
   }
 
   async #giveBack(list: readonly Settlement[], results: SettleResult[]): Promise<void> {
-    await this.#settlements.giveBack(list, results)
+    if (!list.every(isAck)) await this.#settlements.giveBack(list, results)
     for (const { as, of } of list) {
       const { key, ordered } = of as StoredEvent
       if (key === undefined || !ordered) continue
@@ -229,10 +229,10 @@ export class PostgresSession implements Session {
     results: SettleResult[],
     acked: ReadonlySet<string> | undefined,
   ): Promise<void> {
-    for (const [i, one] of list.entries()) {
+    list.forEach((one, i) => {
       if (isAck(one) && acked?.has(one.of.id) !== false) results[i] = 'done'
-    }
-    await this.#settlements.sort(list, results)
+    })
+    if (!allDone(results)) await this.#settlements.sort(list, results)
     const { handled, failed, givenBack } = settledOf(list, results)
     this.#tables.rates.count(this.#queue, handled, failed)
     if (givenBack) this.#tables.wakeUp.announce([this.#queue])
