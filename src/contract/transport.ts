@@ -24,6 +24,8 @@ export interface Transport<Tx = unknown> extends AsyncDisposable {
   readonly admin: TransportAdmin
   /** Only for the compiler: carries Tx. */
   readonly [transaction]?: Tx
+  /** Whether calls of `publish` that have no key in common may overlap. Else each waits for the one before, or its `placed`. */
+  readonly overlaps?: boolean
   /**
    * Makes the queues and adds to their subscriptions, durably, before it resolves: an event published later reaches them.
    * Idempotent, and safe when several processes do it at once. Adds only; nothing is ever unsubscribed here. A queue keeps

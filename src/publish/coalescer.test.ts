@@ -144,6 +144,71 @@ test('what fails once others may come behind it is not sent again', async () => 
   expect(calls).toEqual([['1', '2'], ['3']])
 })
 
+/** A transport whose calls may overlap; each ends when it is told to. */
+function overlapping(): { coalescer: Coalescer; calls: string[][]; answers: (() => void)[] } {
+  const calls: string[][] = []
+  const answers: (() => void)[] = []
+  const transport = faultyTransport({
+    publish(_call, events) {
+      calls.push(events.map(({ id }) => id))
+      return new Promise<void>((resolve) => answers.push(resolve))
+    },
+  })
+  const apart = new Proxy(transport, {
+    get: (target, name): unknown => (name === 'overlaps' ? true : Reflect.get(target, name)),
+  })
+  return { coalescer: new Coalescer(async () => apart, deaf), calls, answers }
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
+
+test('where calls may overlap, the next one begins, up to what has a key in common with one under way', async () => {
+  const { coalescer, calls, answers } = overlapping()
+  const publish = (...events: Outgoing[]): Promise<void> => coalescer.publish(events, undefined)
+  const published = [publish(event('1', 'a'), event('2'))]
+  await expect.poll(() => calls.length).toBe(1)
+  published.push(
+    publish(event('3', 'b')),
+    publish(event('4')),
+    publish(event('5', 'a')),
+    publish(event('6', 'c')),
+  )
+  await expect.poll(() => calls.length).toBe(2)
+  await turn()
+  expect(calls).toEqual([
+    ['1', '2'],
+    ['3', '4'],
+  ])
+  answers[1]!()
+  await Promise.all(published.slice(1, 3))
+  await turn()
+  expect(calls).toHaveLength(2)
+  answers[0]!()
+  await expect.poll(() => calls.slice(2)).toEqual([['5', '6']])
+  answers[2]!()
+  await Promise.all(published)
+})
+
+test('where calls may overlap, no more than two do, and those of one publish do not', async () => {
+  const { coalescer, calls, answers } = overlapping()
+  const published = [coalescer.publish(some(600), undefined)]
+  await expect.poll(() => calls.length).toBe(1)
+  await turn()
+  expect(calls.map((ids) => ids.length)).toEqual([512])
+  answers[0]!()
+  await expect.poll(() => calls.map((ids) => ids.length)).toEqual([512, 88])
+  for (const id of ['x', 'y']) {
+    published.push(coalescer.publish([event(id)], undefined))
+    await turn()
+    await turn()
+  }
+  expect(calls.slice(2)).toEqual([['x']])
+  answers[1]!()
+  await expect.poll(() => calls.slice(3)).toEqual([['y']])
+  for (const answer of answers) answer()
+  await Promise.all(published)
+})
+
 test('much leaves in calls of at most 512 events and 4 MiB', async () => {
   const { coalescer, calls } = coalescing()
   await coalescer.publish(some(1_100), undefined)

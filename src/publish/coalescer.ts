@@ -9,13 +9,16 @@ const batchBytes = 4 * 1024 * 1024
 /** Fewer are not worth a call of their own. */
 const leastShare = 32
 
-/** Calls under way at once, where the transport says when their events have their places: one is made safe, one is written. */
+/**
+ * Calls under way at once, where the transport lets them overlap, or says when their events have their places: one is made safe,
+ * one is written.
+ */
 const mostUnderWay = 2
 
 /**
  * Joins the publishes of one turn of the event loop into one call of the transport, which then pays for one commit or one
  * round trip. The next call begins when the events of the one before have their places, so that they leave in the order of
- * their publishes.
+ * their publishes; where calls may overlap, those of one key, and those of one publish.
  */
 export class Coalescer {
   readonly #transport: () => Promise<Transport>
@@ -23,8 +26,10 @@ export class Coalescer {
   #items: Item[] = []
   /** What the transport has been given and has not answered, call by call. No Map: see `Backlog`. */
   #sending: { readonly batch: readonly Item[]; readonly sent: Promise<void> }[] = []
-  /** The transport said of the last call when its events had their places. */
+  /** Another call may begin before the last one has ended. */
   #overlaps = false
+  /** Calls may overlap that have no key in common: the transport keeps no order between them. */
+  #apart = false
   /** How many of the items belong to calls that have ended. */
   #dropped = 0
   #scheduled = false
@@ -72,8 +77,11 @@ export class Coalescer {
 
   async #run(): Promise<void> {
     while (this.#items.length > 0) {
-      await this.#begin(this.#take())
-      while (this.#sending.length === mostUnderWay) await Promise.race(this.#sending.map(({ sent }) => sent))
+      const batch = this.#take()
+      if (batch.length > 0) await this.#begin(batch)
+      // With nothing taken, all that is left waits for one of those under way.
+      const most = batch.length > 0 ? mostUnderWay : Math.max(this.#sending.length, 1)
+      while (this.#sending.length >= most) await Promise.race(this.#sending.map(({ sent }) => sent))
       // Callers that were just answered publish again in this turn: let them join the next batch.
       await new Promise((resolve) => setImmediate(resolve))
     }
@@ -97,9 +105,10 @@ export class Coalescer {
   #take(): Item[] {
     if (this.#dropped > 0) this.#sweep()
     const most = Math.min(batchLength, this.#share())
+    const waits = this.#waits()
     let bytes = 0
     let n = 0
-    while (n < this.#items.length && n < most) {
+    while (n < this.#items.length && n < most && !waits(this.#items[n]!)) {
       bytes += (this.#items[n] as Item).event.size
       if (bytes > batchBytes && n > 0) break
       n++
@@ -107,6 +116,15 @@ export class Coalescer {
     const taken = this.#items.splice(0, n)
     for (const item of taken) item.outcome = 'unknown'
     return taken
+  }
+
+  /** Tells what must not overtake something under way: that of its key, and that of its own publish. */
+  #waits(): (item: Item) => boolean {
+    if (!this.#apart || this.#sending.length === 0) return () => false
+    const underWay = this.#sending.flatMap(({ batch }) => batch)
+    const keys = new Set(underWay.map(({ event }) => event.key))
+    const calls = new Set(underWay.map(({ call }) => call))
+    return ({ event, call }) => calls.has(call) || (event.key !== undefined && keys.has(event.key))
   }
 
   /**
@@ -121,7 +139,8 @@ export class Coalescer {
     return n
   }
 
-  async #send(batch: readonly Item[], placed: () => void): Promise<void> {
+  /** @param next another call may begin */
+  async #send(batch: readonly Item[], next: () => void): Promise<void> {
     let transport: Transport
     try {
       transport = await this.#transport()
@@ -135,9 +154,11 @@ export class Coalescer {
     const options = {
       placed: (): void => {
         isPlaced = true
-        placed()
+        next()
       },
     }
+    this.#apart = transport.overlaps === true
+    if (this.#apart) next()
     try {
       await transport.publish(
         sendable.map((item) => item.event),

@@ -26,6 +26,8 @@ const maxBytes = 100 * 1024 * 1024
 
 export class PostgresTransport implements Transport<PostgresTransactions> {
   readonly system = 'postgres'
+  /** On two connections: while one statement is committed, the next is made. */
+  readonly overlaps = true
   readonly admin: PostgresAdmin
   readonly #options: EventTablesOptions
   readonly #sessions = new Set<Session>()
