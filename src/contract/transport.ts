@@ -103,6 +103,8 @@ export interface Session {
   readonly claim: number
   /** How many exchanges may overlap. */
   readonly pulls: number
+  /** Where leases end with their session: until when nobody else can have what it holds, by the monotonic clock. */
+  readonly certainUntil?: number
   /**
    * Settles and claims, in one round trip where the system can. Never waits for events. Of equal claim to both: events
    * that are due, in their order, none of which another session holds; with order by key also none whose key another

@@ -151,7 +151,7 @@ export class Exchanges {
     this.#outage.over()
     this.settler.answer(list, result.settled)
     const { received } = result
-    const leaseEnd = began + lease
+    const leaseEnd = Math.min(began + lease, this.#session.certainUntil ?? Infinity)
     let ordinary = 0
     // Not for...of: in an async function V8 compiles it to an object for each event.
     received.forEach((one) => {

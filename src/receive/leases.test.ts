@@ -11,13 +11,17 @@ const lease = 300
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** Leases whose system answers as `extend` says. */
-function leasing(extend: (list: readonly Received[], ms: number) => Promise<readonly ('ok' | 'lost')[]>) {
+function leasing(
+  extend: (list: readonly Received[], ms: number) => Promise<readonly ('ok' | 'lost')[]>,
+  certainUntil?: number,
+) {
   const clock = manualClock()
   const events = new Bag<Held>()
   const log: string[] = []
   const write = (line: unknown): void => void log.push(String(line))
   const calls: string[] = []
   const session = {
+    certainUntil,
     extend: (list: readonly Received[], ms: number) => {
       calls.push(`${list.map(({ id }) => id).join()} ${ms} at ${clock.monotonic()}`)
       return extend(list, ms)
@@ -63,6 +67,15 @@ describe('renewal', () => {
     expect([one.leaseEnd, two.leaseEnd]).toEqual([400, 400])
     await advance(100)
     expect(calls[1]).toBe('1,2 300 at 200')
+  })
+
+  test('lasts no longer than the system surely leaves everything to the session', async () => {
+    const { add, advance, leases } = leasing(ok, 350)
+    const [one, two] = [add('1'), add('2', 'waiting')]
+    await advance(100)
+    expect([one.leaseEnd, two.leaseEnd]).toEqual([350, 350])
+    await leases.extend(two, 1_000)
+    expect(two.leaseEnd).toBe(350)
   })
 
   test('not of what is over, lost, or has run too long', async () => {

@@ -60,7 +60,7 @@ export class Leases {
       this.#lose([held])
       throw leaseLost(held)
     }
-    held.leaseEnd = began + reach
+    held.leaseEnd = this.#surely(began + reach)
     held.deadline = Math.max(held.deadline, began + ms)
   }
 
@@ -82,6 +82,11 @@ export class Leases {
       })
     }
     this.#parts.lost(lost)
+  }
+
+  /** Some systems give to others what is held by a process that they have not heard of, whatever lease it asked for. */
+  #surely(end: number): number {
+    return Math.min(end, this.#parts.session().certainUntil ?? Infinity)
   }
 
   #notice(notice: Notice): void {
@@ -121,7 +126,7 @@ export class Leases {
               lease,
             )
       due.forEach((one, i) => {
-        if (results[i] === 'ok') one.leaseEnd = Math.max(one.leaseEnd, now + lease)
+        if (results[i] === 'ok') one.leaseEnd = Math.max(one.leaseEnd, this.#surely(now + lease))
       })
       this.#lose(due.filter((_, i) => results[i] === 'lost'))
       if (this.#failing && due.length > 0) {

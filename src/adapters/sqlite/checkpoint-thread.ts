@@ -39,11 +39,12 @@ const script = `
  */
 export async function checkpointThread(path: string, syncing = earlySync): Promise<Checkpointer> {
   const sync = syncing(path)
-  // None of the program's own flags: they may load into each thread what it has no need of.
+  // None of the program's own flags: they may load into each thread what it has no need of. Node 22 warns of SQLite, and has
+  // done so, or not, as the program wanted it.
   const worker = new Worker(script, {
     eval: true,
     workerData: path,
-    execArgv: [],
+    execArgv: ['--disable-warning=ExperimentalWarning'],
     name: 'millrace-checkpoints',
   })
   let answer = Promise.withResolvers<void>()

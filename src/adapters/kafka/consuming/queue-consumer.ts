@@ -80,9 +80,9 @@ export class QueueConsumer {
     return this.#takers.size
   }
 
-  /** Whether nobody else can have its lanes by now. */
-  get certain(): boolean {
-    return this.#group.membership.certain
+  /** Until when nobody else can have its lanes, by the monotonic clock. */
+  get certainUntil(): number {
+    return this.#group.membership.certainUntil
   }
 
   /** Lanes with what of them is under way here. */

@@ -49,6 +49,10 @@ export class KafkaSession implements Session, Taker {
     parts.consumer.join(this)
   }
 
+  get certainUntil(): number {
+    return this.#parts.consumer.certainUntil
+  }
+
   async exchange({ settle, max }: ExchangeRequest): Promise<ExchangeResult> {
     this.#checkOpen()
     const { consumer } = this.#parts
@@ -110,9 +114,10 @@ export class KafkaSession implements Session, Taker {
 
   async extend(list: readonly Received[]): Promise<readonly ('ok' | 'lost')[]> {
     this.#checkOpen()
-    const { name, certain } = this.#parts.consumer
-    if (!certain)
-      throw new MillraceError('CONNECTION_LOST', `Whether '${name}' still has its lanes is not known yet`)
+    if (systemClock.monotonic() >= this.certainUntil) {
+      const message = `Whether '${this.#parts.consumer.name}' still has its lanes is not known yet`
+      throw new MillraceError('CONNECTION_LOST', message)
+    }
     return list.map((event) => (this.#held.has(event as KafkaEvent) ? 'ok' : 'lost'))
   }
 

@@ -101,6 +101,11 @@ export class Membership {
     return systemClock.monotonic() < this.#certainUntil
   }
 
+  /** Until when it does, as far as is known now. */
+  get certainUntil(): number {
+    return this.#certainUntil
+  }
+
   #alive(since: number): void {
     const { certain } = this
     this.#certainUntil = since + this.#sessionTimeout
