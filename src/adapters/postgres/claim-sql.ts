@@ -31,7 +31,35 @@ const earlier = (state: string): string =>
 /** What keeps those behind it back. Only the session that has the slot makes such rows, so it knows when there are any. */
 const isBehind = `(${earlier('o.parked')} OR ${earlier('o.aside')} OR ${earlier(`o.lease <= ${now}`)})`
 
+/** What one statement takes ends at so many bytes, the event included that gets there: 128 events may be 12 GB. */
+export const enoughData = 32 * 1024 * 1024
+/** Of a row, told from its header: nothing is read that is stored apart. */
+const bytes = 'octet_length(m.head) + coalesce(octet_length(m.data), octet_length(m.bytes), 0) AS bytes'
+/** Of these rows, in this order, those that there is memory for: at least one. */
+const fitting = (columns: string, rows: string, order: string): string => `
+  SELECT ${columns} FROM (
+    SELECT ${columns}, sum(bytes) OVER (ORDER BY ${order} ROWS UNBOUNDED PRECEDING) - bytes AS before FROM (${rows}) r
+  ) r WHERE before < ${enoughData}`
+
+/** What is due and what is ready, as an exchange has found it. */
+const both = (where: string): string =>
+  `SELECT ctid, seq, due, bytes FROM due ${where} UNION ALL SELECT ctid, seq, NULL, bytes FROM ready ${where}`
+
 const held = `claim = $5, lease = ${lease}, due = NULL, aside = false`
+
+interface ExchangeParts {
+  readonly lock: string
+  /** Whether nothing may be claimed yet, since something has lapsed. */
+  readonly unheard: string
+  /** Where there is too much: whether it takes what fits, or nothing. */
+  readonly limits: boolean
+  /** More of what is due and what is ready; which of it is taken. */
+  readonly columns?: string
+  readonly where?: string
+  /** What is done besides, and the keys that it sets aside. */
+  readonly also?: string
+  readonly aside?: string
+}
 
 /**
  * Acknowledges and claims. $7, $8 and $9 tids, places and claims of what is acknowledged, $10 the place behind which ready events
@@ -44,14 +72,15 @@ const held = `claim = $5, lease = ${lease}, due = NULL, aside = false`
  * by then, the row is looked at anew under the lock, and is not free any more: no event goes from ready to ready.
  * Where an event lapsed of whose key nobody knew that it may be kept back, nothing is claimed, and that is told.
  */
-const exchangeOf = (
-  lock: string,
-  columns: string,
-  unheard: string,
-  also: string,
-  aside: string,
-  chosen: string,
-): string => `
+const exchangeOf = ({
+  lock,
+  unheard,
+  limits,
+  columns = '',
+  also = '',
+  aside = 'NULL',
+  where = '',
+}: ExchangeParts): string => `
   WITH ${me}, acked AS (
     DELETE FROM {messages} m USING unnest($7::tid[], $8::bigint[], $9::bigint[]) a (tid, seq, claim)
     WHERE m.ctid = a.tid AND m.seq = a.seq AND m.claim = a.claim AND ${isHeld}
@@ -60,13 +89,18 @@ const exchangeOf = (
     SELECT EXISTS (SELECT 1 ${lapsedSince}) AS any, ${unheard} AS unheard
   ), may AS MATERIALIZED (SELECT 1 FROM me, lapsed WHERE NOT unheard),
   due AS MATERIALIZED (
-    SELECT m.ctid${columns} ${isDue} AND EXISTS (SELECT 1 FROM may)
+    SELECT m.ctid, m.seq, m.due, ${bytes}${columns} ${isDue} AND EXISTS (SELECT 1 FROM may)
     ORDER BY m.due, m.seq LIMIT ceil($6::int / 2.0) ${lock}
   ), ready AS MATERIALIZED (
-    SELECT m.ctid, m.seq${columns} ${isReady} AND EXISTS (SELECT 1 FROM may)
+    SELECT m.ctid, m.seq, ${bytes}${columns} ${isReady} AND EXISTS (SELECT 1 FROM may)
     ORDER BY m.seq LIMIT $6 - (SELECT count(*) FROM due) ${lock}
-  ), taken AS (
-    UPDATE {messages} m SET ${held} WHERE m.ctid = ANY(${chosen}) RETURNING ${messageColumns}
+  ), size AS MATERIALIZED (
+    SELECT coalesce((SELECT sum(bytes) FROM due), 0) + coalesce((SELECT sum(bytes) FROM ready), 0) > ${enoughData} AS much
+  ), ${limits ? `fitting AS MATERIALIZED (${fitting('ctid, seq, due', both(where), 'due, seq')}), ` : ''}taken AS (
+    UPDATE {messages} m SET ${held} WHERE m.ctid = ANY(
+      CASE WHEN (SELECT much FROM size) THEN ${limits ? 'ARRAY(SELECT ctid FROM fitting)' : 'ARRAY[]::tid[]'}
+        ELSE ARRAY(SELECT ctid FROM due ${where}) || ARRAY(SELECT ctid FROM ready ${where}) END
+    ) RETURNING ${messageColumns}
   )${also}
   SELECT NULL AS id, json_build_object(
       'lives', EXISTS (SELECT 1 FROM me),
@@ -77,8 +111,11 @@ const exchangeOf = (
       'now', ${now}::text,
       'snapshot', pg_current_snapshot()::text,
       'own', pg_current_xact_id()::text,
-      'last', (SELECT max(seq) FROM ready),
-      'more', CASE WHEN $6 > 0 THEN (SELECT count(*) FROM due) = ceil($6 / 2.0)
+      'last', CASE WHEN NOT much THEN (SELECT max(seq) FROM ready)${
+        limits ? ' ELSE (SELECT max(seq) FROM fitting WHERE due IS NULL)' : ''
+      } END,
+      'much', much,
+      'more', CASE WHEN much THEN true WHEN $6 > 0 THEN (SELECT count(*) FROM due) = ceil($6 / 2.0)
           OR (SELECT count(*) FROM ready) = $6 - (SELECT count(*) FROM due)
         ELSE EXISTS (SELECT 1 ${isDue}) OR EXISTS (SELECT 1 ${isReady}) END,
       'aside', ${aside},
@@ -91,37 +128,36 @@ const exchangeOf = (
         WHERE m.queue = $2 AND m.lease > ${now} AND m.lease <= ${now} + ${milliseconds('$12')} AND ${isMine}
       ) END
     )::text AS type, NULL AS key, NULL AS slot, NULL AS failures, NULL AS head, NULL AS trail, NULL AS data, NULL AS bytes,
-    NULL AS seq, NULL AS tid FROM lapsed
+    NULL AS seq, NULL AS tid FROM lapsed, size
   UNION ALL SELECT * FROM taken`
 
 /** Whoever passes over what somebody has locked for a moment must keep no order. */
 const skips = 'FOR UPDATE SKIP LOCKED'
 const waits = 'FOR UPDATE'
 
-/** While no key may be kept back. */
-const plain = (lock: string): string =>
-  exchangeOf(
-    lock,
-    '',
-    `EXISTS (SELECT 1 ${lapsedSince} AND m.slot >= 0)`,
-    '',
-    'NULL',
-    'ARRAY(SELECT ctid FROM due) || ARRAY(SELECT ctid FROM ready)',
-  )
-export const exchange = { unordered: plain(skips), ordered: plain(waits) }
+const unheard = `EXISTS (SELECT 1 ${lapsedSince} AND m.slot >= 0)`
+const plain = (limits: boolean) => ({
+  unordered: exchangeOf({ lock: skips, unheard, limits }),
+  ordered: exchangeOf({ lock: waits, unheard, limits }),
+})
+/** While no key may be kept back. Takes nothing if that would be more than there is memory for. */
+export const exchange = plain(false)
+/** Takes as much as there is memory for. Apart, since most events are small, and all claims would be slower by a twentieth. */
+export const exchangeLarge = plain(true)
 /** While some may be: what is kept back is set aside. Apart, since to plan it as if that were common makes all claims slow. */
-export const exchangeKeys = exchangeOf(
-  waits,
-  `, m.slot >= 0 AND ${isBehind} AS behind`,
-  'false',
-  `, put AS (
+export const exchangeKeys = exchangeOf({
+  lock: waits,
+  unheard: 'false',
+  limits: true,
+  columns: `, m.slot >= 0 AND ${isBehind} AS behind`,
+  also: `, put AS (
     UPDATE {messages} m SET aside = true, due = NULL WHERE m.ctid = ANY(
       ARRAY(SELECT ctid FROM due WHERE behind) || ARRAY(SELECT ctid FROM ready WHERE behind)
     ) RETURNING m.key
   )`,
-  '(SELECT json_agg(DISTINCT key) FROM put)',
-  'ARRAY(SELECT ctid FROM due WHERE NOT behind) || ARRAY(SELECT ctid FROM ready WHERE NOT behind)',
-)
+  aside: '(SELECT json_agg(DISTINCT key) FROM put)',
+  where: 'WHERE NOT behind',
+})
 
 export interface ExchangeState {
   /** Whether the session was there to claim. */
@@ -139,6 +175,8 @@ export interface ExchangeState {
   readonly own: string
   /** The last place that was read. */
   readonly last: number | null
+  /** What it found was more than there is memory for. */
+  readonly much: boolean
   /** There may be others that it did not get to. */
   readonly more: boolean
   /** Keys of which something was set aside. */
@@ -171,16 +209,16 @@ export const keptBack = `
       ) all_
     ) AS seq FROM unnest($7::text[]) k (key)
   ), chosen AS MATERIALIZED (
-    SELECT c.ctid FROM first f CROSS JOIN LATERAL (
-      (SELECT m.ctid, m.seq FROM {messages} m
+    SELECT c.ctid, c.seq, c.bytes FROM first f CROSS JOIN LATERAL (
+      (SELECT m.ctid, m.seq, ${bytes} FROM {messages} m
         WHERE m.queue = $2 AND m.key = f.key AND m.aside AND (f.seq IS NULL OR m.seq < f.seq) AND ${isMine}
         ORDER BY m.seq LIMIT $6)
       UNION ALL
-      SELECT m.ctid, m.seq ${free} AND m.key = f.key AND m.parked AND m.due <= ${now} AND m.seq = f.seq AND ${isMine}
+      SELECT m.ctid, m.seq, ${bytes} ${free} AND m.key = f.key AND m.parked AND m.due <= ${now} AND m.seq = f.seq AND ${isMine}
     ) c WHERE EXISTS (SELECT 1 FROM me) ORDER BY c.seq LIMIT $6
   )
   UPDATE {messages} m SET ${held}
-  WHERE m.ctid = ANY(ARRAY(SELECT ctid FROM chosen)) AND m.lease IS NULL
+  WHERE m.ctid = ANY(ARRAY(${fitting('ctid', 'SELECT * FROM chosen', 'seq')})) AND m.lease IS NULL
   RETURNING ${messageColumns}`
 
 /** Which of the keys ($3) still have something that keeps others back, in the queue $1 and these slots ($2). */
@@ -207,10 +245,12 @@ export const lapsed = `
   WITH ${me}
   UPDATE {messages} m SET ${held}, lone = true,
     failures = CASE WHEN m.lone THEN least(m.failures + 1, ${mostFailures}) ELSE m.failures END
-  WHERE m.ctid = ANY(ARRAY(
-    SELECT m.ctid FROM {messages} m WHERE ${isLapsed} AND ${isNext} AND EXISTS (SELECT 1 FROM me)
-    ORDER BY m.seq LIMIT $6 FOR UPDATE OF m SKIP LOCKED
-  ))
+  WHERE m.ctid = ANY(ARRAY(${fitting(
+    'ctid',
+    `SELECT m.ctid, m.seq, ${bytes} FROM {messages} m WHERE ${isLapsed} AND ${isNext} AND EXISTS (SELECT 1 FROM me)
+    ORDER BY m.seq LIMIT $6 FOR UPDATE OF m SKIP LOCKED`,
+    'seq',
+  )}))
   RETURNING ${messageColumns}`
 
 /** $1 nothing, $2 queue, $3 slots. */

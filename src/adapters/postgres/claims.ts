@@ -2,13 +2,16 @@ import type { Clock } from '../../clock/clock.ts'
 import type { Received } from '../../contract/transport.ts'
 import {
   acknowledge,
+  enoughData,
   exchange,
   exchangeKeys,
+  exchangeLarge,
   hasLapsed,
   keptBack,
   lapsed as takeLapsed,
   type ExchangeState,
 } from './claim-sql.ts'
+import { sizeOf } from '../../event/payload.ts'
 import { Cursor } from './cursor.ts'
 import type { Database } from './database.ts'
 import { KeptKeys } from './kept-keys.ts'
@@ -66,6 +69,8 @@ export class Claims {
   #askedAt = -Infinity
   #lapseAt = 0
   #relookAt = 0
+  /** What the last reading found was more than there is memory for; the next will, too. */
+  #large = false
 
   constructor(parts: ClaimsParts) {
     this.#parts = parts
@@ -120,10 +125,11 @@ export class Claims {
     }
     if (lapsed > 0) events.push(...(await this.#claim(takeLapsed, lapsed, claims, true)))
     const wanted = max + events.length
-    if (this.kept.someChanged && max > 0) events.push(...(await this.#takeKeptBack(max, claims)))
+    if (this.kept.someChanged && max > 0 && !isEnough(events))
+      events.push(...(await this.#takeKeptBack(max, claims)))
     let back = false
     for (let readings = 1; ; readings++) {
-      const limit = wanted - events.length
+      const limit = isEnough(events) ? 0 : wanted - events.length
       const { state, ...reading } = await this.#read(left, limit, claims)
       events.push(...reading.events)
       back ||= reading.back
@@ -133,7 +139,7 @@ export class Claims {
       const isOver = readings === mostReadings
       if (!state.lives && !isOver) await this.#parts.revive()
       else if (state.unheard && !isOver) await this.kept.load(this.#parts.slots.mine)
-      else if (!state.more || reading.events.length === limit || isOver) {
+      else if (!state.more || reading.isCut || reading.events.length === limit || isOver) {
         return {
           events: events.toSorted((a, b) => a.seq - b.seq),
           acked,
@@ -150,13 +156,15 @@ export class Claims {
     acks: readonly Received[],
     limit: number,
     claims: string[],
-  ): Promise<{ state: ExchangeState; events: readonly StoredEvent[]; back: boolean }> {
+  ): Promise<{ state: ExchangeState; events: readonly StoredEvent[]; back: boolean; isCut: boolean }> {
     const reading = this.#cursor.begin()
     const claim = this.#nextClaim(claims)
     const asks = limit > 0 && this.#parts.clock.monotonic() - this.#askedAt >= askEvery
     const ahead = asks ? this.#parts.pollEvery() : 0
+    const limits = this.#large || this.kept.some
+    const plain = (limits ? exchangeLarge : exchange)[this.#parts.ordered ? 'ordered' : 'unordered']
     const rows = await this.#parts.database.tuples<ExchangeRow>(
-      this.kept.some ? exchangeKeys : exchange[this.#parts.ordered ? 'ordered' : 'unordered'],
+      this.kept.some ? exchangeKeys : plain,
       ...this.#values(claim, limit),
       ...placesOf(acks),
       reading.from,
@@ -178,14 +186,16 @@ export class Claims {
     if (!state.lapsed) this.#since = state.now
     this.kept.aside(state.aside ?? [])
     this.kept.due(state.parked ?? [])
+    if (limit > 0) this.#large = state.much
     const isRead = state.lives && !state.unheard && limit > 0
-    return { state, events, back: isRead && this.#cursor.end(reading, state.last, state) }
+    const back = isRead && this.#cursor.end(reading, state.last, state)
+    return { state, events, back, isCut: limits && state.much }
   }
 
   async #takeKeptBack(limit: number, claims: string[]): Promise<readonly StoredEvent[]> {
     const keys = this.kept.next()
     const events = await this.#claim(keptBack, limit, claims, false, keys)
-    await this.kept.prune(this.#parts.slots.mine, keys, events.length === limit)
+    await this.kept.prune(this.#parts.slots.mine, keys, events.length === limit || isEnough(events))
     return events
   }
 
@@ -231,4 +241,11 @@ export class Claims {
     this.#since = this.#sinceBefore
     this.#sinceBefore = since
   }
+}
+
+/** Whether there is no memory for more. */
+function isEnough(events: readonly StoredEvent[]): boolean {
+  let size = 0
+  for (const { data } of events) size += sizeOf(data)
+  return size >= enoughData
 }
