@@ -1,5 +1,6 @@
 import { checkReplacement, type DeadLetterRecord } from './contract/dead-letter.ts'
-import type { Received, StoredDeadLetter, Transport, TransportAdmin } from './contract/transport.ts'
+import type { Received, Transport } from './contract/transport.ts'
+import type { StoredDeadLetter, TransportAdmin } from './contract/transport-admin.ts'
 import { MillraceError } from './errors/millrace-error.ts'
 import { EventRecord, type EventHead, type MillraceEvent } from './event/event.ts'
 import { encodeEvent } from './event/outgoing.ts'

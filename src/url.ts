@@ -6,9 +6,9 @@ import type {
   Session,
   SessionOptions,
   Transport,
-  TransportAdmin,
   TransportPublishOptions,
 } from './contract/transport.ts'
+import type { TransportAdmin } from './contract/transport-admin.ts'
 import { MillraceError } from './errors/millrace-error.ts'
 import type { Outgoing } from './event/outgoing.ts'
 

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import type { QueueCounts, TransportAdmin } from '../contract/transport.ts'
+import type { QueueCounts, TransportAdmin } from '../contract/transport-admin.ts'
 import { numbersOf, shortLease, type Bench, type Case } from './harness.ts'
 import { record } from './record.ts'
 

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { addFailure, deadLetterRecord, type DeadLetterRecord } from '../contract/dead-letter.ts'
-import type { Session, StoredDeadLetter } from '../contract/transport.ts'
+import type { Session } from '../contract/transport.ts'
+import type { StoredDeadLetter } from '../contract/transport-admin.ts'
 import { bytesOf } from '../event/payload.ts'
 import { ascending, dataOf, numbers, numbersOf, type Bench, type Case } from './harness.ts'
 import { clockSlack } from './settling.ts'

@@ -8,9 +8,9 @@ import type {
   Session,
   SessionOptions,
   Settlement,
-  StoredDeadLetter,
   Transport,
 } from '../contract/transport.ts'
+import type { StoredDeadLetter } from '../contract/transport-admin.ts'
 import { createEvent, type EventOptions } from '../event/event.ts'
 import { encodeEvent, type Outgoing } from '../event/outgoing.ts'
 import { textOf } from '../event/payload.ts'

@@ -36,17 +36,15 @@ export type {
   ExchangeRequest,
   ExchangeResult,
   Notice,
-  QueueCounts,
   QueueSpec,
   Received,
   Session,
   SessionOptions,
   SettleResult,
   Settlement,
-  StoredDeadLetter,
   Subscription,
   Transport,
-  TransportAdmin,
   TransportPublishOptions,
 } from './transport.ts'
+export type { QueueCounts, StoredDeadLetter, TransportAdmin } from './transport-admin.ts'
 export type { GivenOf, TakenOf, Transactions } from './transaction-types.ts'

@@ -1,6 +1,6 @@
 import type { Outgoing } from '../event/outgoing.ts'
 import { checkReplacement } from './dead-letter.ts'
-import type { StoredDeadLetter, TransportAdmin } from './transport.ts'
+import type { StoredDeadLetter, TransportAdmin } from './transport-admin.ts'
 
 /** The dead letters of one queue. What each call does, TransportAdmin says. */
 export interface QueueLetters {

@@ -5,8 +5,8 @@ import type {
   Session,
   Settlement,
   Transport,
-  TransportAdmin,
 } from '../../src/contract/transport.ts'
+import type { TransportAdmin } from '../../src/contract/transport-admin.ts'
 import type { Features } from '../../src/contract/features.ts'
 import type { Outgoing } from '../../src/event/outgoing.ts'
 

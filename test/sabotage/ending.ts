@@ -1,4 +1,5 @@
-import type { ExchangeResult, Session, TransportAdmin } from '../../src/contract/transport.ts'
+import type { ExchangeResult, Session } from '../../src/contract/transport.ts'
+import type { TransportAdmin } from '../../src/contract/transport-admin.ts'
 import { aborted } from '../../src/clock/aborted.ts'
 import { isMillraceError } from '../../src/errors/millrace-error.ts'
 import type { Proof, Sabotage } from './broken-transport.ts'

@@ -1,4 +1,4 @@
-import type { QueueCounts, StoredDeadLetter, TransportAdmin } from '../../src/contract/transport.ts'
+import type { QueueCounts, StoredDeadLetter, TransportAdmin } from '../../src/contract/transport-admin.ts'
 import type { Proof, Sabotage } from './broken-transport.ts'
 
 const admin = (change: (inner: TransportAdmin) => Partial<TransportAdmin>): Sabotage => ({ admin: change })

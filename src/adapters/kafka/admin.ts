@@ -1,5 +1,6 @@
 import { LettersAdmin } from '../../contract/letters-admin.ts'
-import type { QueueCounts, Subscription, TransportAdmin } from '../../contract/transport.ts'
+import type { Subscription } from '../../contract/transport.ts'
+import type { QueueCounts, TransportAdmin } from '../../contract/transport-admin.ts'
 import { messageOf, MillraceError } from '../../errors/millrace-error.ts'
 import type { Client } from './connection/client.ts'
 import type { Cluster } from './connection/cluster.ts'

@@ -1,5 +1,5 @@
 import type { DeadLetterRecord } from '../../contract/dead-letter.ts'
-import type { StoredDeadLetter } from '../../contract/transport.ts'
+import type { StoredDeadLetter } from '../../contract/transport-admin.ts'
 import { copy, headOf, placeBytes, type StoredEvent } from './stored-event.ts'
 
 /** A dead letter as it is kept: the record as JSON. */

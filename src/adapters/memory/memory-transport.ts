@@ -7,11 +7,10 @@ import type {
   QueueSpec,
   Session,
   SessionOptions,
-  StoredDeadLetter,
   Transport,
-  TransportAdmin,
   TransportPublishOptions,
 } from '../../contract/transport.ts'
+import type { StoredDeadLetter, TransportAdmin } from '../../contract/transport-admin.ts'
 import { MillraceError } from '../../errors/millrace-error.ts'
 import { encodeHeads, sharedHeads } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'

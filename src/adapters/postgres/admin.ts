@@ -1,5 +1,6 @@
 import { LettersAdmin, type QueueLetters } from '../../contract/letters-admin.ts'
-import type { QueueCounts, Subscription, TransportAdmin } from '../../contract/transport.ts'
+import type { Subscription } from '../../contract/transport.ts'
+import type { QueueCounts, TransportAdmin } from '../../contract/transport-admin.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { EventTables } from './event-tables.ts'
 import { perSecond } from './rates.ts'

@@ -1,6 +1,6 @@
 import type { QueueLetters } from '../../contract/letters-admin.ts'
 import { decodeRecord, headOrNone, trailOf } from '../../contract/stored-json.ts'
-import type { StoredDeadLetter } from '../../contract/transport.ts'
+import type { StoredDeadLetter } from '../../contract/transport-admin.ts'
 import { encodeHead } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import type { Runner } from './database.ts'

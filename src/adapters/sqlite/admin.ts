@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { LettersAdmin, type QueueLetters } from '../../contract/letters-admin.ts'
-import type { QueueCounts, Subscription, TransportAdmin } from '../../contract/transport.ts'
+import type { Subscription } from '../../contract/transport.ts'
+import type { QueueCounts, TransportAdmin } from '../../contract/transport-admin.ts'
 import { timesOf } from './boot.ts'
 import { DeadLetters } from './dead-letters.ts'
 import type { EventFile } from './event-file.ts'

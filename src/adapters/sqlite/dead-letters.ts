@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { QueueLetters } from '../../contract/letters-admin.ts'
 import { decodeRecord, headOrNone } from '../../contract/stored-json.ts'
-import type { StoredDeadLetter } from '../../contract/transport.ts'
+import type { StoredDeadLetter } from '../../contract/transport-admin.ts'
 import { encodeHead } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import type { Raw } from '../../event/payload.ts'

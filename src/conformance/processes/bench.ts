@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import type { Features } from '../../contract/features.ts'
-import type { QueueCounts, Transport } from '../../contract/transport.ts'
+import type { Transport } from '../../contract/transport.ts'
+import type { QueueCounts } from '../../contract/transport-admin.ts'
 import { createEvent } from '../../event/event.ts'
 import { encodeEvent } from '../../event/outgoing.ts'
 import { Watch } from './watch.ts'

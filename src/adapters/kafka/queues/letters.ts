@@ -1,5 +1,5 @@
 import type { QueueLetters } from '../../../contract/letters-admin.ts'
-import type { StoredDeadLetter } from '../../../contract/transport.ts'
+import type { StoredDeadLetter } from '../../../contract/transport-admin.ts'
 import type { EventHead } from '../../../event/event.ts'
 import type { Outgoing } from '../../../event/outgoing.ts'
 import { isMillraceError } from '../../../errors/millrace-error.ts'

@@ -1,4 +1,4 @@
-import type { QueueCounts } from '../../../contract/transport.ts'
+import type { QueueCounts } from '../../../contract/transport-admin.ts'
 import { standingOf } from '../group/take-over.ts'
 import type { Cluster } from '../connection/cluster.ts'
 import type { QueueConsumer } from '../consuming/queue-consumer.ts'
