@@ -58,8 +58,8 @@ export interface EventOptions {
   /** Default: now. */
   time?: Date
   /**
-   * Deliver this much later than it is published, by the clock that `features.delayClock` names: where that is a server's,
-   * `deliverAt` becomes a date by the server's clock when it takes the event. Give `delay` or `deliverAt`, not both.
+   * Deliver this much later, by the clock that `features.delayClock` names: where that is a server's, than the server takes the
+   * event, and `deliverAt` becomes a date by its clock; else than the event is made. Give `delay` or `deliverAt`, not both.
    */
   delay?: Duration
   deliverAt?: Date

@@ -1,7 +1,7 @@
 import { Admin, Producer } from '@platformatic/kafka'
 import { expect, test } from 'vitest'
 import { kafkaFromUrl } from '../../src/adapters/kafka/index.ts'
-import { topicsOf } from '../../src/adapters/kafka/queues/topics.ts'
+import { topicsOf } from '../../src/adapters/kafka/queues/queue-topics.ts'
 import type { DeadLetterRecord } from '../../src/contract/dead-letter.ts'
 import { describeWithServer } from '../servers/describe-with-server.ts'
 import { event, newName, open, receive, spec } from './sessions.ts'

@@ -7,7 +7,7 @@ import type { Cluster } from './connection/cluster.ts'
 import { says } from './connection/failures.ts'
 import { Letters } from './queues/letters.ts'
 import { QueueCounter } from './queues/queue-counter.ts'
-import { namesOf, topicsOf } from './queues/topics.ts'
+import { namesOf, topicsOf } from './queues/queue-topics.ts'
 import type { QueueConsumer } from './consuming/queue-consumer.ts'
 
 /** The transport, as its operators see it. */

@@ -5,7 +5,8 @@ import type { Notice, Transport } from '../../contract/transport.ts'
 import { describeWithPrivateServer, describeWithServer } from '../../../test/servers/describe-with-server.ts'
 import { dataOf, event, newName, open, receive, spec } from '../../../test/kafka/sessions.ts'
 import { kafkaFromUrl } from './index.ts'
-import { registryTopic, topicsOf } from './queues/topics.ts'
+import { registryTopic } from './queues/topics.ts'
+import { topicsOf } from './queues/queue-topics.ts'
 
 type Write = (topic: string, key: string, value: string, headers?: Record<string, string>) => Promise<unknown>
 

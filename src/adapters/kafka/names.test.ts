@@ -4,7 +4,8 @@ import { createEvent } from '../../event/event.ts'
 import { encodeEvent, type Outgoing } from '../../event/outgoing.ts'
 import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
 import { kafkaFromUrl } from './index.ts'
-import { namesOf, registryTopic, topicsOf } from './queues/topics.ts'
+import { registryTopic } from './queues/topics.ts'
+import { namesOf, topicsOf } from './queues/queue-topics.ts'
 
 let last = 0
 const newName = (what: string): string => `${what}-${Date.now().toString(36)}-${process.pid}-${++last}`

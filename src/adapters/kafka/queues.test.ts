@@ -8,7 +8,7 @@ import { millrace, type DeadLetter } from '../../index.ts'
 import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
 import { dataOf, event, newName, open, receive, spec } from '../../../test/kafka/sessions.ts'
 import { kafkaFromUrl } from './index.ts'
-import { topicsOf } from './queues/topics.ts'
+import { topicsOf } from './queues/queue-topics.ts'
 
 await describeWithServer('kafka', (server) => {
   const url = `${server}?partitions=1`

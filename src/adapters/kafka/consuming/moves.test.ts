@@ -4,7 +4,7 @@ import type { Session } from '../../../contract/transport.ts'
 import { event, newName, open, spec } from '../../../../test/kafka/sessions.ts'
 import { describeWithServer } from '../../../../test/servers/describe-with-server.ts'
 import { kafkaFromUrl } from '../index.ts'
-import { topicsOf } from '../queues/topics.ts'
+import { topicsOf } from '../queues/queue-topics.ts'
 
 /** Takes whatever comes, which is nothing: all of it is moved on. */
 async function pump(session: Session, signal: AbortSignal): Promise<void> {

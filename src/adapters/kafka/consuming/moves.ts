@@ -1,7 +1,7 @@
 import type { KafkaEvent } from './kafka-event.ts'
 import type { MoveNote } from '../records/headers.ts'
 import type { NewRecord } from '../producing/producing.ts'
-import { shortWait, type QueueTopics } from '../queues/topics.ts'
+import { shortWait, type QueueTopics } from '../queues/queue-topics.ts'
 
 /** The record that carries an event into a topic of its queue where it waits until it is due. */
 export function onwards(event: KafkaEvent, note: MoveNote, topics: QueueTopics, now: number): NewRecord {

@@ -16,7 +16,7 @@ import { subscribes, type StoredQueue } from '../queues/registry.ts'
 import { LastMinute } from '../../../contract/last-minute.ts'
 import type { Taker } from './taker.ts'
 import { Tier } from './tier.ts'
-import { shortWait, topicsOf, type QueueTopics } from '../queues/topics.ts'
+import { shortWait, topicsOf, type QueueTopics } from '../queues/queue-topics.ts'
 import { Turns } from './turns.ts'
 import { WaitingEvents } from './waiting-events.ts'
 

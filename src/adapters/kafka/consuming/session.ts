@@ -17,7 +17,7 @@ import type { KafkaEvent } from './kafka-event.ts'
 import type { NewRecord, Producing } from '../producing/producing.ts'
 import type { QueueConsumer } from './queue-consumer.ts'
 import type { Taker } from './taker.ts'
-import { shortWait } from '../queues/topics.ts'
+import { shortWait } from '../queues/queue-topics.ts'
 
 export interface SessionParts {
   readonly consumer: QueueConsumer

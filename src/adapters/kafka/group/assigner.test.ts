@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { assignerFor } from './assigner.ts'
-import { topicsOf } from '../queues/topics.ts'
+import { topicsOf } from '../queues/queue-topics.ts'
 
 const queue = topicsOf('q')
 

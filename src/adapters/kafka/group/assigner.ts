@@ -1,5 +1,5 @@
 import type { GroupAssignment, GroupPartitionsAssigner } from '@platformatic/kafka'
-import type { QueueTopics } from '../queues/topics.ts'
+import type { QueueTopics } from '../queues/queue-topics.ts'
 
 /**
  * Which partitions are with which member. Those of one number are with one member in all topics of the queue, its retry

@@ -8,7 +8,7 @@ import { progressIn, type KnownProgress } from '../progress/progress.ts'
 import { earliest, latest } from '../records/reader.ts'
 import { startOf, type Partition, type StoredQueue } from '../queues/registry.ts'
 import { staleRatesIn } from '../progress/stored-rates.ts'
-import { namesOf, topicsOf } from '../queues/topics.ts'
+import { namesOf, topicsOf } from '../queues/queue-topics.ts'
 
 /** Where a queue goes on in a partition. */
 export interface Standing {

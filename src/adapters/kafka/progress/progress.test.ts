@@ -12,7 +12,7 @@ import {
   spec,
 } from '../../../../test/kafka/sessions.ts'
 import { kafkaFromUrl } from '../index.ts'
-import { topicsOf } from '../queues/topics.ts'
+import { topicsOf } from '../queues/queue-topics.ts'
 
 await describeWithServer('kafka', (url) => {
   test(

@@ -18,7 +18,7 @@ import { rawOf } from '../consuming/kafka-event.ts'
 import { murmur2 } from '../producing/murmur2.ts'
 import { failureIn, type NewRecord } from '../producing/producing.ts'
 import type { PlacedRecord, Places } from '../records/reader.ts'
-import { topicsOf } from './topics.ts'
+import { topicsOf } from './queue-topics.ts'
 
 /** Letters that are moved or deleted at a time. */
 const batch = 200

@@ -9,7 +9,7 @@ import { progressIn } from '../progress/progress.ts'
 import { earliest, latest, type Places } from '../records/reader.ts'
 import type { StoredQueue } from './registry.ts'
 import { ratesIn } from '../progress/stored-rates.ts'
-import { topicsOf } from './topics.ts'
+import { topicsOf } from './queue-topics.ts'
 
 /** What the server says, of all queues at once. */
 interface Situation {

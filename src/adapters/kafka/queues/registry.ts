@@ -7,7 +7,8 @@ import { failureIn, type NewRecord, type Producing } from '../producing/producin
 import { earliest, latest, type Places, type Reader } from '../records/reader.ts'
 import { isReserved, ownerOf, reserved } from './reserved.ts'
 import { registryRecordIn, type PlacesByTopic, type RegistryRecord } from './registry-record.ts'
-import { namesOf, registryTopic, topicsOf, type Topics } from './topics.ts'
+import { registryTopic, type Topics } from './topics.ts'
+import { namesOf, topicsOf } from './queue-topics.ts'
 
 export interface StoredSubscription extends Subscription {
   /** Where it begins, in the partitions that were there when it was declared. In others: at their beginning. */
@@ -155,8 +156,9 @@ export class Registry {
       const topics = gone.some(({ topic }) => topic === '*')
         ? await this.topicsFor(queue)
         : gone.map(({ topic }) => topic)
-      const there = await this.#topics.look([...new Set(topics)])
-      return Object.fromEntries(await this.#reader.places([...there.keys()], latest))
+      const missing = new Set(await this.#topics.missing([...new Set(topics)]))
+      const there = [...new Set(topics)].filter((topic) => !missing.has(topic))
+      return Object.fromEntries(await this.#reader.places(there, latest))
     })
     await this.#write(
       gone.map(({ topic, pattern, start }) =>

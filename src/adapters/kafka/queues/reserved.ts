@@ -1,5 +1,6 @@
 import { MillraceError } from '../../../errors/millrace-error.ts'
-import { namesOf, registryTopic, topicsOf } from './topics.ts'
+import { registryTopic } from './topics.ts'
+import { namesOf, topicsOf } from './queue-topics.ts'
 
 const suffixes = namesOf(topicsOf(''))
 

@@ -3,15 +3,10 @@ import { pause, systemClock } from '../../../clock/clock.ts'
 import { MillraceError } from '../../../errors/millrace-error.ts'
 import type { Client } from '../connection/client.ts'
 import { failure, isUnknownTopic, says } from '../connection/failures.ts'
+import { topicsOf } from './queue-topics.ts'
 
 /** Which queues there are and what they subscribe to. */
 export const registryTopic = 'millrace.queues'
-
-/** Waits for which there is a topic, in milliseconds, longest first. What waits longer goes through several. */
-const tiers: readonly number[] = [21_600_000, 3_600_000, 600_000, 60_000, 10_000]
-
-/** Waits up to this are spent in memory, where the event is still the one of its topic. */
-export const shortWait = 10_000
 
 /** How soon a publisher sees that a topic has changed, in milliseconds. */
 const renewal = 5_000
@@ -20,6 +15,9 @@ const renewal = 5_000
 const appearance = 15_000
 const firstWait = 25
 const longestWait = 1_000
+
+/** How often is looked for a topic before it is taken for removed. */
+const looksForMissing = 3
 
 /** How often work is done in all that meets a topic which is not there any more. */
 const attempts = 3
@@ -30,27 +28,6 @@ export const moveReserve = 64 * 1024
 /** A topic's entry in the list of kinds of things that have settings. */
 export const topicResource = 2 as const
 const unlimited = '-1'
-
-/** The topics of a queue. */
-export interface QueueTopics {
-  readonly retry: string
-  readonly dead: string
-  readonly progress: string
-  readonly tiers: readonly { readonly topic: string; readonly ms: number }[]
-}
-
-export function topicsOf(queue: string): QueueTopics {
-  return {
-    retry: `${queue}.retry`,
-    dead: `${queue}.dead`,
-    progress: `${queue}.progress`,
-    tiers: tiers.map((ms) => ({ topic: `${queue}.delay.${ms / 1_000}`, ms })),
-  }
-}
-
-export function namesOf({ retry, dead, progress, tiers: waits }: QueueTopics): readonly string[] {
-  return [retry, dead, progress, ...waits.map(({ topic }) => topic)]
-}
 
 /** Which of the topics that ever had this name it is, and how many partitions it has now. */
 export interface TopicShape {
@@ -159,6 +136,17 @@ export class Topics {
     )
     for (const name of names) this.#learn(name, found.get(name))
     return found
+  }
+
+  /** Those that no broker has heard of for a moment: one alone may not know yet what is there. */
+  async missing(names: readonly string[]): Promise<readonly string[]> {
+    let missing = names
+    for (let looks = 0; looks < looksForMissing && missing.length > 0; looks++) {
+      if (looks > 0) await pause(systemClock, longestWait)
+      const there = await this.look(missing)
+      missing = missing.filter((name) => !there.has(name))
+    }
+    return missing
   }
 
   /** Those of these topics of queues that are there and were not made for a queue: they would forget what waits there. */
