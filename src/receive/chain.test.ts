@@ -53,6 +53,21 @@ test('without middlewares the handler stays itself', () => {
   expect(compose([], handler)).toBe(handler)
 })
 
+test('a middleware whose promise calls back twice is heard once', async () => {
+  const careless: Middleware = (_event, _ctx, next) => {
+    void next()
+    const { then } = Promise.prototype
+    const twice = (...to: Parameters<typeof then>): Promise<unknown> => {
+      void then.apply(done, to)
+      return then.apply(done, to)
+    }
+    const done = Promise.resolve()
+    // oxlint-disable-next-line unicorn/no-thenable -- what is tested
+    return Object.defineProperty(done, 'then', { value: twice })
+  }
+  expect(await outcome(slow([]), careless)).toEqual(['handled', 'NEXT_NOT_AWAITED'])
+})
+
 test.each<[string, Handler]>([
   ['value', () => 7],
   ['promise', async () => 7],

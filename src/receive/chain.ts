@@ -122,7 +122,7 @@ function refuse(): never {
 function promised(middleware: Middleware, event: MillraceEvent, ctx: Context, next: Next): Promise<unknown> {
   try {
     const result: unknown = middleware(event, ctx, next)
-    return result instanceof NextCall ? result : Promise.resolve(result)
+    return result instanceof NextCall ? result : (promiseOf(result) ?? Promise.resolve(result))
   } catch (error) {
     return Promise.reject(error)
   }
@@ -132,12 +132,15 @@ function passedOn(result: unknown): unknown {
   return result instanceof NextCall ? result.passOn() : result
 }
 
-/** undefined for what is no promise. What has a `then` of its own is wrapped: it may do anything, such as call back twice. */
+/**
+ * undefined for what is no promise. What has a `then` of its own is wrapped: it may do anything, such as call back twice. Not by
+ * `Promise.resolve`, which gives back a native promise as it is, whatever `then` somebody put on it.
+ */
 export function promiseOf(value: unknown): Promise<unknown> | undefined {
   if (value instanceof Promise && value.then === Promise.prototype.then) return value
   const thenable =
     typeof value === 'object' && value !== null && typeof (value as { then?: unknown }).then === 'function'
-  return thenable ? Promise.resolve(value) : undefined
+  return thenable ? new Promise((resolve) => resolve(value)) : undefined
 }
 
 function complain(ctx: Context, code: NextMisuse, message: string): void {

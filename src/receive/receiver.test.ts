@@ -183,6 +183,18 @@ describe('pause and resume', () => {
   })
 })
 
+test('a handler whose promise cannot be waited for has failed, and the queue goes on', async () => {
+  const { receiver, publisher, log } = receiving()
+  const handled = signal()
+  receiver
+    .queue('a', { concurrency: 1, retry: { attempts: 1 } })
+    .on('x.y', ({ data }) => (data === 1 ? new Proxy(Promise.resolve(), {}) : handled.give()))
+  await receiver.start()
+  await publisher.publish([1, 2].map((n) => createEvent('x.y', n)))
+  await handled.come
+  expect(log).toEqual([expect.stringContaining('incompatible receiver')])
+})
+
 test('one exchange settles what was handled and takes what comes next', async () => {
   const taken: { readonly settle: number; readonly received: number }[] = []
   let settledAlone = 0

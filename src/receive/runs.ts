@@ -183,16 +183,16 @@ export class Runs {
     held.deadline = now + runtime.settings.maxHandling
     gate.enter()
     this.#deadlines.start(held)
-    let pending: Promise<unknown> | undefined
     try {
-      pending = promiseOf(
+      const pending = promiseOf(
         transact === undefined ? runtime.handle(held, held.route) : this.#handleIn(transact, held),
       )
+      // In here, for a promise behind a proxy cannot be waited for.
+      if (pending !== undefined) return this.#waiters.wait(held, pending)
     } catch (error) {
       return this.#failed(held, error)
     }
-    if (pending === undefined) return this.#handled(held)
-    this.#waiters.wait(held, pending)
+    this.#handled(held)
   }
 
   /** Apart, so that only transactional queues pay for the closure. */

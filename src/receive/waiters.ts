@@ -26,14 +26,22 @@ export class Waiters {
   #make(): Waiter {
     const waiter: Waiter = {
       held: undefined,
-      resolved: () => this.#resolved(this.#free(waiter)),
-      rejected: (error) => this.#rejected(this.#free(waiter), error),
+      resolved: () => {
+        const held = this.#free(waiter)
+        if (held !== undefined) this.#resolved(held)
+      },
+      rejected: (error) => {
+        const held = this.#free(waiter)
+        if (held !== undefined) this.#rejected(held, error)
+      },
     }
     return waiter
   }
 
-  #free(waiter: Waiter): Held {
-    const held = waiter.held as Held
+  /** undefined if it waits for nothing: one that is idle twice would be two events' at a time. */
+  #free(waiter: Waiter): Held | undefined {
+    const { held } = waiter
+    if (held === undefined) return undefined
     waiter.held = undefined
     this.#idle.push(waiter)
     return held
