@@ -66,8 +66,8 @@ export interface TransportPublishOptions {
   readonly signal?: AbortSignal
   /**
    * To be called, once at most, when whatever is published from now on comes behind these events, and only making them safe
-   * is left: the next call may begin while this one does that. Without it, each call waits for the one before. What fails
-   * after it is of unknown outcome; but if any event behind them is taken, they are there, too.
+   * is left: the next call may begin while this one does that. Without it, each call waits for the one before, unless they
+   * may overlap (`Transport.overlaps`). What fails after it is of unknown outcome; but if any event behind them is taken, they are there, too.
    */
   readonly placed?: () => void
 }
