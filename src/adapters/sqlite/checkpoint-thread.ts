@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads'
-import { earlySync } from './early-sync.ts'
+import { openEarlySync } from './early-sync.ts'
 
 /** Writes the log of a database back into its file. */
 export interface Checkpointer {
   /**
-   * As far as no reader needs the log. Rejects if it cannot.
+   * As far as no reader needs the log. Rejects if it cannot, and if the disk refused what it wrote: it is of no more use then.
    * @param isLast the log is to begin anew: whoever writes waits for the end of it
    */
   pass(isLast: boolean): Promise<void>
@@ -37,8 +37,7 @@ const script = `
  * SQLite syncs the file in the last pass only, and all that passes have written; so what the others wrote is synced behind them,
  * which makes the last one a third as long.
  */
-export async function checkpointThread(path: string, syncing = earlySync): Promise<Checkpointer> {
-  const sync = syncing(path)
+export async function checkpointThread(path: string, openSync = openEarlySync): Promise<Checkpointer> {
   // None of the program's own flags: they may load into each thread what it has no need of. Node 22 warns of SQLite, and has
   // done so, or not, as the program wanted it.
   const worker = new Worker(script, {
@@ -69,19 +68,20 @@ export async function checkpointThread(path: string, syncing = earlySync): Promi
   }
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows
   const tell = (what: 'pass' | 'close'): void => worker.postMessage(what)
-  const pass = async (isLast: boolean): Promise<void> => {
-    if (ended) throw new Error(hasEnded)
-    answer = Promise.withResolvers()
-    tell('pass')
-    await waitedFor(answer.promise)
-    if (!isLast) await sync()
-  }
   await waitedFor(answer.promise)
+  const early = openSync(path)
   return {
-    pass,
-    close() {
+    async pass(isLast) {
+      if (ended) throw new Error(hasEnded)
+      answer = Promise.withResolvers()
+      tell('pass')
+      await waitedFor(answer.promise)
+      if (!isLast) await early?.sync()
+    },
+    async close() {
       tell('close')
-      return waitedFor(gone)
+      await waitedFor(gone)
+      early?.close()
     },
   }
 }

@@ -13,6 +13,7 @@ const pageSize = 4096
 const mebibyte = 1024 * 1024
 /** Of so many mebibytes that a log has to begin anew many times. */
 const logs = 160
+const refusal = Object.assign(new Error('EIO: i/o error, fdatasync'), { code: 'EIO', syscall: 'fdatasync' })
 
 let folder: string
 let path: string
@@ -64,15 +65,23 @@ describe('a thread', () => {
   })
 
   test('has what it wrote synced, but for the last pass, in which SQLite does that', async () => {
-    let syncs = 0
+    const log: string[] = []
     const thread = await checkpointThread(path, (file) => {
       expect(file).toBe(path)
-      return async () => void syncs++
+      return { sync: async () => void log.push('sync'), close: () => void log.push('close') }
     })
     await thread.pass(false)
-    expect(syncs).toBe(1)
+    expect(log).toEqual(['sync'])
     await thread.pass(true)
-    expect(syncs).toBe(1)
+    await thread.close()
+    expect(log).toEqual(['sync', 'close'])
+  })
+
+  test('has failed if what it wrote cannot be synced', async () => {
+    const sync = (): Promise<never> => Promise.reject(refusal)
+    const thread = await checkpointThread(path, () => ({ sync, close: () => {} }))
+    await expect(thread.pass(false)).rejects.toBe(refusal)
+    await thread.pass(true)
     await thread.close()
   })
 })
@@ -80,6 +89,7 @@ describe('a thread', () => {
 describe('of a thread', () => {
   /** Asked for a pass; each is made when the test answers it. */
   let asked: PromiseWithResolvers<void>[]
+  let closed: number
   /** Of those, which were said to be the last before the log begins anew. */
   let last: boolean[]
   let hand: DatabaseSync
@@ -87,6 +97,7 @@ describe('of a thread', () => {
   beforeEach(() => {
     asked = []
     last = []
+    closed = 0
     hand = new DatabaseSync(path)
     database.checkpointBeside(async () => ({
       pass(isLast) {
@@ -95,7 +106,7 @@ describe('of a thread', () => {
         last.push(isLast)
         return answer.promise
       },
-      close: async () => {},
+      close: async () => void closed++,
     }))
   })
 
@@ -170,7 +181,19 @@ describe('of a thread', () => {
     await turn()
     expect(inCommits()).toBe(4_000)
     await write(1)
-    expect([rows(), asked.length]).toEqual([17, 1])
+    expect([rows(), asked.length, closed]).toEqual([17, 1, 1])
+  })
+
+  test.each([
+    ['a sync', refusal],
+    ['SQLite', Object.assign(new Error('disk I/O error'), { code: 'ERR_SQLITE_ERROR', errcode: 1034 })],
+  ])('that the disk refuses something, the next write tells, once: met by %s', async (_by, error) => {
+    for (let n = 0; n < 16; n++) await write(mebibyte)
+    asked[0]?.reject(error)
+    await turn()
+    await expect(write(1)).rejects.toMatchObject({ code: 'STORE_FAILED', cause: error })
+    await write(1)
+    expect([rows(), closed, inCommits()]).toEqual([17, 1, 4_000])
   })
 })
 

@@ -1,11 +1,15 @@
 import type { Checkpointer } from './checkpoint-thread.ts'
+import { isDiskError } from './failures.ts'
 import type { Statements } from './statements.ts'
 
 /** Pages of the log with which writing it back begins. Less often is faster: 4,000 make bulk publishing a third faster than 1,000. */
 export const longLog = 4_000
 /** So few left to write back are worth waiting for: the log begins anew only when none are. */
 const few = 1_000
-/** A log that became so long although it is written back all the time: the disk is slower than those who write. */
+/**
+ * A log that became so long although it is written back all the time: the disk is slower than those who write, and they wait for it,
+ * the sync behind a pass included.
+ */
 const tooLong = 16_000
 
 /** Says how long the log is, and does nothing. */
@@ -31,6 +35,7 @@ export class Checkpoints {
   #pause: Promise<void> | undefined
   /** When the last pass began. */
   #last: LogLength | undefined
+  #refused: { readonly cause: unknown } | undefined
 
   constructor(database: Statements, begin: () => Promise<Checkpointer>) {
     this.#database = database
@@ -40,6 +45,17 @@ export class Checkpoints {
   /** What the next write has to wait for. Never rejects. */
   get pause(): Promise<void> | undefined {
     return this.#pause
+  }
+
+  /**
+   * To be called before each transaction. SQLite keeps to itself what it meets when a commit writes the log back, and the log may begin
+   * anew though the file lacks a part of it: so whoever writes next is told here.
+   * @throws once, what the disk refused
+   */
+  check(): void {
+    const refused = this.#refused
+    this.#refused = undefined
+    if (refused !== undefined) throw refused.cause
   }
 
   /** To be called after each commit, which it must not fail. */
@@ -90,10 +106,12 @@ export class Checkpoints {
   async #pass(thread: Checkpointer, isLast: boolean): Promise<void> {
     try {
       await thread.pass(isLast)
-    } catch {
-      // What it met, a full disk perhaps, commits will meet as well, and that is where it is told.
+    } catch (cause) {
+      if (isDiskError(cause)) this.#refused = { cause }
+      // Everything else, a full disk perhaps, commits will meet as well, and that is where it is told.
       this.#thread = undefined
       this.#leaveToCommits(true)
+      await thread.close()
     }
     this.#running = undefined
     this.#pause = undefined

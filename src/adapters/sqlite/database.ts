@@ -169,6 +169,7 @@ export class Database implements Statements {
   }
 
   #transaction<T>(work: () => T): T {
+    this.#checkpoints?.check()
     this.#mend()
     this.run('BEGIN IMMEDIATE')
     let committing = false

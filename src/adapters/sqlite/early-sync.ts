@@ -1,39 +1,48 @@
-import { fdatasync, fstatSync, readdirSync, statSync, type Stats } from 'node:fs'
+import { fdatasync, fstatSync, readdirSync, readFileSync, statSync, type Stats } from 'node:fs'
 import { promisify } from 'node:util'
 
-/** Lists what this process has open; not on Windows. */
-const openFiles = '/dev/fd'
+/** Brings to the disk what was written so far into a database, which takes time off the sync that SQLite makes later. */
+export interface EarlySync {
+  /** Rejects with what the disk refused. */
+  sync(): Promise<void>
+  close(): void
+}
+
+/** Says what this process has open, and how. */
+const openFiles = '/proc/self/fdinfo'
 
 export const realSync = promisify(fdatasync)
 
 /**
- * Gives what brings to the disk whatever was written so far into a database that SQLite has open here. That only takes time off the sync
- * which SQLite makes later, so it does nothing where it cannot, and says nothing of what the disk refuses: each opening of a file is
- * told of that by itself. Whoever relies on SQLite's sync opens the file after this call.
+ * undefined where it cannot be: Linux alone says which descriptor is whose.
  *
- * It goes through a descriptor of SQLite's. One opened here could never be closed, because with it all locks of the process on the file would
- * end (https://sqlite.org/howtocorrupt.html, 2.2).
+ * The disk's refusal is told once to each opening of a file, so this is one on whose answer nobody else relies: SQLite never syncs
+ * through a connection that only reads. And it is SQLite's, which closes it when no lock depends on that: closing a file ends all
+ * locks that the process has on it (https://sqlite.org/howtocorrupt.html, 2.2).
  * @param sync for tests
  */
-export function earlySync(path: string, sync = realSync): () => Promise<void> {
-  const found = find(path)
-  return async () => {
-    // SQLite may have closed it, and the number be another file's.
-    if (found === undefined || !isOf(found.descriptor, found.file)) return
-    await sync(found.descriptor).catch(() => undefined)
+export function openEarlySync(path: string, sync = realSync): EarlySync | undefined {
+  try {
+    const { DatabaseSync } = process.getBuiltinModule('node:sqlite')
+    const before = readersOf(path)
+    const connection = new DatabaseSync(path, { readOnly: true })
+    const [descriptor, ...others] = readersOf(path).filter((one) => !before.includes(one))
+    // None: SQLite took one that it had not closed yet. Several: another thread has opened the file at the same moment.
+    if (descriptor !== undefined && others.length === 0)
+      return { sync: () => sync(descriptor), close: () => connection.close() }
+    connection.close()
+  } catch {
+    // There is no such list, or no room for another open file: SQLite syncs all of it in the end.
   }
+  return undefined
 }
 
-function find(path: string): { readonly descriptor: number; readonly file: Stats } | undefined {
-  try {
-    const file = statSync(path)
-    const descriptor = readdirSync(openFiles)
-      .map(Number)
-      .find((one) => isOf(one, file))
-    return descriptor === undefined ? undefined : { descriptor, file }
-  } catch {
-    return undefined // there is no such list
-  }
+/** Descriptors through which the file can only be read. */
+function readersOf(path: string): readonly number[] {
+  const file = statSync(path)
+  return readdirSync(openFiles)
+    .map(Number)
+    .filter((one) => isOf(one, file) && onlyReads(one))
 }
 
 function isOf(descriptor: number, { dev, ino }: Stats): boolean {
@@ -41,6 +50,11 @@ function isOf(descriptor: number, { dev, ino }: Stats): boolean {
     const found = fstatSync(descriptor)
     return found.dev === dev && found.ino === ino
   } catch {
-    return false // it is closed
+    return false // it was open for the listing only
   }
+}
+
+/** The flags are octal; the last digit is how it was opened, and 0 is for reading. */
+function onlyReads(descriptor: number): boolean {
+  return /^flags:\s*[0-7]*0$/m.test(readFileSync(`${openFiles}/${descriptor}`, 'utf8'))
 }

@@ -60,9 +60,11 @@ export function cannotBeOpened(error: unknown): boolean {
   return primaryCode(error) === cannotOpen
 }
 
-/** A read or write that the disk refused. If it struck a commit, nobody can say whether a crash now would bring it back. */
+/** A read, write or sync that the disk refused, through SQLite or without it. If it struck a commit, nobody can say whether a crash now would bring it back. */
 export function isDiskError(error: unknown): boolean {
-  return primaryCode(error) === ioError
+  return (
+    primaryCode(error) === ioError || (error as Partial<NodeJS.ErrnoException> | null)?.syscall !== undefined
+  )
 }
 
 /** The coded error for what was thrown while using the file at `path`. */
