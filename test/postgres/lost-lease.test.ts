@@ -1,10 +1,10 @@
 import { expect, onTestFinished, test } from 'vitest'
 import { postgres } from '../../src/adapters/postgres/index.ts'
-import { millrace, type App } from '../../src/index.ts'
+import { createEvent, millrace, type App } from '../../src/index.ts'
 import { describeWithServer } from '../servers/describe-with-server.ts'
 import { tcpProxy } from '../servers/tcp-proxy.ts'
 import { signal } from '../signals.ts'
-import { newSchema } from './database.ts'
+import { handOn, newSchema, open } from './database.ts'
 
 await describeWithServer('postgres', (url) => {
   const consumer = (at: string, schema: string, order: 'none' | { by: 'key' }) => {
@@ -46,6 +46,50 @@ await describeWithServer('postgres', (url) => {
       await expect
         .poll(() => second.app.queues(), { timeout: 5_000 })
         .toMatchObject([{ name: 'q', depth: 0, inFlight: 0, retrying: 0, dead: 0 }])
+    },
+  )
+
+  test(
+    'a handler keeps its lease while publishes wait for what it has published',
+    { timeout: 30_000 },
+    async () => {
+      const schema = newSchema()
+      const hand = handOn(url)
+      const app = millrace({
+        transport: open(`${url}?application_name=${schema}`, schema, { max: 4 }),
+        logger: false,
+      })
+      onTestFinished(() => app.stop({ timeout: 0 }))
+      const paid = ['first', 'second'].map((id) => createEvent('order.paid', 1, { id }))
+      const [begun, end] = [signal(), signal()]
+      const idle = { depth: 0, inFlight: 0 }
+      let starts = 0
+      app.queue('mail').on('order.paid', () => {})
+      app
+        .queue('billing', { transactional: true, concurrency: 1, lease: '1s' })
+        .on('order.placed', async (_event, ctx) => {
+          starts++
+          for (const one of paid) await ctx.publish(one)
+          begun.give()
+          await end.come
+        })
+      await app.start()
+      await app.publish('order.placed', 1)
+      await begun.come
+      const waiting = `SELECT FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`
+      const published: Promise<void>[] = []
+      for (const one of paid) {
+        published.push(app.publish(one))
+        await expect.poll(() => hand.query(waiting, [schema])).toHaveLength(published.length)
+      }
+      const leases = `SELECT lease::text FROM ${schema}.messages WHERE lease IS NOT NULL`
+      const before = await hand.query(leases)
+      expect(before).toHaveLength(1)
+      await expect.poll(() => hand.query(leases), { timeout: 5_000 }).not.toEqual(before)
+      end.give()
+      await Promise.all(published)
+      await expect.poll(() => app.queues()).toMatchObject([idle, idle])
+      expect(starts).toBe(1)
     },
   )
 

@@ -74,8 +74,8 @@ export class Inbox {
  * @throws MillraceError INVALID_OPTION
  */
 export function checkConnections(wanted: number, max: number | undefined, listens: boolean): void {
-  // One renews the leases beside them, and one publishes.
-  const needed = wanted + 2 + Number(listens)
+  // Two publishes may wait for ids that these transactions have written; who renews their leases must not wait for those.
+  const needed = wanted + 3 + Number(listens)
   if (max === undefined || max >= needed) return
   const message = `The transactional queues of this process may use ${wanted} connections at a time, so the pool needs ${needed}; it has ${max}`
   throw new MillraceError('INVALID_OPTION', message)
