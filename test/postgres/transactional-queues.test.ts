@@ -282,7 +282,12 @@ await describeWithServer('postgres', (url) => {
       await expect((mine as unknown as Client).end()).rejects.toMatchObject(managed)
       await ctx.publish('order.paid', 'published')
       // As one does who wraps it to log what it runs, and forgets that others come after.
-      mine.query = () => Promise.reject(new Error('replaced by a handler'))
+      const value = (): Promise<never> => Promise.reject(new Error('replaced by a handler'))
+      mine.query = value
+      await expect(mine.query('SELECT 1')).rejects.toThrow('replaced')
+      Reflect.deleteProperty(mine, 'query')
+      await mine.query('SELECT 1')
+      Object.defineProperty(mine, 'query', { value, configurable: true })
       await expect(mine.query('SELECT 1')).rejects.toThrow('replaced')
     })
     app.queue('mail').on('order.paid', (event) => paid.give(event.data))
@@ -294,6 +299,8 @@ await describeWithServer('postgres', (url) => {
     // One of these is the one that was lent.
     const all = await Promise.all(Array.from({ length: pool.totalCount }, () => pool.connect()))
     lent!.release(true)
+    Reflect.deleteProperty(lent!, 'query')
+    await expect(lent!.query('SELECT 1')).rejects.toMatchObject({ code: 'TRANSACTION_OVER' })
     expect(() => lent!.escapeIdentifier('x')).toThrow(expect.objectContaining({ code: 'TRANSACTION_OVER' }))
     expect(pool.idleCount).toBe(0)
     for (const one of all) {

@@ -34,22 +34,20 @@ export function guardedClient(connection: PgConnection): GuardedClient {
     connect: (...of) => refused(over ? isOver() : isManaged('connect'), of),
     end: (...of) => refused(over ? isOver() : isManaged('end'), of),
   }
-  const own: Record<PropertyKey, unknown> = { ...calls }
-  const client: object = new Proxy(connection, {
-    get(target, property) {
-      if (Object.hasOwn(own, property)) return own[property]
-      const value: unknown = Reflect.get(target, property, target)
+  // What a handler puts in place of a function lands here, in whichever way it does so, and is gone with its transaction.
+  const own = Object.create(Reflect.getPrototypeOf(connection)) as object
+  const client: object = new Proxy(own, {
+    has: (_own, property) => property in own || property in connection,
+    get(_own, property, receiver) {
+      if (Object.hasOwn(own, property)) return Reflect.get(own, property, receiver)
+      if (Object.hasOwn(calls, property)) return calls[property]
+      const value: unknown = Reflect.get(connection, property, connection)
       if (typeof value !== 'function') return value
       return (...of: readonly unknown[]): unknown => {
         if (over && !tidies.has(property)) throw isOver()
-        const result: unknown = Reflect.apply(value, target, of)
-        return result === target ? client : result
+        const result: unknown = Reflect.apply(value, connection, of)
+        return result === connection ? client : result
       }
-    },
-    // What a handler puts in place of a function is its own, and gone with its transaction.
-    set(_target, property, value) {
-      own[property] = value
-      return true
     },
   })
   connection.on('drain', drained)
