@@ -84,7 +84,7 @@ const exchangeOf = ({
   WITH ${me}, acked AS (
     DELETE FROM {messages} m USING unnest($7::tid[], $8::bigint[], $9::bigint[]) a (tid, seq, claim)
     WHERE m.ctid = a.tid AND m.seq = a.seq AND m.claim = a.claim AND ${isHeld}
-    RETURNING m.id
+    RETURNING m.id, m.claim
   ), lapsed AS MATERIALIZED (
     SELECT EXISTS (SELECT 1 ${lapsedSince}) AS any, ${unheard} AS unheard
   ), may AS MATERIALIZED (SELECT 1 FROM me, lapsed WHERE NOT unheard),
@@ -105,7 +105,7 @@ const exchangeOf = ({
   SELECT NULL AS id, json_build_object(
       'lives', EXISTS (SELECT 1 FROM me),
       'acked', CASE WHEN (SELECT count(*) FROM acked) < cardinality($7)
-        THEN (SELECT coalesce(json_agg(id), '[]') FROM acked) END,
+        THEN (SELECT coalesce(json_agg(claim || ' ' || id), '[]') FROM acked) END,
       'lapsed', lapsed.any,
       'unheard', unheard,
       'now', ${now}::text,
@@ -162,7 +162,7 @@ export const exchangeKeys = exchangeOf({
 export interface ExchangeState {
   /** Whether the session was there to claim. */
   readonly lives: boolean
-  /** The ids of what was acknowledged; null: all. */
+  /** The leases (`leaseOf`) of what was acknowledged; null: all. */
   readonly acked: readonly string[] | null
   readonly lapsed: boolean
   /** An event with a key has lapsed, so nothing was claimed. */
@@ -193,7 +193,7 @@ export interface ExchangeState {
 export const acknowledge = `
   DELETE FROM {messages} m USING unnest($2::text[], $3::bigint[]) a (id, claim)
   WHERE m.queue = $1 AND m.id = a.id AND m.claim = a.claim AND ${isHeld}
-  RETURNING m.id`
+  RETURNING m.id, m.claim`
 
 /**
  * Of keys that may be kept back ($7): what stands aside before the first that keeps back those behind it, and that one if

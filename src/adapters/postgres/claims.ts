@@ -16,7 +16,7 @@ import { Cursor } from './cursor.ts'
 import type { Database } from './database.ts'
 import { KeptKeys } from './kept-keys.ts'
 import type { Presence } from './presence.ts'
-import { leasesOf, placesOf } from './settlements.ts'
+import { leaseOf, leasesOf, placesOf, type Lease } from './settlements.ts'
 import type { Slots } from './slots.ts'
 import { StoredEvent, type MessageRow } from './stored-event.ts'
 
@@ -32,7 +32,7 @@ type ExchangeRow = MessageRow | readonly [id: null, state: string]
 
 export interface Claimed {
   readonly events: readonly StoredEvent[]
-  /** The ids of what was acknowledged; undefined: all. */
+  /** The leases of what was acknowledged; undefined: all. */
   readonly acked: ReadonlySet<string> | undefined
   readonly lapsed: boolean
   /** There may be more to take right now. */
@@ -85,12 +85,12 @@ export class Claims {
     this.#sinceBefore = '-infinity'
   }
 
-  /** Gives the ids of those that were held. */
+  /** Gives the leases that were held. */
   async acknowledge(acks: readonly Received[]): Promise<ReadonlySet<string>> {
     const { database, queue } = this.#parts
     if (acks.length === 0) return new Set()
-    const rows = await database.rows<{ id: string }>(acknowledge, queue, ...leasesOf(acks))
-    return new Set(rows.map(({ id }) => id))
+    const rows = await database.rows<Lease>(acknowledge, queue, ...leasesOf(acks))
+    return new Set(rows.map(leaseOf))
   }
 
   /** Acknowledges the others, which were moved: a renewal may not have been heard of, or the table was written anew. */
@@ -98,7 +98,7 @@ export class Claims {
     acks: readonly Received[],
     found: ReadonlySet<string>,
   ): Promise<ReadonlySet<string>> {
-    const moved = await this.acknowledge(acks.filter(({ id }) => !found.has(id)))
+    const moved = await this.acknowledge(acks.filter((one) => !found.has(leaseOf(one))))
     return new Set([...found, ...moved])
   }
 

@@ -1,5 +1,6 @@
+import type { Received } from '../../contract/transport.ts'
 import type { Database } from './database.ts'
-import { released } from './settlements.ts'
+import { leasesOf, released } from './settlements.ts'
 
 /** A session with order by key tells at least so often that it lives, in milliseconds: its slots wait for that if it dies. */
 const shortest = 100
@@ -22,7 +23,8 @@ const beat = `
   UPDATE {sessions} SET alive = greatest(alive, statement_timestamp() + $2::float8 * interval '1 ms') WHERE id = $1`
 const giveBackAll = `
   UPDATE {messages} m SET ${released('false')}
-  WHERE m.queue = $1 AND m.lease IS NOT NULL AND m.claim >> 32 = ANY($2::bigint[]) AND m.id <> ALL($3::text[])`
+  WHERE m.queue = $1 AND m.lease IS NOT NULL AND m.claim >> 32 = ANY($2::bigint[])
+    AND NOT EXISTS (SELECT 1 FROM unnest($3::text[], $4::bigint[]) k (id, claim) WHERE k.id = m.id AND k.claim = m.claim)`
 const stay = `
   UPDATE {sessions} SET wants = false, alive = (
     SELECT coalesce(max(lease), statement_timestamp()) FROM {messages} m WHERE m.queue = $2 AND m.lease IS NOT NULL AND m.claim >> 32 = ANY($3::bigint[])
@@ -96,12 +98,12 @@ export class Presence {
     return (await this.#database.run(beat, this.id, Math.max(this.#life, ms + this.every))) === 1
   }
 
-  /** Gives back everything but the events of these ids, and ends when their leases do. */
-  async leave(keep: readonly string[]): Promise<void> {
+  /** Gives back everything but these, and ends when their leases do. */
+  async leave(keep: readonly Received[]): Promise<void> {
     if (this.id === undefined) return
     await this.#database.transaction(async (transaction) => {
       await transaction.rows(lock, this.id)
-      await transaction.run(giveBackAll, this.#queue, this.#ids, keep)
+      await transaction.run(giveBackAll, this.#queue, this.#ids, ...leasesOf(keep))
       if (keep.length > 0) await transaction.run(stay, this.id, this.#queue, this.#ids)
       await transaction.run(freeSlots, this.id)
       if (keep.length === 0) await transaction.run(remove, this.id)

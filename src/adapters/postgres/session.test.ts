@@ -196,6 +196,30 @@ await describeWithServer('postgres', (url) => {
     expect(written?.n).toBe(1)
   })
 
+  test('of two leases of one event only the one that is held settles it, and only that one is kept', async () => {
+    const schema = newSchema()
+    const hand = handOn(url)
+    const transport = open(url, schema)
+    await transport.declare([spec('q')])
+    const session = await sessionOn(transport, 'q')
+    const twice = async (): Promise<readonly Received[]> => {
+      await transport.publish([event(1)])
+      const { received } = await session.exchange({ settle: [], max: 1 })
+      await hand.query(`UPDATE ${schema}.messages SET lease = now() - interval '1 s'`)
+      return [...received, ...(await session.exchange({ settle: [], max: 0, lapsed: 1 })).received]
+    }
+    const ways = [
+      (settle: readonly Settlement[]) => session.settle(settle),
+      async (settle: readonly Settlement[]) => (await session.exchange({ settle, max: 0 })).settled,
+    ]
+    for (const settled of ways) {
+      const acks = (await twice()).map((of) => ({ of, as: 'ack' as const }))
+      expect(await settled(acks)).toEqual(['gone', 'done'])
+    }
+    await session.close({ keep: (await twice()).slice(0, 1) })
+    expect(await transport.admin.queues()).toMatchObject([{ depth: 1, inFlight: 0 }])
+  })
+
   test('a second dead letter of an event has a name of its own, whatever the ids of others are', async () => {
     const schema = newSchema()
     const hand = handOn(url)

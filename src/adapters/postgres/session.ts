@@ -15,7 +15,7 @@ import { Claims } from './claims.ts'
 import type { EventTables } from './event-tables.ts'
 import type { Work } from './inbox.ts'
 import { Presence } from './presence.ts'
-import { Settlements } from './settlements.ts'
+import { leaseOf, Settlements } from './settlements.ts'
 import { Slots } from './slots.ts'
 import type { StoredEvent } from './stored-event.ts'
 import { Tending } from './tending.ts'
@@ -187,7 +187,7 @@ export class PostgresSession implements Session {
     this.#end.abort()
     await this.#tending.close()
     await Promise.all(this.#underWay)
-    await this.#presence.leave(keep.map(({ id }) => id))
+    await this.#presence.leave(keep)
     this.#tables.wakeUp.announce([this.#queue])
     this.#tables.wakeUp.announceSlots(this.#queue)
   }
@@ -223,14 +223,14 @@ export class PostgresSession implements Session {
     }
   }
 
-  /** @param acked ids; undefined: all */
+  /** @param acked leases; undefined: all */
   async #answer(
     list: readonly Settlement[],
     results: SettleResult[],
     acked: ReadonlySet<string> | undefined,
   ): Promise<void> {
     list.forEach((one, i) => {
-      if (isAck(one) && acked?.has(one.of.id) !== false) results[i] = 'done'
+      if (isAck(one) && acked?.has(leaseOf(one.of)) !== false) results[i] = 'done'
     })
     if (!allDone(results)) await this.#settlements.sort(list, results)
     const { handled, failed, givenBack } = settledOf(list, results)

@@ -47,7 +47,7 @@ const ack = `
   WHERE ${own} AND (m.slot < 0 OR m.lease > clock_timestamp())`
 /** Of those that were lost: which are there, and whether they were given back and nobody has claimed them since. */
 const there = `
-  SELECT m.id, m.claim = s.claim AND m.lease IS NULL AS back
+  SELECT m.id, s.claim, m.claim = s.claim AND m.lease IS NULL AS back
   FROM {messages} m, unnest($2::text[], $3::float8[], $4::bigint[]) s (id, seq, claim)
   WHERE m.queue = $1 AND m.id = s.id AND m.seq = s.seq`
 /**
@@ -126,17 +126,17 @@ export class Settlements {
   async sort(list: readonly Settlement[], results: SettleResult[]): Promise<void> {
     const lost = list.filter((_, i) => results[i] === 'lost').map(({ of }) => of as StoredEvent)
     if (lost.length === 0) return
-    const rows = await this.#database.rows<{ id: string; back: boolean }>(
+    const rows = await this.#database.rows<Lease & { readonly back: boolean }>(
       there,
       this.#queue,
       lost.map(({ id }) => id),
       lost.map(({ seq }) => seq),
       lost.map(({ claim }) => claim),
     )
-    const found = new Map(rows.map(({ id, back }) => [id, back]))
+    const found = new Map(rows.map((row) => [leaseOf(row), row.back]))
     for (const [i, one] of list.entries()) {
       if (results[i] !== 'lost') continue
-      const back = found.get(one.of.id)
+      const back = found.get(leaseOf(one.of))
       if (back === undefined) results[i] = 'gone'
       else if (back && isGivenBack(one) && this.#unheard.has(one.of)) results[i] = 'done'
     }
@@ -173,10 +173,10 @@ export class Settlements {
   }
 }
 
-type Lease = Pick<StoredEvent, 'id' | 'claim'>
+export type Lease = Pick<StoredEvent, 'id' | 'claim'>
 
 /** A session may hold one event by two claims, if the first has lapsed: an id alone does not say which of them is meant. */
-function leaseOf(of: Lease | Received): string {
+export function leaseOf(of: Lease | Received): string {
   const { id, claim } = of as Lease
   return `${claim} ${id}`
 }
