@@ -31,15 +31,19 @@ const earlier = (state: string): string =>
 /** What keeps those behind it back. Only the session that has the slot makes such rows, so it knows when there are any. */
 const isBehind = `(${earlier('o.parked')} OR ${earlier('o.aside')} OR ${earlier(`o.lease <= ${now}`)})`
 
-/** What one statement takes ends at so many bytes, the event included that gets there: 128 events may be 12 GB. */
+/** What one statement takes ends at so many bytes, the event included that gets there: 128 events may be 12 GB. See `StoredEvent.size`. */
 export const enoughData = 32 * 1024 * 1024
 /** Of a row, told from its header: nothing is read that is stored apart. */
 const bytes = 'octet_length(m.head) + coalesce(octet_length(m.data), octet_length(m.bytes), 0) AS bytes'
-/** Of these rows, in this order, those that there is memory for: at least one. */
-const fitting = (columns: string, rows: string, order: string): string => `
+/**
+ * Of these rows, in this order, those that there is memory for: at least one. Where they are of two kinds, each has half of it and what the
+ * other leaves, so that neither waits for the other to end.
+ */
+const fitting = (columns: string, rows: string, order: string, kind = 'true'): string => `
   SELECT ${columns} FROM (
-    SELECT ${columns}, sum(bytes) OVER (ORDER BY ${order} ROWS UNBOUNDED PRECEDING) - bytes AS before FROM (${rows}) r
-  ) r WHERE before < ${enoughData}`
+    SELECT ${columns}, sum(bytes) OVER (PARTITION BY ${kind} ORDER BY ${order} ROWS UNBOUNDED PRECEDING) - bytes AS before,
+      sum(bytes) OVER () - sum(bytes) OVER (PARTITION BY ${kind}) AS others FROM (${rows}) r
+  ) r WHERE before < greatest(${enoughData} / 2, ${enoughData} - others)`
 
 /** What is due and what is ready, as an exchange has found it. */
 const both = (where: string): string =>
@@ -96,7 +100,7 @@ const exchangeOf = ({
     ORDER BY m.seq LIMIT $6 - (SELECT count(*) FROM due) ${lock}
   ), size AS MATERIALIZED (
     SELECT coalesce((SELECT sum(bytes) FROM due), 0) + coalesce((SELECT sum(bytes) FROM ready), 0) > ${enoughData} AS much
-  ), ${limits ? `fitting AS MATERIALIZED (${fitting('ctid, seq, due', both(where), 'due, seq')}), ` : ''}taken AS (
+  ), ${limits ? `fitting AS MATERIALIZED (${fitting('ctid, seq, due', both(where), 'due, seq', 'due IS NULL')}), ` : ''}taken AS (
     UPDATE {messages} m SET ${held} WHERE m.ctid = ANY(
       CASE WHEN (SELECT much FROM size) THEN ${limits ? 'ARRAY(SELECT ctid FROM fitting)' : 'ARRAY[]::tid[]'}
         ELSE ARRAY(SELECT ctid FROM due ${where}) || ARRAY(SELECT ctid FROM ready ${where}) END

@@ -11,7 +11,6 @@ import {
   lapsed as takeLapsed,
   type ExchangeState,
 } from './claim-sql.ts'
-import { sizeOf } from '../../event/payload.ts'
 import { Cursor } from './cursor.ts'
 import type { Database } from './database.ts'
 import { KeptKeys } from './kept-keys.ts'
@@ -245,7 +244,7 @@ export class Claims {
 
 /** Whether there is no memory for more. */
 function isEnough(events: readonly StoredEvent[]): boolean {
-  let size = 0
-  for (const { data } of events) size += sizeOf(data)
-  return size >= enoughData
+  let all = 0
+  for (const { size } of events) all += size
+  return all >= enoughData
 }

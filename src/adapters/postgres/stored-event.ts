@@ -3,7 +3,7 @@ import { decodeTrail } from '../../contract/stored-json.ts'
 import type { Received } from '../../contract/transport.ts'
 import type { EventHead } from '../../event/event.ts'
 import { decodeHead } from '../../event/head.ts'
-import type { Raw } from '../../event/payload.ts'
+import { sizeOf, type Raw } from '../../event/payload.ts'
 
 /** What a claim reads of a message. `seq` has 64 bits in the database, and will not use more than 53 of them. */
 export const messageColumns =
@@ -59,6 +59,11 @@ export class StoredEvent implements Received {
 
   get head(): EventHead {
     return decodeHead(this.#head)
+  }
+
+  /** In bytes, as `claim-sql.ts` tells it of the row. */
+  get size(): number {
+    return sizeOf(this.#head) + sizeOf(this.data)
   }
 
   get trail(): FailureTrail | undefined {
