@@ -48,7 +48,7 @@ export interface Transport<Tx = unknown> extends AsyncDisposable {
   transact?(queue: string, id: string, run: (transaction: unknown) => Promise<void>): Promise<void>
   /**
    * As an outbox: so many more may be in `transact` at a time, until the returned function is called. What cannot have as
-   * many connections, and those that it needs beside them, throws: INVALID_OPTION.
+   * many connections, and two more, throws: INVALID_OPTION.
    */
   reserve?(transactions: number): () => void
   /** Begins to consume a declared queue; UNKNOWN_QUEUE if there is none. Several sessions on one queue, in any process, compete for its events. */
@@ -217,8 +217,8 @@ export interface SessionOptions {
   /** As in the queue's spec. */
   readonly order: boolean
   /**
-   * How many events may be in `transact` at a time. What cannot have as many connections, and those that it needs beside them,
-   * rejects the opening: INVALID_OPTION.
+   * How many events may be in `transact` at a time. What cannot have as many connections, and two more, rejects the opening:
+   * INVALID_OPTION.
    */
   readonly transactions?: number
   readonly clock: Clock

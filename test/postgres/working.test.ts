@@ -92,7 +92,7 @@ await describeWithServer('postgres', (url) => {
     /** The connections of the transport that are in a transaction. */
     async function inTransactions(options: QueueOptions): Promise<number> {
       const name = newSchema()
-      const transport = open(`${url}?application_name=${name}`, name, { max: 7 })
+      const transport = open(`${url}?application_name=${name}`, name, { max: 6 })
       await transport.declare([spec('q')])
       await transport.publish([1, 2, 3, 4].map((n) => event(n)))
       const end = signal()

@@ -1,5 +1,4 @@
 import type { Clock } from '../../clock/clock.ts'
-import { MillraceError } from '../../errors/millrace-error.ts'
 import type { PgConnection } from './client.ts'
 import type { Database, Runner } from './database.ts'
 import { Sweep, type Sweepable } from './sweep.ts'
@@ -69,14 +68,7 @@ export class Inbox {
   }
 }
 
-/**
- * @param listens whether one of the `max` is kept to listen
- * @throws MillraceError INVALID_OPTION
- */
-export function checkConnections(wanted: number, max: number | undefined, listens: boolean): void {
-  // Two publishes may wait for ids that these transactions have written; who renews their leases must not wait for those.
-  const needed = wanted + 3 + Number(listens)
-  if (max === undefined || max >= needed) return
-  const message = `The transactional queues of this process may use ${wanted} connections at a time, so the pool needs ${needed}; it has ${max}`
-  throw new MillraceError('INVALID_OPTION', message)
+/** Beside those of so many transactions one connection renews their leases, one publishes, and one may listen. */
+export function connectionsFor(transactions: number, listens: boolean): number {
+  return transactions + 2 + Number(listens)
 }

@@ -15,7 +15,7 @@ import type { Outgoing } from '../../event/outgoing.ts'
 import { PostgresAdmin } from './admin.ts'
 import { declare } from './declaring.ts'
 import { openEventTables, type EventTables, type EventTablesOptions } from './event-tables.ts'
-import { checkConnections, type Work } from './inbox.ts'
+import { connectionsFor, type Work } from './inbox.ts'
 import { publish, publishError } from './publishing.ts'
 import { PostgresSession } from './session.ts'
 import type { PostgresTransactions } from './transactions/joined-transaction.ts'
@@ -26,8 +26,6 @@ const maxBytes = 100 * 1024 * 1024
 
 export class PostgresTransport implements Transport<PostgresTransactions> {
   readonly system = 'postgres'
-  /** On two connections: while one statement is committed, the next is made. */
-  readonly overlaps = true
   readonly admin: PostgresAdmin
   readonly #options: EventTablesOptions
   readonly #sessions = new Set<Session>()
@@ -99,10 +97,22 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
     return session
   }
 
+  /**
+   * On two connections: while one statement is committed, the next is made. Both may wait for ids that transactions of handlers have
+   * written, and whoever renews the leases of those needs a connection, too.
+   */
+  get overlaps(): boolean {
+    return this.#transactions === 0 || this.#most > connectionsFor(this.#transactions, this.#listens)
+  }
+
   reserve(transactions: number): () => void {
-    if (transactions > 0)
-      checkConnections(this.#transactions + transactions, maxOf(this.#options), listensWithin(this.#options))
-    this.#transactions += transactions
+    const wanted = this.#transactions + transactions
+    const needed = connectionsFor(wanted, this.#listens)
+    if (transactions > 0 && this.#most < needed) {
+      const message = `The transactional queues of this process may use ${wanted} connections at a time, so the pool needs ${needed}; it has ${this.#most}`
+      throw new MillraceError('INVALID_OPTION', message)
+    }
+    this.#transactions = wanted
     return () => (this.#transactions -= transactions)
   }
 
@@ -129,6 +139,18 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
     await this.close()
   }
 
+  /** How many connections the pool makes at most, as far as it says so. */
+  get #most(): number {
+    const { connect } = this.#options
+    return ('pool' in connect ? connect.pool.options?.max : connect.max) ?? Infinity
+  }
+
+  /** Whether one of those connections listens: a pool of the user's is not made larger for that. */
+  get #listens(): boolean {
+    const { connect, wake } = this.#options
+    return 'pool' in connect && wake.wake !== 'interval'
+  }
+
   async #open(): Promise<EventTables> {
     if (this.#closing !== undefined) throw stopped()
     const tables = await this.#tables.use()
@@ -145,14 +167,4 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
 
 function stopped(): MillraceError {
   return new MillraceError('STOPPED', 'The transport is closed')
-}
-
-/** How many connections the pool makes at most; undefined if it does not say so. */
-function maxOf({ connect }: EventTablesOptions): number | undefined {
-  return 'pool' in connect ? connect.pool.options?.max : connect.max
-}
-
-/** Whether one of those connections may listen: a pool of the user's is not made larger for that. */
-function listensWithin({ connect, wake: { wake } }: EventTablesOptions): boolean {
-  return 'pool' in connect && wake !== 'interval'
 }
