@@ -144,8 +144,12 @@ test('what fails once others may come behind it is not sent again', async () => 
   expect(calls).toEqual([['1', '2'], ['3']])
 })
 
-/** A transport whose calls may overlap; each ends when it is told to. */
-function overlapping(): { coalescer: Coalescer; calls: string[][]; answers: (() => void)[] } {
+/** A transport whose calls may overlap, as long as `may` says so; each ends when it is told to. */
+function overlapping(may = () => true): {
+  coalescer: Coalescer
+  calls: string[][]
+  answers: (() => void)[]
+} {
   const calls: string[][] = []
   const answers: (() => void)[] = []
   const transport = faultyTransport({
@@ -155,7 +159,7 @@ function overlapping(): { coalescer: Coalescer; calls: string[][]; answers: (() 
     },
   })
   const apart = new Proxy(transport, {
-    get: (target, name): unknown => (name === 'overlaps' ? true : Reflect.get(target, name)),
+    get: (target, name): unknown => (name === 'overlaps' ? may() : Reflect.get(target, name)),
   })
   return { coalescer: new Coalescer(async () => apart, deaf), calls, answers }
 }
@@ -206,6 +210,27 @@ test('where calls may overlap, no more than two do, and those of one publish do 
   answers[1]!()
   await expect.poll(() => calls.slice(3)).toEqual([['y']])
   for (const answer of answers) answer()
+  await Promise.all(published)
+})
+
+test('where calls may overlap no longer, what has a key in common with one under way waits all the same', async () => {
+  let may = true
+  const { coalescer, calls, answers } = overlapping(() => may)
+  const publish = (one: Outgoing): Promise<void> => coalescer.publish([one], undefined)
+  const published = [publish(event('1', 'a'))]
+  await expect.poll(() => calls.length).toBe(1)
+  may = false
+  published.push(publish(event('2', 'b')))
+  await expect.poll(() => calls.length).toBe(2)
+  published.push(publish(event('3', 'a')))
+  answers[1]!()
+  await published[1]
+  await turn()
+  await turn()
+  expect(calls).toEqual([['1'], ['2']])
+  answers[0]!()
+  await expect.poll(() => calls.slice(2)).toEqual([['3']])
+  answers[2]!()
   await Promise.all(published)
 })
 

@@ -15,6 +15,14 @@ const leastShare = 32
  */
 const mostUnderWay = 2
 
+/** A call of the transport under way. */
+interface Sending {
+  readonly batch: readonly Item[]
+  readonly sent: Promise<void>
+  /** The transport keeps no order between it and the next one. */
+  isApart: boolean
+}
+
 /**
  * Joins the publishes of one turn of the event loop into one call of the transport, which then pays for one commit or one
  * round trip. The next call begins when the events of the one before have their places, so that they leave in the order of
@@ -25,11 +33,9 @@ export class Coalescer {
   readonly #outcomes: Outcomes
   #items: Item[] = []
   /** What the transport has been given and has not answered, call by call. No Map: see `Backlog`. */
-  #sending: { readonly batch: readonly Item[]; readonly sent: Promise<void> }[] = []
+  #sending: Sending[] = []
   /** Another call may begin before the last one has ended. */
   #overlaps = false
-  /** Calls may overlap that have no key in common: the transport keeps no order between them. */
-  #apart = false
   /** How many of the items belong to calls that have ended. */
   #dropped = 0
   #scheduled = false
@@ -90,16 +96,21 @@ export class Coalescer {
 
   /** Resolves when the next call may begin. */
   async #begin(batch: readonly Item[]): Promise<void> {
-    const placed = Promise.withResolvers<void>()
+    const next = Promise.withResolvers<void>()
     this.#overlaps = false
-    const sent = this.#send(batch, () => {
-      this.#overlaps = true
-      placed.resolve()
-    }).finally(() => {
-      this.#sending = this.#sending.filter((one) => one.batch !== batch)
-    })
-    this.#sending.push({ batch, sent })
-    await Promise.race([placed.promise, sent])
+    const call: Sending = {
+      batch,
+      isApart: false,
+      sent: this.#send(batch, (isApart) => {
+        call.isApart = isApart
+        this.#overlaps = true
+        next.resolve()
+      }).finally(() => {
+        this.#sending = this.#sending.filter((one) => one !== call)
+      }),
+    }
+    this.#sending.push(call)
+    await Promise.race([next.promise, call.sent])
   }
 
   #take(): Item[] {
@@ -118,10 +129,10 @@ export class Coalescer {
     return taken
   }
 
-  /** Tells what must not overtake something under way: that of its key, and that of its own publish. */
+  /** Tells what must not overtake something under way that has no place yet: that of its key, and that of its own publish. */
   #waits(): (item: Item) => boolean {
-    if (!this.#apart || this.#sending.length === 0) return () => false
-    const underWay = this.#sending.flatMap(({ batch }) => batch)
+    const underWay = this.#sending.flatMap(({ batch, isApart }) => (isApart ? batch : []))
+    if (underWay.length === 0) return () => false
     const keys = new Set(underWay.map(({ event }) => event.key))
     const calls = new Set(underWay.map(({ call }) => call))
     return ({ event, call }) => calls.has(call) || (event.key !== undefined && keys.has(event.key))
@@ -139,8 +150,8 @@ export class Coalescer {
     return n
   }
 
-  /** @param next another call may begin */
-  async #send(batch: readonly Item[], next: () => void): Promise<void> {
+  /** @param next another call may begin; `isApart`: in any order with this one, so not with what has a key in common with it */
+  async #send(batch: readonly Item[], next: (isApart: boolean) => void): Promise<void> {
     let transport: Transport
     try {
       transport = await this.#transport()
@@ -154,11 +165,10 @@ export class Coalescer {
     const options = {
       placed: (): void => {
         isPlaced = true
-        next()
+        next(false)
       },
     }
-    this.#apart = transport.overlaps === true
-    if (this.#apart) next()
+    if (transport.overlaps === true) next(true)
     try {
       await transport.publish(
         sendable.map((item) => item.event),
