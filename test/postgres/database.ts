@@ -80,3 +80,28 @@ export async function handleAll(transport: Transport, queue: string): Promise<re
   await session.close()
   return taken
 }
+
+/** Takes and acknowledges what comes in `count` exchanges. */
+export async function handle(session: Session, count: number): Promise<readonly Received[]> {
+  const taken: Received[] = []
+  let received: readonly Received[] = []
+  for (let i = 0; i < count; i++) {
+    const settle = received.map((of) => ({ of, as: 'ack' as const }))
+    received = (await session.exchange({ settle, max: 128 })).received
+    taken.push(...received)
+  }
+  await session.settle(received.map((of) => ({ of, as: 'ack' })))
+  return taken
+}
+
+/** One event, if it comes within so many milliseconds. */
+export async function take(session: Session, ms: number): Promise<readonly Received[]> {
+  const signal = AbortSignal.timeout(ms)
+  for (;;) {
+    const { received } = await session.exchange({ settle: [], max: 1 })
+    if (received.length > 0 || signal.aborted) return received
+    await session.ready(signal)
+  }
+}
+
+export const idsOf = (received: readonly Received[]): readonly string[] => received.map(({ id }) => id)

@@ -7,6 +7,15 @@ import { describeWithServer } from '../servers/describe-with-server.ts'
 import { signal } from '../signals.ts'
 import { newSchema } from './database.ts'
 
+/** Gives up a handler soon, and tries again at once. */
+const hasty = {
+  transactional: true,
+  concurrency: 1,
+  maxHandling: '200ms',
+  lease: '1s',
+  retry: { backoff: constant(1) },
+} as const
+
 await describeWithServer('postgres', (url) => {
   const client = new Client({ connectionString: url })
   const shop = newSchema()
@@ -158,21 +167,13 @@ await describeWithServer('postgres', (url) => {
       const done = signal()
       const id = `${where} stuck`
       let transaction: PgHandlerTransaction | undefined
-      app
-        .queue('billing', {
-          transactional: true,
-          concurrency: 1,
-          maxHandling: '200ms',
-          lease: '1s',
-          retry: { backoff: constant(1) },
-        })
-        .on('order.placed', async (_event, ctx) => {
-          const own = ctx.transaction as PgHandlerTransaction
-          await own.query(`INSERT INTO ${shop}.invoices VALUES ($1, $2)`, [id, ctx.attempt])
-          if (ctx.attempt > 1) return done.give()
-          transaction = own
-          await new Promise(() => {})
-        })
+      app.queue('billing', hasty).on('order.placed', async (_event, ctx) => {
+        const own = ctx.transaction as PgHandlerTransaction
+        await own.query(`INSERT INTO ${shop}.invoices VALUES ($1, $2)`, [id, ctx.attempt])
+        if (ctx.attempt > 1) return done.give()
+        transaction = own
+        await new Promise(() => {})
+      })
       await app.start()
       await app.publish('order.placed', 1)
       await done.come
@@ -187,23 +188,15 @@ await describeWithServer('postgres', (url) => {
       const app = started(millrace({ ...options(), logger: false }))
       const [done, failed] = [signal(), signal<unknown>()]
       const id = `${where} asleep`
-      app
-        .queue('billing', {
-          transactional: true,
-          concurrency: 1,
-          maxHandling: '200ms',
-          lease: '1s',
-          retry: { backoff: constant(1) },
-        })
-        .on('order.placed', async (_event, ctx) => {
-          const transaction = ctx.transaction as PgHandlerTransaction
-          await transaction.query(`INSERT INTO ${shop}.invoices VALUES ($1, $2)`, [id, ctx.attempt])
-          if (ctx.attempt > 1) return done.give()
-          const asleep = transaction.query('SELECT pg_sleep(100)')
-          asleep.catch(failed.give)
-          // It waits behind that.
-          await Promise.all([asleep, ctx.publish('order.paid', 1)])
-        })
+      app.queue('billing', hasty).on('order.placed', async (_event, ctx) => {
+        const transaction = ctx.transaction as PgHandlerTransaction
+        await transaction.query(`INSERT INTO ${shop}.invoices VALUES ($1, $2)`, [id, ctx.attempt])
+        if (ctx.attempt > 1) return done.give()
+        const asleep = transaction.query('SELECT pg_sleep(100)')
+        asleep.catch(failed.give)
+        // It waits behind that.
+        await Promise.all([asleep, ctx.publish('order.paid', 1)])
+      })
       await app.start()
       await app.publish('order.placed', 1)
       expect(await failed.come).toMatchObject({ code: '57014' })

@@ -1,6 +1,6 @@
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
 import type { Received, Session, SessionOptions, Transport } from '../../src/contract/transport.ts'
-import type { Outgoing } from '../../src/event/outgoing.ts'
+import { onwards, type Outgoing } from '../../src/event/outgoing.ts'
 
 /** Ways in which a transport can break its word between processes; `open('FLAW:PATH')` gives sqlite with one of them. */
 export const flaws: Readonly<Record<string, (inner: Transport) => Partial<Transport>>> = {
@@ -100,16 +100,6 @@ function count(one: Received, attempt: number): void {
   Object.defineProperty(one, 'attempt', { value: attempt })
 }
 
-function again({ id, type, key, head, data }: Received): Outgoing {
-  return {
-    id,
-    type,
-    key,
-    head,
-    data,
-    topic: head.topic,
-    deliverAt: undefined,
-    delay: undefined,
-    size: data.length,
-  }
+function again(received: Received): Outgoing {
+  return { ...onwards(received), deliverAt: undefined }
 }

@@ -1,4 +1,5 @@
 import type { QueueCounts, StoredDeadLetter, TransportAdmin } from '../../src/contract/transport-admin.ts'
+import { onwards } from '../../src/event/outgoing.ts'
 import type { Proof, Sabotage } from './broken-transport.ts'
 
 const admin = (change: (inner: TransportAdmin) => Partial<TransportAdmin>): Sabotage => ({ admin: change })
@@ -82,21 +83,9 @@ export const operating: Readonly<Record<string, Proof>> = {
             ({ letter }) => letters?.includes(letter) ?? true,
           )
           await inner.purge(queue, letters)
-          for (const { id, type, key, head, data } of all) {
-            if (head === undefined) continue
-            await transport.publish([
-              {
-                id,
-                type,
-                key,
-                head,
-                data,
-                topic: head.topic,
-                deliverAt: undefined,
-                delay: undefined,
-                size: 0,
-              },
-            ])
+          for (const { head, ...letter } of all) {
+            if (head !== undefined)
+              await transport.publish([{ ...onwards({ ...letter, head }), deliverAt: undefined }])
           }
           return all.length
         },
