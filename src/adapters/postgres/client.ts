@@ -40,7 +40,10 @@ export interface PgConnection {
 }
 
 export interface PgPool {
-  /** `max`: how many connections it makes at most. */
+  /**
+   * As `pg` has them. `max`: how many connections it makes at most. Where there are none nobody knows how a connection went, and
+   * the server is not asked to end what takes too long.
+   */
   readonly options?: { readonly max?: number | undefined }
   /** The callback gets the connection before anything can befall it, as a promise would not. */
   connect(callback: (error: Error | undefined, connection: PgConnection | undefined) => void): void

@@ -125,7 +125,7 @@ export class Database implements Runner {
   /** Ends the statement that is under way. The pool does not hand out the connection again. */
   cancel(connection: PgConnection): void {
     this.#cancelled.add(connection)
-    cancel(connection)
+    cancel(connection, this.#pool)
   }
 
   /** The statement as the database gets it: for callers who run it on a connection of their own. */
