@@ -15,24 +15,32 @@ const insert = `
   SELECT id, statement_timestamp() + $2::float8 * interval '1 ms' FROM {queues} WHERE id = $1 FOR KEY SHARE
   RETURNING id::float8 AS id`
 const inherit = 'UPDATE {slots} SET session = $2 WHERE session = $1 AND queue = $3 RETURNING slot'
+/**
+ * What the session holds, or did until a minute ago: what lapsed before that is left to whoever takes what has lapsed. While an
+ * old transaction is open the indexes have all that ever was in the queue, and the table looks empty. So these rows are asked
+ * for in an order that only the right index has.
+ */
+const heldOfLate = (columns: string, where: string, order = ''): string => `
+  SELECT ${columns} FROM {messages} m
+  WHERE m.queue = $1 AND m.lease > statement_timestamp() - interval '1 min' AND ${where} ORDER BY m.lease ${order}`
 const giveBack = `
   UPDATE {messages} m SET ${released('m.lone')}
-  WHERE m.queue = $1 AND m.lease IS NOT NULL AND m.claim = ANY($2::bigint[])`
+  WHERE m.ctid = ANY(ARRAY(${heldOfLate('m.ctid', 'm.claim = ANY($2::bigint[])')} FOR UPDATE))`
 const remove = 'DELETE FROM {sessions} WHERE id = $1'
 const beat = `
   UPDATE {sessions} SET alive = greatest(alive, statement_timestamp() + $2::float8 * interval '1 ms') WHERE id = $1`
+const ofSession = 'm.claim >> 32 = ANY($2::bigint[])'
+const isKept =
+  'EXISTS (SELECT 1 FROM unnest($3::text[], $4::bigint[]) k (id, claim) WHERE k.id = m.id AND k.claim = m.claim)'
 const giveBackAll = `
   UPDATE {messages} m SET ${released('false')}
-  WHERE m.queue = $1 AND m.lease IS NOT NULL AND m.claim >> 32 = ANY($2::bigint[])
-    AND NOT EXISTS (SELECT 1 FROM unnest($3::text[], $4::bigint[]) k (id, claim) WHERE k.id = m.id AND k.claim = m.claim)`
+  WHERE m.ctid = ANY(ARRAY(${heldOfLate('m.ctid', `${ofSession} AND NOT ${isKept}`)} FOR UPDATE))`
 const stay = `
-  UPDATE {sessions} SET wants = false, alive = (
-    SELECT coalesce(max(lease), statement_timestamp()) FROM {messages} m WHERE m.queue = $2 AND m.lease IS NOT NULL AND m.claim >> 32 = ANY($3::bigint[])
-  ) WHERE id = $1`
+  UPDATE {sessions} SET wants = false,
+    alive = coalesce((${heldOfLate('m.lease', ofSession, 'DESC LIMIT 1')}), statement_timestamp())
+  WHERE id = $3`
 const freeSlots = `
-  DELETE FROM {slots} s WHERE s.session = $1 AND NOT EXISTS (
-    SELECT 1 FROM {messages} m WHERE m.queue = s.queue AND m.slot = s.slot AND m.lease > statement_timestamp()
-  )`
+  DELETE FROM {slots} s WHERE s.session = $2 AND s.slot NOT IN (${heldOfLate('m.slot', 'm.lease > statement_timestamp()')})`
 
 /**
  * The row that says that a session lives. Claims lock it (`claim-sql.ts`), so that whoever deletes it knows that nothing
@@ -104,8 +112,8 @@ export class Presence {
     await this.#database.transaction(async (transaction) => {
       await transaction.rows(lock, this.id)
       await transaction.run(giveBackAll, this.#queue, this.#ids, ...leasesOf(keep))
-      if (keep.length > 0) await transaction.run(stay, this.id, this.#queue, this.#ids)
-      await transaction.run(freeSlots, this.id)
+      if (keep.length > 0) await transaction.run(stay, this.#queue, this.#ids, this.id)
+      await transaction.run(freeSlots, this.#queue, this.id)
       if (keep.length === 0) await transaction.run(remove, this.id)
     })
   }
