@@ -22,7 +22,7 @@ const isMine = '(m.slot < 0 OR ($3::bigint >> m.slot::int) & 1 = 1)'
 
 const free = 'FROM {messages} m WHERE m.queue = $2 AND m.lease IS NULL'
 const isDue = `${free} AND m.due <= ${now} AND NOT m.parked AND ${isMine}`
-const isReady = `${free} AND m.due IS NULL AND NOT m.aside AND m.seq > $10::bigint AND ${isMine}`
+const isReady = `${free} AND m.due IS NULL AND NOT m.aside AND m.seq > (SELECT place FROM origin) AND ${isMine}`
 const isLapsed = `m.queue = $2 AND m.lease <= ${now} AND ${isMine}`
 const lapsedSince = `FROM {messages} m WHERE ${isLapsed} AND m.lease > $11::timestamptz`
 /** Another of the key, at an earlier place. */
@@ -67,7 +67,8 @@ interface ExchangeParts {
 
 /**
  * Acknowledges and claims. $7, $8 and $9 tids, places and claims of what is acknowledged, $10 the place behind which ready events
- * are read, $11 the time since which leases may have ended, $12 for how many milliseconds to look ahead for leases that end.
+ * are read, $11 the time since which leases may have ended, $12 for how many milliseconds to look ahead for leases that end,
+ * $13 and $14 transactions, and the place for each behind which is read if it has ended (`Cursor`).
  *
  * What is acknowledged is found where its claim has put it, which costs less than to look for its id. What is there no more,
  * for whatever reason, is told as not acknowledged. Gives the events, and a row without an id that has an ExchangeState as its type.
@@ -92,6 +93,10 @@ const exchangeOf = ({
   ), lapsed AS MATERIALIZED (
     SELECT EXISTS (SELECT 1 ${lapsedSince}) AS any, ${unheard} AS unheard
   ), may AS MATERIALIZED (SELECT 1 FROM me, lapsed WHERE NOT unheard),
+  origin AS MATERIALIZED (
+    SELECT least($10::bigint, min(place)) AS place FROM unnest($13::xid8[], $14::bigint[]) p (tx, place)
+    WHERE pg_visible_in_snapshot(tx, pg_current_snapshot())
+  ),
   due AS MATERIALIZED (
     SELECT m.ctid, m.seq, m.due, ${bytes}${columns} ${isDue} AND EXISTS (SELECT 1 FROM may)
     ORDER BY m.due, m.seq LIMIT ceil($6::int / 2.0) ${lock}
@@ -115,6 +120,7 @@ const exchangeOf = ({
       'now', ${now}::text,
       'snapshot', pg_current_snapshot()::text,
       'own', pg_current_xact_id()::text,
+      'from', (SELECT place FROM origin),
       'last', CASE WHEN NOT much THEN (SELECT max(seq) FROM ready)${
         limits ? ' ELSE (SELECT max(seq) FROM fitting WHERE due IS NULL)' : ''
       } END,
@@ -177,6 +183,8 @@ export interface ExchangeState {
   readonly snapshot: string
   /** The number of the claim itself, which was drawn after that. */
   readonly own: string
+  /** The place behind which was read. */
+  readonly from: number
   /** The last place that was read. */
   readonly last: number | null
   /** What it found was more than there is memory for. */

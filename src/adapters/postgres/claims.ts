@@ -169,6 +169,8 @@ export class Claims {
       reading.from,
       this.#since,
       ahead,
+      reading.transactions,
+      reading.places,
     )
     const events: StoredEvent[] = []
     let told = ''
@@ -187,7 +189,7 @@ export class Claims {
     this.kept.due(state.parked ?? [])
     if (limit > 0) this.#large = state.much
     const isRead = state.lives && !state.unheard && limit > 0
-    const back = isRead && this.#cursor.end(reading, state.last, state)
+    const back = isRead && this.#cursor.end(reading, state, state)
     return { state, events, back, isCut: limits && state.much }
   }
 

@@ -7,10 +7,11 @@
  *     held     lease; ended: its holder let it run out
  * The order is `seq`, which rises with every call of publish, whichever transaction it is in: b that is published after a
  *   has committed has the higher one, though its transaction may be the older one. So seq may become visible out of order.
- *   Who remembers how far he has read must go back when a transaction has ended that was under way when he read: not
- *   further than where he stood when he saw it first, for `tx` comes before `seq`, so that a transaction has its number,
- *   and every snapshot knows of it, before it draws its first place. Reading on from there matters while an old transaction
- *   keeps the rows of events that were handled long ago from being cleaned up: claims must not pass over a million of those.
+ *   Who remembers how far he has read must go back when a transaction has ended that was under way when he read, in the very
+ *   statement that sees it ended, for that sees what was published after it, too: not further than where he stood when he saw
+ *   it first, for `tx` comes before `seq`, so that a transaction has its number, and every snapshot knows of it, before it draws
+ *   its first place. Reading on from there matters while an old transaction keeps the rows of events that were handled long ago
+ *   from being cleaned up: claims must not pass over a million of those.
  * slot: 0 to 63 by key where the queue keeps order, else -1. Each slot is one session's at a time, so a claim need not ask
  *   what others hold.
  * claim: a number that no other exchange has, of this session or any other: what fences a settlement.

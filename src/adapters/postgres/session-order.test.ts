@@ -1,3 +1,4 @@
+import { Client } from 'pg'
 import { expect, onTestFinished, test } from 'vitest'
 import {
   event,
@@ -40,6 +41,25 @@ await describeWithServer('postgres', (url) => {
     await session.settle([{ of: lapsed!, as: 'ack' }])
     await transport.publish([third])
     expect(idsOf(await handle(session, 2))).toEqual([second.id, third.id])
+  })
+
+  test('what a transaction commits late comes before what is published after that, though much else was read meanwhile', async () => {
+    const schema = newSchema()
+    const transport = open(url, schema)
+    await transport.declare([spec('q', { order: true })])
+    const session = await sessionOn(transport, 'q', 30_000, true)
+    await handle(session, 1)
+    const late = new Client(url)
+    await late.connect()
+    onTestFinished(() => late.end())
+    await late.query('BEGIN')
+    const [first, second] = [event(1, { key: 'k' }), event(2, { key: 'k' })]
+    await transport.publish([first], { transaction: late })
+    await transport.publish([event(3, { key: 'other' })])
+    expect(await handle(session, 1)).toHaveLength(1)
+    await late.query('COMMIT')
+    await transport.publish([second])
+    expect(idsOf(await handle(session, 2))).toEqual([first.id, second.id])
   })
 
   test('an event that somebody has locked for a moment is not overtaken by the next of its key', async () => {
