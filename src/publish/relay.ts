@@ -34,8 +34,6 @@ interface Taken {
   readonly received: readonly Received[]
   /** Settlements that are to be sent again. */
   readonly again: readonly Settlement[]
-  /** There is more, of another kind, that can be asked for. */
-  readonly more: boolean
 }
 
 /**
@@ -59,7 +57,10 @@ export class Relay {
   #running: Promise<void> | undefined
   #session!: Session
   #leases!: HeldLeases
-  /** Whether the outbox has events of a relay that died. */
+  /**
+   * Whether the next exchange asks for events of a relay that died, and for no others: of either kind it may take as much as
+   * there is memory for.
+   */
   #lapsed = false
 
   constructor(parts: RelayParts) {
@@ -133,9 +134,9 @@ export class Relay {
     let batch: readonly Received[] = []
     const wake = AbortSignal.any([this.#last.signal, this.#stop.signal])
     while (!this.#stop.signal.aborted) {
-      const isLast = this.#last.signal.aborted
+      const isLast = this.#last.signal.aborted && !this.#lapsed
       const forwarding = this.#forward(batch)
-      const { received, again, more } = await this.#exchange(settle)
+      const { received, again } = await this.#exchange(settle)
       const decided = await forwarding
       const waiting = new Set(decided.flatMap(({ as, of }) => (as === 'retry' ? (of.key ?? []) : [])))
       const isFree = ({ key }: Received): boolean => key === undefined || !waiting.has(key)
@@ -143,7 +144,7 @@ export class Relay {
       const behind = received.filter((of) => !isFree(of)).map((of): Settlement => ({ of, as: 'release' }))
       settle = [...again, ...decided, ...behind]
       batch = received.filter(isFree)
-      if (settle.length > 0 || batch.length > 0 || more) continue
+      if (settle.length > 0 || batch.length > 0 || this.#lapsed) continue
       if (isLast) break
       await this.#session.ready(wake)
     }
@@ -182,17 +183,18 @@ export class Relay {
       const began = this.#parts.clock.monotonic()
       const { claim } = this.#session
       try {
-        const result = await this.#session.exchange({ settle, max: claim, ...(lapsed && { lapsed: claim }) })
+        const wanted = lapsed ? { max: 0, lapsed: claim } : { max: claim }
+        const result = await this.#session.exchange({ settle, ...wanted })
         this.#reading.over()
         const again = this.#settled(settle, result.settled)
         this.#leases.add(result.received, began + lease)
-        this.#lapsed = result.lapsed === true
-        return { received: result.received, again, more: this.#lapsed && !lapsed }
+        this.#lapsed = result.lapsed === true && !lapsed
+        return { received: result.received, again }
       } catch (error) {
         await this.#reading.after(error)
       }
     }
-    return { received: [], again: settle, more: false }
+    return { received: [], again: settle }
   }
 
   /** The outbox has answered. Gives those that are to be sent again. */
