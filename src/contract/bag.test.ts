@@ -34,6 +34,7 @@ describe('a bag', () => {
     const bag = filled([first, second])
     expect(bag.delete(third)).toBe(false)
     bag.delete(first)
+    expect([first, second, third].map((item) => bag.has(item))).toEqual([false, true, false])
     expect(bag.delete(first)).toBe(false)
     expect(bag.values()).toEqual([second])
   })

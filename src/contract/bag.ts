@@ -15,6 +15,10 @@ export class Bag<T extends BagItem> {
     return this.#items.length
   }
 
+  has(item: T): boolean {
+    return this.#items[item.slot] === item
+  }
+
   /** It must not be in yet. */
   add(item: T): void {
     item.slot = this.#items.push(item) - 1
@@ -22,7 +26,7 @@ export class Bag<T extends BagItem> {
 
   /** Gives false if it was not in. */
   delete(item: T): boolean {
-    if (this.#items[item.slot] !== item) return false
+    if (!this.has(item)) return false
     const last = this.#items.pop() as T
     if (last !== item) {
       this.#items[item.slot] = last

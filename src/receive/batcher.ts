@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../clock/clock.ts'
+import { Bag, type BagItem } from '../contract/bag.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
 import type { MillraceEvent } from '../event/event.ts'
 import { batchContext, handledOf, isAlone } from './context.ts'
@@ -22,6 +23,10 @@ interface Member {
   reject(error: unknown): void
 }
 
+interface Batch extends BagItem {
+  readonly members: readonly Member[]
+}
+
 /**
  * Stands at the inner end of each event's chain: middlewares see single events, and their `next()` ends with the outcome of
  * that event. Events that failed before come alone, so that one bad event cannot fail its neighbours for ever.
@@ -34,7 +39,7 @@ export class Batcher {
   #members: Member[] = []
   #timer: Timer | undefined
   /** Full batches that wait for a slot. */
-  readonly #queued = new Set<readonly Member[]>()
+  readonly #queued = new Bag<Batch>()
 
   constructor(handler: BatchHandler, settings: BatchSettings, slots: Slots, clock: Clock) {
     this.#handler = handler
@@ -72,15 +77,17 @@ export class Batcher {
   /** Lets nothing start any more that has not. */
   drop(reason: Error): void {
     this.flush()
-    const queued = [...this.#queued]
-    this.#queued.clear()
-    for (const member of queued.flat()) member.reject(reason)
+    for (const batch of this.#queued.values()) {
+      this.#queued.delete(batch)
+      for (const member of batch.members) member.reject(reason)
+    }
   }
 
   #enqueue(members: readonly Member[]): void {
-    this.#queued.add(members)
+    const batch = { members, slot: -1 }
+    this.#queued.add(batch)
     this.#slots.take(() => {
-      if (!this.#queued.delete(members)) return this.#slots.giveBack()
+      if (!this.#queued.delete(batch)) return this.#slots.giveBack()
       void this.#run(members, () => this.#slots.giveBack())
     })
   }

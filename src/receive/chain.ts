@@ -148,12 +148,12 @@ function complain(ctx: Context, code: NextMisuse, message: string): void {
   tell?.call(ctx, code, message)
 }
 
-/** Defined, not assigned: what is added may take the place of a getter, such as `signal`. */
+/**
+ * A copy, not an object that inherits from the context: whatever becomes the prototype of something lives on until the next major
+ * collection, and its event with it. Spread, so that what is added may take the place of a getter, such as `signal`.
+ */
 function extended(ctx: Context, add: object): Context {
-  const wider = Object.create(ctx) as Context
-  for (const [name, value] of Object.entries(add))
-    Object.defineProperty(wider, name, { value, enumerable: true, configurable: true, writable: true })
-  return wider
+  return { __proto__: Object.getPrototypeOf(ctx) as object, ...ctx, ...add } as Context
 }
 
 /**

@@ -31,8 +31,9 @@ export interface Handled {
 const handled: unique symbol = Symbol('millrace.handled')
 const publisherOf: unique symbol = Symbol('millrace.publisher')
 const published: unique symbol = Symbol('millrace.publish')
+const members: unique symbol = Symbol('millrace.members')
 
-/** The context of one run of a handler. Middlewares add to it by deriving from it, so nothing here may be `#private`. */
+/** The context of one run of a handler. Middlewares add to copies of it, so nothing here may be `#private`. */
 export class HandlerContext implements Context {
   readonly queue: string
   readonly attempt: number
@@ -40,9 +41,9 @@ export class HandlerContext implements Context {
   readonly [publisherOf]: EventSender;
   [published]: UntypedPublish | undefined = undefined
 
-  constructor(of: Handled, publisher: EventSender) {
+  constructor(of: Handled, publisher: EventSender, attempt = of.attempt) {
     this.queue = of.queue
-    this.attempt = of.attempt
+    this.attempt = attempt
     this[handled] = of
     this[publisherOf] = publisher
   }
@@ -135,26 +136,48 @@ export function isAlone(ctx: Context): boolean {
  * One context for several events: aborted when one of theirs is, extending them all. What it publishes has no single cause.
  * What middlewares added is there if it is the same for all; else reading it is an error, not the first event's value.
  */
-export function batchContext(members: readonly Context[]): Context {
-  const first = members[0] as Context
-  if (members.length === 1) return first
-  return Object.defineProperties(Object.create(first) as Context, {
-    ...differing(members),
-    attempt: { value: Math.max(...members.map((ctx) => ctx.attempt)) },
-    publish: { value: batchPublish(first as HandlerContext) },
-    signal: { get: () => AbortSignal.any(members.map((ctx) => ctx.signal)) },
-    extend: { value: async (by: Duration) => void (await Promise.all(members.map((ctx) => ctx.extend(by)))) },
-  })
+export function batchContext(contexts: readonly Context[]): Context {
+  const all = contexts as readonly HandlerContext[]
+  const first = all[0] as HandlerContext
+  if (all.length === 1) return first
+  const batch = new BatchContext(first, all)
+  for (const name of new Set(all.flatMap((ctx) => Object.keys(ctx)))) {
+    if (ofBatches.has(name)) continue
+    const value = valueOf(first, name)
+    const differs = all.some((ctx) => valueOf(ctx, name) !== value)
+    const plain = { value, enumerable: true, configurable: true, writable: true }
+    Object.defineProperty(batch, name, differs ? { get: () => refuse(name) } : plain)
+  }
+  return batch
 }
 
-function differing(members: readonly Context[]): PropertyDescriptorMap {
-  const names = new Set<string>()
-  for (const ctx of members) for (const name in ctx) names.add(name)
-  const valueOf = (ctx: Context, name: string): unknown => (ctx as unknown as Record<string, unknown>)[name]
-  const odd = [...names].filter((name) =>
-    members.some((ctx) => valueOf(ctx, name) !== valueOf(members[0] as Context, name)),
-  )
-  return Object.fromEntries(odd.map((name) => [name, { get: () => refuse(name) }]))
+/** What a batch has of its own, whatever middlewares have put there. */
+const ofBatches: ReadonlySet<string> = new Set(['attempt', 'publish', 'signal', 'extend'])
+
+/** A class: objects with getters of their own live until the next major collection, and all of their batch with them. */
+class BatchContext extends HandlerContext {
+  readonly [members]: readonly Context[]
+
+  constructor(first: HandlerContext, all: readonly Context[]) {
+    super(first[handled], first[publisherOf], Math.max(...all.map(({ attempt }) => attempt)))
+    this[members] = all
+  }
+
+  override get publish(): UntypedPublish {
+    return (this[published] ??= batchPublish(this[publisherOf]))
+  }
+
+  override get signal(): AbortSignal {
+    return AbortSignal.any(this[members].map(({ signal }) => signal))
+  }
+
+  override async extend(by: Duration): Promise<void> {
+    await Promise.all(this[members].map((ctx) => ctx.extend(by)))
+  }
+}
+
+function valueOf(ctx: Context, name: string): unknown {
+  return (ctx as unknown as Record<string, unknown>)[name]
 }
 
 function refuse(name: string): never {
@@ -165,8 +188,7 @@ function refuse(name: string): never {
 }
 
 /** Events of a batch have no one cause, and no one id to derive others from. */
-function batchPublish(first: HandlerContext): UntypedPublish {
-  const { publish } = first[publisherOf]
+function batchPublish({ publish }: EventSender): UntypedPublish {
   return async (...args: readonly unknown[]) => {
     if ((args[2] as PublishOptions | undefined)?.idempotencyKey !== undefined) {
       throw new MillraceError(
