@@ -38,6 +38,8 @@ export class KafkaEvent implements Received {
   state: 'waiting' | 'held' | 'moving' | 'over' = 'waiting'
   /** Whether its key waits for it just now. */
   parked = false
+  /** Its place among what that session holds. */
+  slot = -1
   /** The session that holds it. */
   holder: object | undefined
 

@@ -10,6 +10,7 @@ import type {
   SettleResult,
   Settlement,
 } from '../../../contract/transport.ts'
+import { Bag } from '../../../contract/bag.ts'
 import { settledOf } from '../../../contract/settled.ts'
 import { MillraceError } from '../../../errors/millrace-error.ts'
 import { letterOf, onwards } from './moves.ts'
@@ -38,7 +39,7 @@ export class KafkaSession implements Session, Taker {
   readonly claim = 256
   readonly pulls = 1
   readonly #parts: SessionParts
-  readonly #held = new Set<KafkaEvent>()
+  readonly #held = new Bag<KafkaEvent>()
   readonly #end = new AbortController()
   #seen = -1
   #quiet = false
@@ -190,11 +191,11 @@ export class KafkaSession implements Session, Taker {
   async #close(keep: ReadonlySet<Received>): Promise<void> {
     this.#quiet = true
     const { consumer, closed, options } = this.#parts
-    for (const event of this.#held) {
+    for (const event of this.#held.values()) {
+      this.#held.delete(event)
       if (keep.has(event)) consumer.withhold(event, options.clock.now() + options.lease)
       else consumer.giveBack(event, event.setback)
     }
-    this.#held.clear()
     consumer.part(this)
     // Whoever waits for this session waits no more.
     this.#end.abort()
