@@ -75,4 +75,26 @@ await describeWithPrivateServer('postgres', (server) => {
     await expect.poll(() => hand.query(connections, [schema]), { timeout: 5_000 }).toEqual([])
     expect(await read(hand, schema, '%')).toBeLessThan(count / 10)
   })
+
+  test('hundreds that lapsed at once are passed over once for each of them that is taken', async () => {
+    const schema = newSchema()
+    const hand = handOn(server.url)
+    const transport = open(server.url, schema)
+    await transport.declare([spec('q', { order: true })])
+    const session = await sessionOn(transport, 'q', 30_000, true)
+    const count = 200
+    await transport.publish(Array.from({ length: count }, (_, i) => event(i, { key: `k${i}` })))
+    expect((await session.exchange({ settle: [], max: count })).received).toHaveLength(count)
+    await hand.query(`UPDATE ${schema}.messages SET lease = now() - interval '1 s'`)
+    const taken: Received[] = []
+    for (let received: readonly Received[] = [], i = 0; i < count; i++) {
+      const settle = received.map((of) => ({ of, as: 'ack' as const }))
+      received = (await session.exchange({ settle, max: 0, lapsed: 1 })).received
+      taken.push(...received)
+    }
+    expect(taken.map(({ data }) => data)).toEqual(Array.from({ length: count }, (_, i) => String(i)))
+    await transport.close()
+    await expect.poll(() => read(hand, schema, 'held'), { timeout: 5_000 }).toBeGreaterThan(count)
+    expect(await read(hand, schema, 'held')).toBeLessThan(4 * count ** 2)
+  })
 })

@@ -247,24 +247,37 @@ export const keysKeptBack = `
   UNION SELECT DISTINCT m.key FROM {messages} m WHERE m.queue = $1 AND m.slot = ANY($2::int[]) AND m.aside
   UNION SELECT DISTINCT m.key FROM {messages} m WHERE m.queue = $1 AND m.slot = ANY($2::int[]) AND m.lease IS NOT NULL`
 
-/** With a key only while nobody holds another of it, and while none before it is lapsed, parked or aside. */
-const isNext = `(m.slot < 0 OR NOT (
-  EXISTS (SELECT 1 FROM {messages} o WHERE o.queue = $2 AND o.lease > ${now} AND o.key = m.key) OR ${isBehind}
-))`
+/**
+ * What has lapsed and may be taken, in its order: with a key only while nobody holds another of it, and while none before it is
+ * lapsed, parked or aside. Whether it is so is asked of one after the other, until there are enough: hundreds may have lapsed at once.
+ */
+const next = `
+  FROM (
+    SELECT m.ctid AS tid, m.seq, m.slot, m.key,
+      row_number() OVER (PARTITION BY CASE WHEN m.slot >= 0 THEN m.key COLLATE "C" END ORDER BY m.seq) AS turn
+    FROM {messages} m WHERE ${isLapsed} ORDER BY m.seq OFFSET 0
+  ) m WHERE m.slot < 0 OR (
+    m.turn = 1 AND NOT ${earlier('o.parked')} AND NOT ${earlier('o.aside')} AND m.key <> ALL(ARRAY(
+      SELECT o.key FROM {messages} o WHERE o.queue = $2 AND o.lease > ${now} AND o.slot >= 0
+    ))
+  )`
 
-/** Takes events whose holder let the lease run out. If it had claimed one as lapsed, that was a failure. */
+/**
+ * Takes events whose holder let the lease run out. If it had claimed one as lapsed, that was a failure. What others are taking
+ * just now is skipped, so it looks at some more; each row begins with how many it saw.
+ */
 export const lapsed = `
-  WITH ${me}
+  WITH ${me}, next AS MATERIALIZED (SELECT tid ${next} LIMIT $6 + 16)
   UPDATE {messages} m SET ${held}, lone = true,
     failures = CASE WHEN m.lone THEN least(m.failures + 1, ${mostFailures}) ELSE m.failures END
   WHERE m.ctid = ANY(ARRAY(${fitting(
     'ctid',
-    `SELECT m.ctid, m.seq, ${bytes} FROM {messages} m WHERE ${isLapsed} AND ${isNext} AND EXISTS (SELECT 1 FROM me)
+    `SELECT m.ctid, m.seq, ${bytes} FROM {messages} m
+    WHERE m.ctid = ANY(ARRAY(SELECT tid FROM next)) AND m.lease <= ${now} AND EXISTS (SELECT 1 FROM me)
     ORDER BY m.seq LIMIT $6 FOR UPDATE OF m SKIP LOCKED`,
     'seq',
   )}))
-  RETURNING ${messageColumns}`
+  RETURNING (SELECT count(*)::int FROM next), ${messageColumns}`
 
 /** $1 nothing, $2 queue, $3 slots. */
-export const hasLapsed = `
-  SELECT $1::int, EXISTS (SELECT 1 FROM {messages} m WHERE ${isLapsed} AND ${isNext}) AS lapsed`
+export const hasLapsed = `SELECT $1::int, EXISTS (SELECT 1 ${next}) AS lapsed`

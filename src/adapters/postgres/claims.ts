@@ -28,6 +28,7 @@ const relookEvery = 10_000
 const askEvery = 250
 
 type ExchangeRow = MessageRow | readonly [id: null, state: string]
+type LapsedRow = readonly [found: number, ...MessageRow]
 
 export interface Claimed {
   readonly events: readonly StoredEvent[]
@@ -122,7 +123,13 @@ export class Claims {
       acked = await this.acknowledge(acks)
       left = []
     }
-    if (lapsed > 0) events.push(...(await this.#claim(takeLapsed, lapsed, claims, true)))
+    if (lapsed > 0) {
+      const taken = await this.#takeLapsed(lapsed, claims)
+      events.push(...taken.events)
+      // Nothing else was asked for: the next exchange tells the rest.
+      if (max === 0 && left.length === 0 && events.length === lapsed)
+        return { events, acked, lapsed: taken.others, more: true, wait: 0 }
+    }
     const wanted = max + events.length
     if (this.kept.someChanged && max > 0 && !isEnough(events))
       events.push(...(await this.#takeKeptBack(max, claims)))
@@ -193,23 +200,25 @@ export class Claims {
     return { state, events, back, isCut: limits && state.much }
   }
 
-  async #takeKeptBack(limit: number, claims: string[]): Promise<readonly StoredEvent[]> {
-    const keys = this.kept.next()
-    const events = await this.#claim(keptBack, limit, claims, false, keys)
-    await this.kept.prune(this.#parts.slots.mine, keys, events.length === limit || isEnough(events))
-    return events
-  }
-
-  async #claim(
-    sql: string,
+  /** `others`: whether there are more that may be taken. */
+  async #takeLapsed(
     limit: number,
     claims: string[],
-    lapsed: boolean,
-    ...values: readonly unknown[]
-  ): Promise<readonly StoredEvent[]> {
+  ): Promise<{ events: readonly StoredEvent[]; others: boolean }> {
     const claim = this.#nextClaim(claims)
-    const rows = await this.#parts.database.tuples<MessageRow>(sql, ...this.#values(claim, limit), ...values)
-    return rows.map((row) => new StoredEvent(row, claim, lapsed))
+    const rows = await this.#parts.database.tuples<LapsedRow>(takeLapsed, ...this.#values(claim, limit))
+    const events = rows.map(([, ...row]) => new StoredEvent(row, claim, true))
+    return { events, others: rows.some(([found]) => found > rows.length) }
+  }
+
+  async #takeKeptBack(limit: number, claims: string[]): Promise<readonly StoredEvent[]> {
+    const keys = this.kept.next()
+    const claim = this.#nextClaim(claims)
+    const values = [...this.#values(claim, limit), keys]
+    const rows = await this.#parts.database.tuples<MessageRow>(keptBack, ...values)
+    const events = rows.map((row) => new StoredEvent(row, claim, false))
+    await this.kept.prune(this.#parts.slots.mine, keys, events.length === limit || isEnough(events))
+    return events
   }
 
   async #hasLapsed(): Promise<boolean> {
