@@ -1,15 +1,21 @@
 import { Worker } from 'node:worker_threads'
 import { openEarlySync } from './early-sync.ts'
 
+/**
+ * Who waits for a pass: nobody, or this process with its writes, so that the log can begin anew behind it, or, if others of the
+ * machine never pause, they as well.
+ */
+export type Waiting = 'nobody' | 'process' | 'machine'
+
 /** Writes the log of a database back into its file. */
 export interface Checkpointer {
-  /**
-   * As far as no reader needs the log. Rejects if it cannot, and if the disk refused what it wrote: it is of no more use then.
-   * @param isLast the log is to begin anew: whoever writes waits for the end of it
-   */
-  pass(isLast: boolean): Promise<void>
+  /** As far as no reader needs the log. Rejects if it cannot, and if the disk refused what it wrote: it is of no more use then. */
+  pass(waiting: Waiting): Promise<void>
   close(): Promise<void>
 }
+
+/** For how long a pass waits, in milliseconds, for those who write to let it have the lock, and then for those who read. */
+const lockLimit = 20
 
 const hasEnded = 'The thread that writes the log back has ended'
 
@@ -17,15 +23,15 @@ const hasEnded = 'The thread that writes the log back has ended'
 const script = `
   const { parentPort, workerData } = require('node:worker_threads')
   const { DatabaseSync } = require('node:sqlite')
-  const database = new DatabaseSync(workerData, { timeout: 0 })
+  const database = new DatabaseSync(workerData, { timeout: ${lockLimit} })
   database.exec('PRAGMA synchronous = NORMAL; PRAGMA checkpoint_fullfsync = 1; PRAGMA wal_autocheckpoint = 0')
   const pass = database.prepare('PRAGMA wal_checkpoint(PASSIVE)')
+  const passAlone = database.prepare('PRAGMA wal_checkpoint(FULL)')
   parentPort.on('message', (message) => {
-    if (message === 'pass') parentPort.postMessage(pass.get())
-    else {
+    if (message === 'close') {
       database.close()
       parentPort.close()
-    }
+    } else parentPort.postMessage((message === 'machine' ? passAlone : pass).get())
   })
   parentPort.postMessage('ready')
 `
@@ -67,16 +73,16 @@ export async function checkpointThread(path: string, openSync = openEarlySync): 
     }
   }
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- that is for windows
-  const tell = (what: 'pass' | 'close'): void => worker.postMessage(what)
+  const tell = (what: Waiting | 'close'): void => worker.postMessage(what)
   await waitedFor(answer.promise)
   const early = openSync(path)
   return {
-    async pass(isLast) {
+    async pass(waiting) {
       if (ended) throw new Error(hasEnded)
       answer = Promise.withResolvers()
-      tell('pass')
+      tell(waiting)
       await waitedFor(answer.promise)
-      if (!isLast) await early?.sync()
+      if (waiting === 'nobody') await early?.sync()
     },
     async close() {
       tell('close')

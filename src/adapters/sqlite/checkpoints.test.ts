@@ -5,7 +5,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { systemClock } from '../../clock/clock.ts'
-import { checkpointThread } from './checkpoint-thread.ts'
+import { checkpointThread, type Waiting } from './checkpoint-thread.ts'
 import type { Database } from './database.ts'
 import { openDatabase } from './open-database.ts'
 
@@ -52,6 +52,32 @@ describe('a thread', () => {
     })
   })
 
+  test('writes it back also while another process never pauses', async () => {
+    using other = new DatabaseSync(path, { timeout: 0 })
+    other.exec('PRAGMA wal_autocheckpoint = 0; CREATE TABLE others (n INTEGER)')
+    let writes = 0
+    let refused = 0
+    const end = new AbortController()
+    const writing = (async () => {
+      while (!end.signal.aborted) {
+        try {
+          other.exec('INSERT INTO others VALUES (1)')
+          writes++
+        } catch (error) {
+          expect(error).toMatchObject({ errcode: 5 }) // busy
+          refused++
+        }
+        await turn()
+      }
+    })()
+    for (let n = 0; n < logs; n++) await write(mebibyte)
+    end.abort()
+    await writing
+    expect(await logSize()).toBeLessThan((logs * mebibyte) / 2)
+    expect(refused).toBeGreaterThan(0)
+    expect(other.prepare('SELECT count(*) AS n FROM others').get()).toEqual({ n: writes })
+  })
+
   test('is not there for a process that writes little', async () => {
     for (let n = 0; n < 100; n++) await write(100)
     expect(inCommits()).toBe(4_000)
@@ -70,9 +96,10 @@ describe('a thread', () => {
       expect(file).toBe(path)
       return { sync: async () => void log.push('sync'), close: () => void log.push('close') }
     })
-    await thread.pass(false)
+    await thread.pass('nobody')
     expect(log).toEqual(['sync'])
-    await thread.pass(true)
+    await thread.pass('process')
+    await thread.pass('machine')
     await thread.close()
     expect(log).toEqual(['sync', 'close'])
   })
@@ -80,8 +107,8 @@ describe('a thread', () => {
   test('has failed if what it wrote cannot be synced', async () => {
     const sync = (): Promise<never> => Promise.reject(refusal)
     const thread = await checkpointThread(path, () => ({ sync, close: () => {} }))
-    await expect(thread.pass(false)).rejects.toBe(refusal)
-    await thread.pass(true)
+    await expect(thread.pass('nobody')).rejects.toBe(refusal)
+    await thread.pass('process')
     await thread.close()
   })
 })
@@ -90,20 +117,20 @@ describe('of a thread', () => {
   /** Asked for a pass; each is made when the test answers it. */
   let asked: PromiseWithResolvers<void>[]
   let closed: number
-  /** Of those, which were said to be the last before the log begins anew. */
-  let last: boolean[]
+  /** Who waits for each of those. */
+  let waits: Waiting[]
   let hand: DatabaseSync
 
   beforeEach(() => {
     asked = []
-    last = []
+    waits = []
     closed = 0
     hand = new DatabaseSync(path)
     database.checkpointBeside(async () => ({
-      pass(isLast) {
+      pass(who) {
         const answer = Promise.withResolvers<void>()
         asked.push(answer)
-        last.push(isLast)
+        waits.push(who)
         return answer.promise
       },
       close: async () => void closed++,
@@ -139,9 +166,9 @@ describe('of a thread', () => {
     reader.exec('COMMIT')
     await answered()
     await write(1)
-    expect(last).toEqual([false, true])
-    const [waits, another] = await waiting()
-    expect(waits).toBe(true)
+    expect(waits).toEqual(['nobody', 'process'])
+    const [isWaiting, another] = await waiting()
+    expect(isWaiting).toBe(true)
     pass()
     await answered()
     await another
@@ -153,8 +180,8 @@ describe('of a thread', () => {
   test('that is slower than the writes, they wait for any pass', async () => {
     while (log() < 16_000) await write(mebibyte)
     expect(asked).toHaveLength(1)
-    const [waits, another] = await waiting()
-    expect(waits).toBe(true)
+    const [isWaiting, another] = await waiting()
+    expect(isWaiting).toBe(true)
     pass()
     await answered()
     await another

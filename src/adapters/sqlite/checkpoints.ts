@@ -1,4 +1,4 @@
-import type { Checkpointer } from './checkpoint-thread.ts'
+import type { Checkpointer, Waiting } from './checkpoint-thread.ts'
 import { isDiskError } from './failures.ts'
 import type { Statements } from './statements.ts'
 
@@ -24,7 +24,7 @@ export function canBeMeasured(version: string): boolean {
 /**
  * Has the log written back into the file beside the event loop. SQLite does that in a commit, and everything in the process stands
  * still for 20 to 45 ms, again and again. A thread does it while others write, and the last part of it, which is short, while writes of
- * this process wait. Who writes little needs no thread, and who can have none leaves it to SQLite.
+ * this process wait, and if that was not enough, those of all processes. Who writes little needs no thread, and who can have none leaves it to SQLite.
  */
 export class Checkpoints {
   readonly #database: Statements
@@ -33,8 +33,8 @@ export class Checkpoints {
   #thread: Checkpointer | undefined
   #running: Promise<void> | undefined
   #pause: Promise<void> | undefined
-  /** When the last pass began. */
-  #last: LogLength | undefined
+  /** Since the log became long. */
+  #last: Pass | undefined
   #refused: { readonly cause: unknown } | undefined
 
   constructor(database: Statements, begin: () => Promise<Checkpointer>) {
@@ -66,10 +66,10 @@ export class Checkpoints {
     if (log >= few) this.#starting ??= this.#start()
     if (log < longLog) this.#last = undefined
     else if (this.#running === undefined && this.#thread !== undefined && this.#isWorthAPass(length)) {
-      this.#last = length
-      const isLast = log - checkpointed < few
-      this.#running = this.#pass(this.#thread, isLast)
-      if (isLast) this.#pause = this.#running
+      const waiting = log - checkpointed < few ? this.#whoWaits() : 'nobody'
+      this.#last = { log, checkpointed, waiting }
+      this.#running = this.#pass(this.#thread, waiting)
+      if (waiting !== 'nobody') this.#pause = this.#running
     }
     if (log >= tooLong) this.#pause = this.#running
   }
@@ -94,6 +94,11 @@ export class Checkpoints {
     return this.#last === undefined || checkpointed > this.#last.checkpointed || log >= this.#last.log + few
   }
 
+  /** The first time only this process: connections of the program itself may be used to be alone. */
+  #whoWaits(): Waiting {
+    return this.#last === undefined || this.#last.waiting === 'nobody' ? 'process' : 'machine'
+  }
+
   async #start(): Promise<void> {
     try {
       this.#thread = await this.#begin()
@@ -103,9 +108,9 @@ export class Checkpoints {
     }
   }
 
-  async #pass(thread: Checkpointer, isLast: boolean): Promise<void> {
+  async #pass(thread: Checkpointer, waiting: Waiting): Promise<void> {
     try {
-      await thread.pass(isLast)
+      await thread.pass(waiting)
     } catch (cause) {
       if (isDiskError(cause)) this.#refused = { cause }
       // Everything else, a full disk perhaps, commits will meet as well, and that is where it is told.
@@ -126,4 +131,9 @@ export class Checkpoints {
 interface LogLength {
   readonly log: number
   readonly checkpointed: number
+}
+
+/** With the lengths at its beginning. */
+interface Pass extends LogLength {
+  readonly waiting: Waiting
 }
