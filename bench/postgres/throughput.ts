@@ -133,7 +133,14 @@ const byKey: RateRow = {
     const server = await Server.connect()
     const options: QueueOptions = { order: { by: 'key' } }
     return {
-      settings: { claim, concurrency: 16, keys: 10_000, event, ...(await server.settings()) },
+      settings: {
+        'claim, one at a time': 256,
+        'without order, two at a time': claim,
+        concurrency: 16,
+        keys: 10_000,
+        event,
+        ...(await server.settings()),
+      },
       raw: inSchema(server, {}, consuming({})),
       ours: inSchema(server, options, consuming(options)),
       [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),

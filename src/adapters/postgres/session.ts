@@ -22,8 +22,7 @@ import { Tending } from './tending.ts'
 import { untilHint, type Rest } from './until-hint.ts'
 
 export class PostgresSession implements Session {
-  readonly claim = 128
-  /** With order by key, what the second took could come before what the first did. */
+  readonly claim: number
   readonly pulls: number
   readonly #tables: EventTables
   readonly #name: string
@@ -55,7 +54,10 @@ export class PostgresSession implements Session {
     this.#name = name
     this.#queue = queue
     this.#options = options
+    // With order by key, what a second exchange took could come before what the first did. So each does more instead: that
+    // withholds little from others, for what is in the slots of this session they may not have anyway.
     this.pulls = order ? 1 : 2
+    this.claim = order ? 256 : 128
     this.#presence = new Presence(database, queue, lease, order)
     this.#slots = new Slots(database, queue)
     this.#settlements = new Settlements(database, queue)
