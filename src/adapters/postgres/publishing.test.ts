@@ -16,7 +16,8 @@ import {
 } from '../../../test/servers/describe-with-server.ts'
 import type { PublishError } from '../../contract/publish-error.ts'
 import type { Received, Transport } from '../../contract/transport.ts'
-import type { Outgoing } from '../../event/outgoing.ts'
+import { createEvent } from '../../event/event.ts'
+import { encodeEvent, type Outgoing } from '../../event/outgoing.ts'
 
 const numbersIn = (events: readonly { readonly data: unknown }[]): readonly number[] =>
   events.map(({ data }) => Number(data)).toSorted((a, b) => a - b)
@@ -126,6 +127,17 @@ await describeWithServer('postgres', (url) => {
     await transport.publish([event(0)])
     const left = async (): Promise<unknown> => await hand.query(`SELECT id FROM ${schema}.unrouted LIMIT 2`)
     await expect.poll(left).toEqual([{ id: 'young' }])
+  })
+
+  test('of events that leave together each keeps its own type and attributes', async () => {
+    const transport = open(url, newSchema())
+    await transport.declare([spec('mail')])
+    const kinds = ['placed', 'paid', 'placed', 'paid', 'placed'].map(
+      (what, i) => [`order.${what}`, `s${i % 3}`] as const,
+    )
+    await transport.publish(kinds.map(([type, subject]) => encodeEvent(createEvent(type, 1, { subject }))))
+    const taken = await handleAll(transport, 'mail')
+    expect(taken.map(({ type, head }) => [type, head.subject])).toEqual(kinds)
   })
 
   test('more than one statement holds is published in several', async () => {

@@ -7,6 +7,7 @@ import type { EventTables } from './event-tables.ts'
 import { isPassing, OutcomeUnknown, sqlState } from './failures.ts'
 import { insertOrKeepRows, insertRows } from './insert-sql.ts'
 import { Rows } from './rows.ts'
+import { Scratch } from './scratch.ts'
 import type { Routing } from './subscriptions.ts'
 
 /** Events of one statement: above these its arrays would take too much memory, here and in the server. */
@@ -20,8 +21,11 @@ const nowhere = [null]
 const deadlock = '40P01'
 
 /** $1 is the generation that the routes are of, $2 the queues with order by key, the others are `Rows.columns`. */
-const events = `unnest($3::int4[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::int8[],
-  $11::int8[], $12::text[]) WITH ORDINALITY AS e (queue, id, type, key, head, data, bytes, due, delay, topic, n)`
+const events = `(
+  SELECT queue, id, coalesce(type, ($5::text[])[1]) AS type, key, coalesce(head, ($7::text[])[1]) AS head, data, bytes, due, delay, topic, n
+  FROM unnest($3::int4[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::int8[], $11::int8[],
+    $12::text[]) WITH ORDINALITY AS row (queue, id, type, key, head, data, bytes, due, delay, topic, n)
+) AS e`
 const isCurrent = '(SELECT generation FROM {meta}) = $1::bigint'
 const isOrdered = 'queue = ANY($2::int4[])'
 
@@ -159,7 +163,9 @@ function writeTogether(
     if (meta?.generation !== routing.generation) return false
     for (const rows of pieces) {
       const sql = rows.hasUnrouted ? insertOrKeep : insert
-      await transaction.run(sql, routing.generation, routing.ordered, ...rows.columns())
+      const scratch = Scratch.borrow()
+      await transaction.run(sql, routing.generation, routing.ordered, ...rows.columns(scratch))
+      scratch.giveBack()
     }
     return true
   })
@@ -171,12 +177,16 @@ async function write(
   routing: Routing,
   { database, subscriptions }: EventTables,
 ): Promise<boolean> {
-  const values = [routing.generation, routing.ordered, ...rows.columns()]
+  const scratch = Scratch.borrow()
+  const values = [routing.generation, routing.ordered, ...rows.columns(scratch)]
   if (rows.hasUnrouted) {
     const [answer] = await database.rows<{ current: boolean }>(insertOrKeep, ...values)
+    scratch.giveBack()
     return answer?.current === true
   }
-  if ((await database.run(insert, ...values)) > 0) return true
+  const count = await database.run(insert, ...values)
+  scratch.giveBack()
+  if (count > 0) return true
   // Either the queues have all of them already, or the routes are outdated; to write once more is safe.
   return (await subscriptions.routing(routing)).generation === routing.generation
 }

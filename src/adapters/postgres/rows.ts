@@ -1,6 +1,7 @@
 import type { Outgoing } from '../../event/outgoing.ts'
 import { storedData } from './stored-data.ts'
 import { bytesColumn, int4Column, int8Column, textColumn } from './columns.ts'
+import type { Scratch } from './scratch.ts'
 
 /** The rows that a publish writes, column by column: one for each queue of an event, or one without a queue. */
 export class Rows {
@@ -38,19 +39,28 @@ export class Rows {
     this.hasUnrouted ||= queue === null
   }
 
-  /** For `unnest`, in the order of the parameters in `publishing.ts`. What is shorter than the others is filled up with NULL. */
-  columns(): readonly Buffer[] {
+  /**
+   * For `unnest`, in the order of the parameters in `publishing.ts`. What is shorter than the others is filled up with NULL; a type
+   * or a head that is NULL is that of the first row.
+   */
+  columns(scratch: Scratch): readonly Buffer[] {
     return [
-      int4Column(this.queues),
-      textColumn(this.#ids),
-      textColumn(this.#types),
-      textColumn(this.#keys),
-      textColumn(this.#heads),
-      textColumn(this.#data),
-      bytesColumn(this.#hasBytes ? this.#bytes : []),
-      int8Column(this.#hasDue ? this.#due : []),
-      int8Column(this.#hasDelay ? this.#delays : []),
-      textColumn(this.hasUnrouted ? this.#topics : []),
+      int4Column(this.queues, scratch),
+      textColumn(this.#ids, scratch),
+      textColumn(likeTheFirst(this.#types), scratch),
+      textColumn(this.#keys, scratch),
+      textColumn(likeTheFirst(this.#heads), scratch),
+      textColumn(this.#data, scratch),
+      bytesColumn(this.#hasBytes ? this.#bytes : [], scratch),
+      int8Column(this.#hasDue ? this.#due : [], scratch),
+      int8Column(this.#hasDelay ? this.#delays : [], scratch),
+      textColumn(this.hasUnrouted ? this.#topics : [], scratch),
     ]
   }
+}
+
+/** Events that leave together mostly say the same: once is enough. */
+function likeTheFirst(values: readonly string[]): readonly (string | null)[] {
+  const [first] = values
+  return values.map((value, i) => (i > 0 && value === first ? null : value))
 }
