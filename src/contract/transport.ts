@@ -25,8 +25,11 @@ export interface Transport<Tx = unknown> extends AsyncDisposable {
   readonly admin: TransportAdmin
   /** Only for the compiler: carries Tx. */
   readonly [transaction]?: Tx
-  /** Whether calls of `publish` that have no key in common may overlap. Else each waits for the one before, or its `placed`. */
-  readonly overlaps?: boolean
+  /**
+   * How many calls of `publish` may be under way at once, as long as no two of them have a key in common. One if left out: then each
+   * waits for the one before, or its `placed`. It may be another number with each call.
+   */
+  readonly overlaps?: number
   /**
    * Makes the queues and adds to their subscriptions, durably, before it resolves: an event published later reaches them.
    * Idempotent, and safe when several processes do it at once. Adds only; nothing is ever unsubscribed here. A queue keeps

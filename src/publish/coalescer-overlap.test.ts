@@ -86,8 +86,8 @@ test('what fails once others may come behind it is not sent again', async () => 
   expect(calls).toEqual([['1', '2'], ['3']])
 })
 
-/** A transport whose calls may overlap, as long as `may` says so; each ends when it is told to. */
-function overlapping(may = () => true): {
+/** A transport of which so many calls may overlap; each ends when it is told to. */
+function overlapping(most = () => 2): {
   coalescer: Coalescer
   calls: string[][]
   answers: (() => void)[]
@@ -101,7 +101,7 @@ function overlapping(may = () => true): {
     },
   })
   const apart = new Proxy(transport, {
-    get: (target, name): unknown => (name === 'overlaps' ? may() : Reflect.get(target, name)),
+    get: (target, name): unknown => (name === 'overlaps' ? most() : Reflect.get(target, name)),
   })
   return { coalescer: new Coalescer(async () => apart, deaf), calls, answers }
 }
@@ -135,7 +135,7 @@ test('where calls may overlap, the next one begins, up to what has a key in comm
   await Promise.all(published)
 })
 
-test('where calls may overlap, no more than two do, and those of one publish do not', async () => {
+test('where calls may overlap, no more do than the transport allows, and those of one publish do not', async () => {
   const { coalescer, calls, answers } = overlapping()
   const published = [coalescer.publish(some(600), undefined)]
   await expect.poll(() => calls.length).toBe(1)
@@ -155,13 +155,35 @@ test('where calls may overlap, no more than two do, and those of one publish do 
   await Promise.all(published)
 })
 
+test('where several calls may overlap, each gets its share of what waits, of whole calls; a few events wait', async () => {
+  const { coalescer, calls, answers } = overlapping(() => 4)
+  const first = coalescer.publish([event('0')], undefined)
+  await expect.poll(() => answers.length).toBe(1)
+  answers[0]!()
+  await first
+  const all = Array.from({ length: 4 }, (_, n) => coalescer.publish(some(200, 1 + n * 200), undefined))
+  await expect.poll(() => calls.slice(1).map((ids) => ids.length)).toEqual([200, 200, 200, 200])
+  answers[1]!()
+  await all[0]
+  const few = some(4, 801).map((one) => coalescer.publish([one], undefined))
+  await turn()
+  await turn()
+  expect(calls).toHaveLength(5)
+  const many = coalescer.publish(some(200, 805), undefined)
+  answers[2]!()
+  await all[1]
+  await expect.poll(() => calls.slice(5).map((ids) => ids.length)).toEqual([204])
+  for (const answer of answers) answer()
+  await Promise.all([...all, ...few, many])
+})
+
 test('where calls may overlap no longer, what has a key in common with one under way waits all the same', async () => {
-  let may = true
-  const { coalescer, calls, answers } = overlapping(() => may)
+  let most = 2
+  const { coalescer, calls, answers } = overlapping(() => most)
   const publish = (one: Outgoing): Promise<void> => coalescer.publish([one], undefined)
   const published = [publish(event('1', 'a'))]
   await expect.poll(() => calls.length).toBe(1)
-  may = false
+  most = 1
   published.push(publish(event('2', 'b')))
   await expect.poll(() => calls.length).toBe(2)
   published.push(publish(event('3', 'a')))

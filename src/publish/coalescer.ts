@@ -6,14 +6,13 @@ import { Call, givenUp, oversize, settle, type Item, type Outcomes } from './cal
 /** Events in one call of a transport: enough that its fixed cost is small, few enough that a store's commit stays short. */
 const batchLength = 512
 const batchBytes = 4 * 1024 * 1024
-/** Fewer are not worth a call of their own. */
-const leastShare = 32
+/** Fewer are not worth a call of their own beside two others. */
+const leastShare = 128
+/** Nor are these beside one. */
+const leastHalf = 32
 
-/**
- * Calls under way at once, where the transport lets them overlap, or says when their events have their places: one is made safe,
- * one is written.
- */
-const mostUnderWay = 2
+/** Calls under way at once, where the transport says when their events have their places: one is made safe, one is written. */
+const mostPlaced = 2
 
 /** A call of the transport under way. */
 interface Sending {
@@ -34,8 +33,8 @@ export class Coalescer {
   #items: Item[] = []
   /** What the transport has been given and has not answered, call by call. No Map: see `Backlog`. */
   #sending: Sending[] = []
-  /** Another call may begin before the last one has ended. */
-  #overlaps = false
+  /** How many calls may be under way, as the last one has told. */
+  #most = 1
   /** How many of the items belong to calls that have ended. */
   #dropped = 0
   #scheduled = false
@@ -86,24 +85,28 @@ export class Coalescer {
       const batch = this.#take()
       if (batch.length > 0) await this.#begin(batch)
       // With nothing taken, all that is left waits for one of those under way.
-      const most = batch.length > 0 ? mostUnderWay : Math.max(this.#sending.length, 1)
-      while (this.#sending.length >= most) await Promise.race(this.#sending.map(({ sent }) => sent))
+      if (batch.length === 0 && this.#sending.length > 0) await this.#oneEnded()
+      while (this.#sending.length >= this.#worthwhile()) await this.#oneEnded()
       // Callers that were just answered publish again in this turn: let them join the next batch.
       await new Promise((resolve) => setImmediate(resolve))
     }
     this.#scheduled = false
   }
 
+  async #oneEnded(): Promise<void> {
+    await Promise.race(this.#sending.map(({ sent }) => sent))
+  }
+
   /** Resolves when the next call may begin. */
   async #begin(batch: readonly Item[]): Promise<void> {
     const next = Promise.withResolvers<void>()
-    this.#overlaps = false
+    this.#most = 1
     const call: Sending = {
       batch,
       isApart: false,
-      sent: this.#send(batch, (isApart) => {
+      sent: this.#send(batch, (most, isApart) => {
         call.isApart = isApart
-        this.#overlaps = true
+        this.#most = most
         next.resolve()
       }).finally(() => {
         this.#sending = this.#sending.filter((one) => one !== call)
@@ -138,20 +141,31 @@ export class Coalescer {
     return ({ event, call }) => calls.has(call) || (event.key !== undefined && keys.has(event.key))
   }
 
+  /** How many calls may be under way: more than two only if what waits is worth it, else it would leave in ever smaller ones. */
+  #worthwhile(): number {
+    return this.#items.length >= leastShare ? this.#most : Math.min(this.#most, 2)
+  }
+
   /**
    * How much of what waits to take. If all callers waited for one call, nothing would be left to write while that is made
-   * safe: so a half goes first, of whole calls.
+   * safe: so each call gets its share, of whole calls.
    */
   #share(): number {
     const all = this.#items.length
-    if (!this.#overlaps || this.#sending.length > 0 || all < 2 * leastShare) return all
-    let n = Math.ceil(all / 2)
+    const free = this.#most - this.#sending.length
+    const halves = this.#sending.length === 0 && all >= 2 * leastHalf ? 2 : 1
+    const shares = Math.min(free, Math.max(halves, Math.floor(all / leastShare)))
+    if (shares < 2) return all
+    let n = Math.ceil(all / shares)
     while (n < all && this.#items[n]!.call === this.#items[n - 1]!.call) n++
     return n
   }
 
-  /** @param next another call may begin; `isApart`: in any order with this one, so not with what has a key in common with it */
-  async #send(batch: readonly Item[], next: (isApart: boolean) => void): Promise<void> {
+  /**
+   * @param next another call may begin, up to `most`; `isApart`: in any order with this one, so not with what has a key in common
+   * with it
+   */
+  async #send(batch: readonly Item[], next: (most: number, isApart: boolean) => void): Promise<void> {
     let transport: Transport
     try {
       transport = await this.#transport()
@@ -165,10 +179,11 @@ export class Coalescer {
     const options = {
       placed: (): void => {
         isPlaced = true
-        next(false)
+        next(mostPlaced, false)
       },
     }
-    if (transport.overlaps === true) next(true)
+    const { overlaps = 1 } = transport
+    if (overlaps > 1) next(overlaps, true)
     try {
       await transport.publish(
         sendable.map((item) => item.event),

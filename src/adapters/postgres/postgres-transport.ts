@@ -24,6 +24,9 @@ import { publishInTransaction } from './transactions/publishing.ts'
 /** Postgres takes texts of 1 GB, but data passes whole through memory, a few copies at a time, here and there. */
 const maxBytes = 100 * 1024 * 1024
 
+/** More publishes than these at a time make the server no faster. */
+const mostOverlapping = 4
+
 export class PostgresTransport implements Transport<PostgresTransactions> {
   readonly system = 'postgres'
   readonly admin: PostgresAdmin
@@ -98,11 +101,13 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
   }
 
   /**
-   * On two connections: while one statement is committed, the next is made. Both may wait for ids that transactions of handlers have
+   * On several connections: while one statement is committed, others are made. All may wait for ids that transactions of handlers have
    * written, and whoever renews the leases of those needs a connection, too.
    */
-  get overlaps(): boolean {
-    return this.#transactions === 0 || this.#most > connectionsFor(this.#transactions, this.#listens)
+  get overlaps(): number {
+    const spare = this.#most - connectionsFor(this.#transactions, this.#listens)
+    const least = this.#transactions === 0 ? 2 : 1
+    return Math.max(least, Math.min(1 + spare, mostOverlapping))
   }
 
   reserve(transactions: number): () => void {
