@@ -3,7 +3,9 @@ import { MillraceError } from '../errors/millrace-error.ts'
 /** The calls of something that can be closed: each can be aborted, and the end waits for all of them. */
 export class Calls {
   readonly #what: string
-  readonly #running = new Set<Promise<unknown>>()
+  /** Counted and not kept: in a Set they would live until the next major collection, and what they gave with them. */
+  #running = 0
+  #idle: () => void = () => {}
   #end: Promise<void> | undefined
 
   /** @param what is closed, in messages */
@@ -16,16 +18,22 @@ export class Calls {
     if (this.#end !== undefined) throw new MillraceError('STOPPED', `${this.#what} is closed`)
     if (signal?.aborted === true) throw abortedBy(signal)
     const running = work()
-    this.#running.add(running)
-    const done = (): void => void this.#running.delete(running)
+    this.#running++
+    const done = (): void => {
+      if (--this.#running === 0) this.#idle()
+    }
     void running.then(done, done)
     return await (signal === undefined ? running : untilAborted(running, signal))
   }
 
   /** No more calls from now on. Runs `end`, once, when none is under way. */
   close(end: () => Promise<void>): Promise<void> {
-    this.#end ??= Promise.allSettled(this.#running).then(end)
+    this.#end ??= this.#ended().then(end)
     return this.#end
+  }
+
+  async #ended(): Promise<void> {
+    if (this.#running > 0) await new Promise<void>((resolve) => (this.#idle = resolve))
   }
 }
 
