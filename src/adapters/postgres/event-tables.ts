@@ -7,6 +7,7 @@ import { Inbox } from './inbox.ts'
 import { openDatabase, type DatabaseOptions } from './open-database.ts'
 import { writeRates } from './rates.ts'
 import { orphanSweep } from './removed.ts'
+import { Repeats } from './repeats.ts'
 import { Subscriptions } from './subscriptions.ts'
 import type { Sweep } from './sweep.ts'
 import { Unrouted } from './unrouted.ts'
@@ -25,6 +26,7 @@ export interface EventTablesOptions extends DatabaseOptions {
 export interface EventTables {
   readonly database: Database
   readonly subscriptions: Subscriptions
+  readonly repeats: Repeats
   readonly unrouted: Unrouted
   readonly inbox: Inbox
   /** Of events whose queue was removed. */
@@ -53,6 +55,7 @@ export async function openEventTables(options: EventTablesOptions): Promise<Even
   return {
     database,
     subscriptions: new Subscriptions(database),
+    repeats: new Repeats(clock),
     unrouted,
     inbox,
     orphans,

@@ -1,13 +1,17 @@
 import { slotOf } from './schema.ts'
 import { dueTime, takenHead } from './stored-data.ts'
 
-/** Puts rows into their queues, in the order of `n`. `isOrdered` tells whether a row's queue has order by key. */
+/** Puts rows into their queues, in the order of `n`; none if one of them is there. `isOrdered` tells whether a row's queue has order by key. */
 export function insertRows(from: string, where: string, isOrdered: string): string {
   return `
   INSERT INTO {messages} (queue, id, slot, type, key, head, data, bytes, due)
   SELECT queue, id, ${slotOf(isOrdered)}, type, key, ${takenHead}, data, bytes, ${dueTime}
-  FROM ${from} WHERE ${where} ORDER BY n
-  ON CONFLICT (queue, id) DO NOTHING`
+  FROM ${from} WHERE ${where} ORDER BY n`
+}
+
+/** The same without those that are there. */
+export function insertNewRows(from: string, where: string, isOrdered: string): string {
+  return `${insertRows(from, where, isOrdered)} ON CONFLICT (queue, id) DO NOTHING`
 }
 
 /** The same as a part of WITH, behind one that is called `e`. Rows without a queue are kept. */
@@ -17,5 +21,5 @@ export function insertOrKeepRows(isOrdered: string): string {
     INSERT INTO {unrouted} (topic, due, id, type, key, head, data, bytes)
     SELECT topic, ${dueTime}, id, type, key, ${takenHead}, data, bytes FROM e WHERE queue IS NULL ORDER BY n
   ),
-  taken AS (${insertRows('e', 'queue IS NOT NULL', isOrdered)} RETURNING queue)`
+  taken AS (${insertNewRows('e', 'queue IS NOT NULL', isOrdered)} RETURNING queue)`
 }

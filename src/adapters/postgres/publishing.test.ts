@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { Pool } from 'pg'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   event,
   handleAll,
@@ -14,6 +15,7 @@ import {
   describeWithProxiedServer,
   describeWithServer,
 } from '../../../test/servers/describe-with-server.ts'
+import { postgres } from './index.ts'
 import type { PublishError } from '../../contract/publish-error.ts'
 import type { Received, Transport } from '../../contract/transport.ts'
 import { createEvent } from '../../event/event.ts'
@@ -69,6 +71,34 @@ await describeWithServer('postgres', (url) => {
     await Promise.all(instances.flatMap((transport) => lists.map((list) => transport.publish(list))))
     expect(numbersIn(await handleAll(instances[0]!, 'mail'))).toEqual(numbers(100))
     expect(numbersIn(await handleAll(instances[0]!, 'audit'))).toEqual(numbers(100))
+  })
+
+  test('what is there already makes one statement fail, and no more for a while', async () => {
+    const pool = new Pool({ connectionString: url })
+    const failed: unknown[] = []
+    pool.on('connect', (connection) => {
+      const { query } = connection as unknown as { query: (...args: unknown[]) => unknown }
+      const watched = (config: unknown, done?: (error: unknown, result: unknown) => void): unknown => {
+        if (done === undefined) return query.call(connection, config)
+        return query.call(connection, config, (error: { code?: unknown } | null, result: unknown) => {
+          if (error !== null) failed.push(error.code)
+          done(error, result)
+        })
+      }
+      Object.assign(connection, { query: watched })
+    })
+    const transport = postgres({ pool, schema: newSchema() })
+    onTestFinished(async () => {
+      await transport.close()
+      await pool.end()
+    })
+    await transport.declare([spec('mail')])
+    const events = numbers(6).map((i) => event(i))
+    await transport.publish(events.slice(0, 2))
+    await transport.publish(events.slice(1, 4))
+    for (const one of events) await transport.publish([one, one])
+    expect(numbersIn(await handleAll(transport, 'mail'))).toEqual(numbers(6))
+    expect(failed).toEqual(['23505'])
   })
 
   test('a queue that another process declares while this one publishes misses nothing from then on', async () => {

@@ -5,7 +5,7 @@ import { encodeHeads } from '../../event/head.ts'
 import type { Outgoing } from '../../event/outgoing.ts'
 import type { EventTables } from './event-tables.ts'
 import { isPassing, OutcomeUnknown, sqlState } from './failures.ts'
-import { insertOrKeepRows, insertRows } from './insert-sql.ts'
+import { insertNewRows, insertOrKeepRows, insertRows } from './insert-sql.ts'
 import { Rows } from './rows.ts'
 import { Scratch } from './scratch.ts'
 import type { Routing } from './subscriptions.ts'
@@ -20,6 +20,9 @@ const nowhere = [null]
 /** Two publishes of the same ids in another order may wait for each other; the server ends one of them. */
 const deadlock = '40P01'
 
+/** A queue has the event already. */
+const isThere = '23505'
+
 /** $1 is the generation that the routes are of, $2 the queues with order by key, the others are `Rows.columns`. */
 const events = `(
   SELECT queue, id, coalesce(type, ($5::text[])[1]) AS type, key, coalesce(head, ($7::text[])[1]) AS head, data, bytes, due, delay, topic, n
@@ -29,8 +32,9 @@ const events = `(
 const isCurrent = '(SELECT generation FROM {meta}) = $1::bigint'
 const isOrdered = 'queue = ANY($2::int4[])'
 
-/** Writes nothing if the routes are outdated. */
+/** Writes nothing if the routes are outdated. The first fails if a queue has one of the events. */
 const insert = insertRows(events, isCurrent, isOrdered)
+const insertNew = insertNewRows(events, isCurrent, isOrdered)
 /**
  * The same where some rows have no queue. Tells whether the routes are of today. Until it is committed nobody declares a
  * queue, which would not see what is kept.
@@ -162,7 +166,7 @@ function writeTogether(
     )
     if (meta?.generation !== routing.generation) return false
     for (const rows of pieces) {
-      const sql = rows.hasUnrouted ? insertOrKeep : insert
+      const sql = rows.hasUnrouted ? insertOrKeep : insertNew
       const scratch = Scratch.borrow()
       await transaction.run(sql, routing.generation, routing.ordered, ...rows.columns(scratch))
       scratch.giveBack()
@@ -172,11 +176,8 @@ function writeTogether(
 }
 
 /** Tells whether the rows were written: not if the routes are outdated. */
-async function write(
-  rows: Rows,
-  routing: Routing,
-  { database, subscriptions }: EventTables,
-): Promise<boolean> {
+async function write(rows: Rows, routing: Routing, tables: EventTables): Promise<boolean> {
+  const { database, subscriptions, repeats } = tables
   const scratch = Scratch.borrow()
   const values = [routing.generation, routing.ordered, ...rows.columns(scratch)]
   if (rows.hasUnrouted) {
@@ -184,7 +185,14 @@ async function write(
     scratch.giveBack()
     return answer?.current === true
   }
-  const count = await database.run(insert, ...values)
+  let count: number
+  try {
+    count = await database.run(repeats.likely ? insertNew : insert, ...values)
+  } catch (error) {
+    if (sqlState(error) !== isThere) throw error
+    repeats.seen()
+    count = await database.run(insertNew, ...values)
+  }
   scratch.giveBack()
   if (count > 0) return true
   // Either the queues have all of them already, or the routes are outdated; to write once more is safe.
