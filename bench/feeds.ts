@@ -12,12 +12,15 @@ export const oneByOne =
   (app, count) =>
     inFlight(count, width, (n) => app.publish(type, order(n), { key: customerOf(n) }))
 
-/** In arrays, one after the other. */
+/** In arrays, one after the other or so many at once. */
 export const inArrays =
-  (size: number): Feed =>
+  (size: number, width = 1): Feed =>
   (app, count) =>
-    inBatches(count, size, (numbers) =>
-      app.publish(numbers.map((n) => createEvent(type, order(n), { key: customerOf(n) }))),
+    inBatches(
+      count,
+      size,
+      (numbers) => app.publish(numbers.map((n) => createEvent(type, order(n), { key: customerOf(n) }))),
+      width,
     )
 
 /** Handles the events that wait, and all of them: nothing may come twice or be left behind in `queue`. */

@@ -30,15 +30,18 @@ export async function inFlight(
   await Promise.all(Array.from({ length: Math.min(width, count) }, one))
 }
 
-/** Batches one after the other; the last one may be smaller. */
+/** Batches, one after the other or so many at once; the last one may be smaller. */
 export async function inBatches(
   count: number,
   size: number,
   publish: (numbers: readonly number[]) => Promise<void>,
+  width = 1,
 ): Promise<void> {
-  for (let from = 0; from < count; from += size) {
-    await publish(Array.from({ length: Math.min(size, count - from) }, (_, n) => from + n))
-  }
+  const batches = Math.ceil(count / size)
+  await inFlight(batches, width, (batch) => {
+    const from = batch * size
+    return publish(Array.from({ length: Math.min(size, count - from) }, (_, n) => from + n))
+  })
 }
 
 /** Begins now; what it returns tells what was spent since. */

@@ -151,10 +151,10 @@ export const publishOneByOne =
   }
 
 export const publishMany =
-  (size: number): Use =>
+  (size: number, width = 1): Use =>
   async (opened, events) => {
     const spent = await timed(() =>
-      inBatches(events, size, async (numbers) => void (await opened.sendMany(numbers))),
+      inBatches(events, size, async (numbers) => void (await opened.sendMany(numbers)), width),
     )
     return { ...spent, events: await opened.size() }
   }

@@ -9,6 +9,8 @@ import { Server, type BenchSchema } from './schema.ts'
 
 const width = 256
 const batch = 200
+/** Who publish arrays at the same time. */
+const callers = 4
 const claim = 128
 /** Claims that overlap, in raw as in ours. */
 const hands = 2
@@ -17,12 +19,14 @@ const hands = 2
 type RawWork = (queue: RawQueue, count: number) => Promise<Work>
 type OurWork = (schema: BenchSchema, count: number) => Promise<Work>
 
-const putting: RawWork = async (queue, count) => {
-  const spent = await timed(() =>
-    inBatches(count, batch, (numbers) => queue.put(numbers[0] ?? 0, numbers.length)),
-  )
-  return { ...spent, events: await queue.size() }
-}
+const putting =
+  (width = 1): RawWork =>
+  async (queue, count) => {
+    const spent = await timed(() =>
+      inBatches(count, batch, (numbers) => queue.put(numbers[0] ?? 0, numbers.length), width),
+    )
+    return { ...spent, events: await queue.size() }
+  }
 
 /** For callers who wait for each of their events, as ours do: what they put in one turn is one statement. */
 const puttingOneByOne: RawWork = async (queue, count) => {
@@ -162,10 +166,19 @@ export const postgresThroughput: readonly RateRow[] = [
     name: 'batch',
     about: `publish arrays of ${batch}, one after the other`,
     bar: 0.9,
-    raw: putting,
+    raw: putting(),
     ours: publishing(inArrays(batch)),
     peers: publishMany(batch),
     settings: { 'events per statement': batch },
+  }),
+  row({
+    name: 'batches',
+    about: `publish arrays of ${batch}, ${callers} at a time`,
+    bar: 0.9,
+    raw: putting(callers),
+    ours: publishing(inArrays(batch, callers)),
+    peers: publishMany(batch, callers),
+    settings: { 'events per array': batch, 'arrays in flight': callers },
   }),
   row({
     name: 'consume',
