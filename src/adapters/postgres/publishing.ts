@@ -23,25 +23,31 @@ const deadlock = '40P01'
 /** A queue has the event already. */
 const isThere = '23505'
 
-/** $1 is the generation that the routes are of, $2 the queues with order by key, the others are `Rows.columns`. */
+/**
+ * $1 is the generation that the routes are of, $2 the queues with order by key, the others are `Rows.columns`. Arrays are read out in
+ * their order, and a row leaves as soon as it is read: as a table in FROM, and sorted, all of them would be copied twice before.
+ */
+const read = `
+  SELECT unnest($3::int4[]) AS queue, unnest($4::text[]) AS id, unnest($5::text[]) AS type, unnest($6::text[]) AS key,
+    unnest($7::text[]) AS head, unnest($8::text[]) AS data, unnest($9::bytea[]) AS bytes, unnest($10::int8[]) AS due,
+    unnest($11::int8[]) AS delay, unnest($12::text[]) AS topic`
 const events = `(
-  SELECT queue, id, coalesce(type, ($5::text[])[1]) AS type, key, coalesce(head, ($7::text[])[1]) AS head, data, bytes, due, delay, topic, n
-  FROM unnest($3::int4[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[], $10::int8[], $11::int8[],
-    $12::text[]) WITH ORDINALITY AS row (queue, id, type, key, head, data, bytes, due, delay, topic, n)
+  SELECT queue, id, coalesce(type, ($5::text[])[1]) AS type, key, coalesce(head, ($7::text[])[1]) AS head, data, bytes, due, delay, topic
+  FROM (${read}) AS row
 ) AS e`
 const isCurrent = '(SELECT generation FROM {meta}) = $1::bigint'
 const isOrdered = 'queue = ANY($2::int4[])'
 
 /** Writes nothing if the routes are outdated. The first fails if a queue has one of the events. */
-const insert = insertRows(events, isCurrent, isOrdered)
-const insertNew = insertNewRows(events, isCurrent, isOrdered)
+const insert = insertRows(`${events} WHERE ${isCurrent}`, isOrdered)
+const insertNew = insertNewRows(`${events} WHERE ${isCurrent}`, isOrdered)
 /**
  * The same where some rows have no queue. Tells whether the routes are of today. Until it is committed nobody declares a
  * queue, which would not see what is kept.
  */
 const insertOrKeep = `
   WITH known AS MATERIALIZED (SELECT generation = $1::bigint AS current FROM {meta} FOR SHARE),
-  e AS MATERIALIZED (SELECT * FROM ${events} WHERE (SELECT current FROM known)),
+  e AS MATERIALIZED (SELECT *, row_number() OVER () AS n FROM ${events} WHERE (SELECT current FROM known)),
   ${insertOrKeepRows(isOrdered)}
   SELECT current FROM known`
 
