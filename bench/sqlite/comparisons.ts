@@ -47,7 +47,11 @@ const twoProcesses: RateRow = {
   async open() {
     await using file = await makeFile()
     return {
-      settings: { ...describe(file), concurrency: '16 in each process' },
+      settings: {
+        ...describe(file),
+        concurrency: '16 in each process',
+        claim: '128, of two that keep each other from writing 256',
+      },
       raw: consumedBy(1),
       ours: consumedBy(2),
       ...nothing,

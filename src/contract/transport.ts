@@ -103,7 +103,7 @@ export interface DeclareReport {
 
 /** One consumer's session. Not used concurrently except where `pulls` says so; `extend` may overlap anything. */
 export interface Session {
-  /** How many events one exchange should ask for to be worth its cost. */
+  /** How many events one exchange should ask for to be worth its cost, as things are now. */
   readonly claim: number
   /** How many exchanges may overlap. */
   readonly pulls: number

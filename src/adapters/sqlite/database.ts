@@ -26,6 +26,7 @@ export class Database implements Statements {
   /** The disk did not take a part of the log, and why. What is behind that part is lost with it in a power cut. */
   #gap: { readonly cause: unknown } | undefined
   #closed = false
+  #waits = 0
 
   /** @param log none: what is committed survives the process, but not a power cut */
   constructor(sqlite: DatabaseSync, path: string, busyLimit: number, log: LogSync | undefined) {
@@ -137,6 +138,11 @@ export class Database implements Statements {
     this.#sqlite.exec(sql)
   }
 
+  /** How many times something had to wait for another connection. */
+  get waits(): number {
+    return this.#waits
+  }
+
   /** Another number than before if another connection has committed something meanwhile. */
   changes(): number {
     return this.get<{ data_version: number }>('PRAGMA data_version')!.data_version
@@ -163,6 +169,7 @@ export class Database implements Statements {
         giveUp ??= performance.now() + this.#busyLimit
         if (!isBusy(error) || performance.now() >= giveUp) throw this.#failure(error)
       }
+      this.#waits++
       // Random, so that processes that met once do not meet again. Keeps the process alive: somebody waits for this.
       await sleep(Math.random() * 3)
     }

@@ -27,8 +27,20 @@ export interface Rest extends View {
   readonly changes: number
 }
 
-/** Exchanges that may settle while the disk does not have what was settled before: more would come again after a power cut. */
-const mostAhead = 8
+/**
+ * What one exchange asks for. While others write as well it is more: after each of theirs SQLite reads anew what it knew of the file, and
+ * the lock is free for a moment only.
+ */
+const usualClaim = 128
+const crowdedClaim = 256
+/** Exchanges in a row that no other process held up, after which a session is alone again. */
+const calmAfter = 16
+
+/**
+ * Events that may be settled while the disk does not have what was settled before, in full claims: more would come again after a
+ * power cut.
+ */
+const mostAhead = 8 * usualClaim
 
 const isGivenBack = 'holder = ? AND seq NOT IN (SELECT value FROM json_each(?))'
 const giveBack = [
@@ -37,7 +49,6 @@ const giveBack = [
 ]
 
 export class SqliteSession implements Session {
-  readonly claim = 128
   readonly pulls = 1
   readonly #file: EventFile
   readonly #name: string
@@ -50,6 +61,9 @@ export class SqliteSession implements Session {
   #queue: number
   #removed = false
   #lastClaim = 0
+  /** Exchanges since one was held up. */
+  #calm = calmAfter
+  #waits: number
   /** undefined: there may be something to take. */
   #rest: Rest | undefined
   /** What was settled and is on its way to the disk, an entry for each exchange. */
@@ -62,6 +76,7 @@ export class SqliteSession implements Session {
   /** @param ended called at its close */
   constructor(file: EventFile, name: string, queue: number, options: SessionOptions, ended: () => void) {
     this.#file = file
+    this.#waits = file.database.waits
     this.#name = name
     this.#queue = queue
     this.#options = options
@@ -72,6 +87,10 @@ export class SqliteSession implements Session {
       leave()
       ended()
     }
+  }
+
+  get claim(): number {
+    return this.#calm < calmAfter ? crowdedClaim : usualClaim
   }
 
   async exchange(request: ExchangeRequest): Promise<ExchangeResult> {
@@ -93,7 +112,7 @@ export class SqliteSession implements Session {
         return { received: [], lapsed: rest.lapsed }
       }
     }
-    if (this.#syncs.size >= mostAhead) await Promise.race(this.#syncs)
+    if (this.#syncs.size * this.claim >= mostAhead) await Promise.race(this.#syncs)
     const claim = ++this.#lastClaim
     const result = await database.commit(() => {
       // It may have been closed while this waited for the disk or the file: nobody would give back what is claimed now.
@@ -109,6 +128,8 @@ export class SqliteSession implements Session {
       if (wantedLapsed > 0) received.push(...this.#claims.lapsed(me, claim, lease, wantedLapsed))
       return { received, settled, lapsed: this.#claims.hasLapsed(me), more }
     })
+    this.#calm = database.waits === this.#waits ? this.#calm + 1 : 0
+    this.#waits = database.waits
     const { received, settled, more } = result
     // A claim that a power cut takes back is claimed anew. But that a lapsed event was claimed alone must be known after a
     // crash of the machine, too: it may have been the cause.

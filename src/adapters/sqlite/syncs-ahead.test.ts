@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { systemClock } from '../../clock/clock.ts'
 import type { Notice, Received } from '../../contract/transport.ts'
@@ -11,6 +12,7 @@ import { openEventFile } from './event-file.ts'
 import { SqliteSession } from './session.ts'
 import { SqliteTransport } from './sqlite-transport.ts'
 
+let path: string
 let transport: SqliteTransport
 let session: SqliteSession
 /** Stands in for the disk, which cannot be made slow: each call waits until the test answers it. */
@@ -20,8 +22,9 @@ let received: readonly Received[]
 
 beforeEach(async () => {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-ahead-'))
+  path = join(folder, 'events.db')
   const options = {
-    path: join(folder, 'events.db'),
+    path,
     durability: 'fsync',
     retention: 60_000,
     busyLimit: 10_000,
@@ -78,6 +81,20 @@ test('claims need no disk; settlements go ahead of it, eight exchanges far', asy
   asked[0]!.resolve()
   await ninth
   expect([await left(), asked.length]).toEqual([11, 9])
+})
+
+test('while claims are twice as large, since others write as well, they go four exchanges ahead', async () => {
+  using other = new DatabaseSync(path)
+  other.exec('BEGIN IMMEDIATE')
+  const first = ack(0)
+  other.exec('COMMIT')
+  await first
+  for (let n = 1; n < 4; n++) await ack(n)
+  const fifth = ack(4)
+  expect([await left(), asked.length]).toEqual([16, 4])
+  asked[0]!.resolve()
+  await fifth
+  expect([await left(), asked.length]).toEqual([15, 5])
 })
 
 test('flush resolves when the disk has all that was settled', async () => {
