@@ -102,7 +102,7 @@ export function relayRow(system: string, open: () => Promise<RelayPlan>): RateRo
       const plan = await open()
       const { settings, outboxFor } = plan
       return {
-        settings: { event: '1 KB of JSON', keys: 10_000, claim: 128, ...settings },
+        settings: { event: '1 KB of JSON', keys: 10_000, ...settings },
         raw: emptying(outboxFor, taking),
         ours: emptying(outboxFor, relaying),
         [Symbol.asyncDispose]: () => plan[Symbol.asyncDispose](),
