@@ -20,10 +20,10 @@ type RawWork = (queue: RawQueue, count: number) => Promise<Work>
 type OurWork = (schema: BenchSchema, count: number) => Promise<Work>
 
 const putting =
-  (width = 1): RawWork =>
+  (atOnce = 1): RawWork =>
   async (queue, count) => {
     const spent = await timed(() =>
-      inBatches(count, batch, (numbers) => queue.put(numbers[0] ?? 0, numbers.length), width),
+      inBatches(count, batch, (numbers) => queue.put(numbers[0] ?? 0, numbers.length), atOnce),
     )
     return { ...spent, events: await queue.size() }
   }
