@@ -1,3 +1,4 @@
+import type { BagItem } from '../contract/bag.ts'
 import { PublishError, type PublishOutcome } from '../contract/publish-error.ts'
 import { isMillraceError, MillraceError, messageOf } from '../errors/millrace-error.ts'
 import type { Outgoing } from '../event/outgoing.ts'
@@ -17,10 +18,12 @@ export interface Item {
 }
 
 /** One call of publish, waiting for its outcome. */
-export class Call {
+export class Call implements BagItem {
   readonly events: readonly Outgoing[]
   readonly items: readonly Item[]
   left: number
+  /** Its place among those that are under way. */
+  slot = -1
   ended = false
   /** Why its first event that failed was not taken, and the keys of all: what follows with one of them must not overtake. */
   failure: { readonly error: unknown; readonly keys: Set<string> } | undefined = undefined

@@ -1,10 +1,12 @@
 import { expect, test } from 'vitest'
+import { canCollect, collect, grownOld } from '../../test/garbage.ts'
 import { turns } from '../../test/signals.ts'
 import { manualClock } from '../clock/manual-clock.ts'
 import type { Received, Session } from '../contract/transport.ts'
 import { HeldLeases } from './held-leases.ts'
 
 const lease = 1_000
+const numbers = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)
 const [a, b] = ['a', 'b'].map((id) => ({ id }) as Received) as [Received, Received]
 
 /** Leases with a session whose answers the test gives: a lease that is lost, or an outbox that does not answer. */
@@ -58,4 +60,25 @@ test('where one may have run out, the outbox is asked; without an answer nobody 
   state.down = true
   await pass(lease / 4)
   expect(notices).toHaveLength(2)
+})
+
+test.runIf(canCollect)('what was dropped does not grow old with what came before it', async () => {
+  const { leases } = holding()
+  let before: readonly Received[] = []
+  const run = (count: number, look = (): void => {}): void => {
+    for (let n = 1; n <= count; n++) {
+      const batch = numbers(128).map(
+        (i) => ({ id: `${n} ${i}`, list: numbers(100) }) as Partial<Received> as Received,
+      )
+      leases.add(batch, lease)
+      leases.drop(before)
+      before = batch
+      if (n % 50 === 0) look()
+    }
+  }
+  run(100)
+  // Makes old what is there now.
+  collect('major')
+  expect(await grownOld((look) => run(400, look))).toBeLessThan(10_000_000)
+  leases.stop()
 })

@@ -1,3 +1,4 @@
+import { Bag } from '../contract/bag.ts'
 import { PublishError } from '../contract/publish-error.ts'
 import type { Transport } from '../contract/transport.ts'
 import { MillraceError } from '../errors/millrace-error.ts'
@@ -18,7 +19,7 @@ export interface TransactionTargets {
 export class TransactionalCalls {
   readonly #targets: TransactionTargets
   readonly #outcomes: Outcomes
-  readonly #underWay = new Set<Call>()
+  readonly #underWay = new Bag<Call>()
 
   constructor(targets: TransactionTargets, outcomes: Outcomes) {
     this.#targets = targets
@@ -41,7 +42,7 @@ export class TransactionalCalls {
 
   /** Waits no longer: what is not answered is rejected as stopped. */
   giveUp(): void {
-    for (const call of this.#underWay) call.end(givenUp('STOPPED', call.results, undefined))
+    for (const call of this.#underWay.values()) call.end(givenUp('STOPPED', call.results, undefined))
   }
 
   async #send(call: Call, transaction: unknown, signal: AbortSignal | undefined): Promise<void> {
