@@ -108,7 +108,7 @@ function overlapping(most = () => 2): {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-test('where calls may overlap, the next one begins, up to what has a key in common with one under way', async () => {
+test('where calls may overlap, the next one begins, without what has a key in common with one under way', async () => {
   const { coalescer, calls, answers } = overlapping()
   const publish = (...events: Outgoing[]): Promise<void> => coalescer.publish(events, undefined)
   const published = [publish(event('1', 'a'), event('2'))]
@@ -116,21 +116,22 @@ test('where calls may overlap, the next one begins, up to what has a key in comm
   published.push(
     publish(event('3', 'b')),
     publish(event('4')),
-    publish(event('5', 'a')),
-    publish(event('6', 'c')),
+    publish(event('5', 'a'), event('6', 'c')),
+    publish(event('7', 'c')),
+    publish(event('8', 'd')),
   )
   await expect.poll(() => calls.length).toBe(2)
   await turn()
   expect(calls).toEqual([
     ['1', '2'],
-    ['3', '4'],
+    ['3', '4', '8'],
   ])
   answers[1]!()
-  await Promise.all(published.slice(1, 3))
+  await Promise.all([published[1], published[2], published[5]])
   await turn()
   expect(calls).toHaveLength(2)
   answers[0]!()
-  await expect.poll(() => calls.slice(2)).toEqual([['5', '6']])
+  await expect.poll(() => calls.slice(2)).toEqual([['5', '6', '7']])
   answers[2]!()
   await Promise.all(published)
 })
@@ -155,26 +156,41 @@ test('where calls may overlap, no more do than the transport allows, and those o
   await Promise.all(published)
 })
 
-test('where several calls may overlap, each gets its share of what waits, of whole calls; a few events wait', async () => {
+test('where several calls may overlap, each gets its share of what waits, of whole calls; a few events wait for more', async () => {
   const { coalescer, calls, answers } = overlapping(() => 4)
-  const first = coalescer.publish([event('0')], undefined)
+  const lengths = (): readonly number[] => calls.map((ids) => ids.length)
+  const published = [coalescer.publish([event('0')], undefined)]
   await expect.poll(() => answers.length).toBe(1)
   answers[0]!()
-  await first
-  const all = Array.from({ length: 4 }, (_, n) => coalescer.publish(some(200, 1 + n * 200), undefined))
-  await expect.poll(() => calls.slice(1).map((ids) => ids.length)).toEqual([200, 200, 200, 200])
-  answers[1]!()
-  await all[0]
-  const few = some(4, 801).map((one) => coalescer.publish([one], undefined))
+  await published[0]
+  for (let n = 0; n < 3; n++) published.push(coalescer.publish(some(200, 1 + n * 200), undefined))
+  await expect.poll(lengths).toEqual([1, 200, 200, 200])
+  published.push(...some(4, 601).map((one) => coalescer.publish([one], undefined)))
   await turn()
   await turn()
-  expect(calls).toHaveLength(5)
-  const many = coalescer.publish(some(200, 805), undefined)
-  answers[2]!()
-  await all[1]
-  await expect.poll(() => calls.slice(5).map((ids) => ids.length)).toEqual([204])
+  expect(lengths()).toEqual([1, 200, 200, 200])
+  published.push(coalescer.publish(some(200, 605), undefined))
+  await expect.poll(lengths).toEqual([1, 200, 200, 200, 204])
   for (const answer of answers) answer()
-  await Promise.all([...all, ...few, many])
+  await Promise.all(published)
+})
+
+test('where calls may overlap, others begin beside one that takes long, also after one with nothing to send', async () => {
+  const { coalescer, calls, answers } = overlapping()
+  const slow = coalescer.publish([event('slow', 'a')], undefined)
+  await expect.poll(() => calls.length).toBe(1)
+  const behind = coalescer.publish([event('behind', 'a')], undefined)
+  await turn()
+  const large = event('large', undefined, 'x'.repeat(200_000_000))
+  await expect(coalescer.publish([large], undefined)).rejects.toMatchObject({ code: 'EVENT_TOO_LARGE' })
+  const quick = coalescer.publish([event('quick')], undefined)
+  await expect.poll(() => calls).toEqual([['slow'], ['quick']])
+  answers[1]!()
+  await quick
+  answers[0]!()
+  await expect.poll(() => answers.length).toBe(3)
+  answers[2]!()
+  await Promise.all([slow, behind])
 })
 
 test('where calls may overlap no longer, what has a key in common with one under way waits all the same', async () => {

@@ -10,6 +10,8 @@ const batchBytes = 4 * 1024 * 1024
 const leastShare = 128
 /** Nor are these beside one. */
 const leastHalf = 32
+/** How far is looked for events that need not wait. */
+const mostLooked = 4 * batchLength
 
 /** Calls under way at once, where the transport says when their events have their places: one is made safe, one is written. */
 const mostPlaced = 2
@@ -38,6 +40,8 @@ export class Coalescer {
   /** How many of the items belong to calls that have ended. */
   #dropped = 0
   #scheduled = false
+  /** Called when so many events wait. */
+  #wake: { readonly at: number; readonly call: () => void } | undefined
 
   constructor(transport: () => Promise<Transport>, outcomes: Outcomes) {
     this.#transport = transport
@@ -52,6 +56,7 @@ export class Coalescer {
       if (events.length === 0) return call.end()
       for (const item of call.items) this.#items.push(item)
       if (signal !== undefined) call.listen(signal, (reason) => this.#giveUp(call, 'PUBLISH_ABORTED', reason))
+      if (this.#wake !== undefined && this.#items.length >= this.#wake.at) this.#wake.call()
       if (this.#scheduled) return
       this.#scheduled = true
       setImmediate(() => void this.#run())
@@ -84,23 +89,28 @@ export class Coalescer {
     while (this.#items.length > 0) {
       const batch = this.#take()
       if (batch.length > 0) await this.#begin(batch)
-      // With nothing taken, all that is left waits for one of those under way.
-      if (batch.length === 0 && this.#sending.length > 0) await this.#oneEnded()
-      while (this.#sending.length >= this.#worthwhile()) await this.#oneEnded()
-      // Callers that were just answered publish again in this turn: let them join the next batch.
-      await new Promise((resolve) => setImmediate(resolve))
+      // All that is left waits for those under way; what comes need not.
+      else if (this.#sending.length > 0) await this.#change(this.#items.length + 1)
+      await turn()
+      while (this.#sending.length >= this.#worthwhile()) {
+        await this.#change(leastShare)
+        await turn()
+      }
     }
     this.#scheduled = false
   }
 
-  async #oneEnded(): Promise<void> {
-    await Promise.race(this.#sending.map(({ sent }) => sent))
+  /** Resolves when a call has ended, or as many events wait as it takes. */
+  async #change(waiting: number): Promise<void> {
+    const enough = Promise.withResolvers<void>()
+    if (this.#items.length < waiting) this.#wake = { at: waiting, call: enough.resolve }
+    await Promise.race([enough.promise, ...this.#sending.map(({ sent }) => sent)])
+    this.#wake = undefined
   }
 
   /** Resolves when the next call may begin. */
   async #begin(batch: readonly Item[]): Promise<void> {
     const next = Promise.withResolvers<void>()
-    this.#most = 1
     const call: Sending = {
       batch,
       isApart: false,
@@ -120,25 +130,41 @@ export class Coalescer {
     if (this.#dropped > 0) this.#sweep()
     const most = Math.min(batchLength, this.#share())
     const waits = this.#waits()
+    const taken: Item[] = []
+    const left: Item[] = []
     let bytes = 0
     let n = 0
-    while (n < this.#items.length && n < most && !waits(this.#items[n]!)) {
-      bytes += (this.#items[n] as Item).event.size
-      if (bytes > batchBytes && n > 0) break
-      n++
+    for (; n < Math.min(this.#items.length, mostLooked) && taken.length < most; n++) {
+      const item = this.#items[n]!
+      if (waits(item)) {
+        left.push(item)
+        continue
+      }
+      bytes += item.event.size
+      if (bytes > batchBytes && taken.length > 0) break
+      taken.push(item)
     }
-    const taken = this.#items.splice(0, n)
+    this.#items.splice(0, n, ...left)
     for (const item of taken) item.outcome = 'unknown'
     return taken
   }
 
-  /** Tells what must not overtake something under way that has no place yet: that of its key, and that of its own publish. */
+  /**
+   * Tells, from first to last, what must not overtake: something under way that has no place yet, or something that waits for that.
+   * What has its key waits, and the rest of its own publish.
+   */
   #waits(): (item: Item) => boolean {
     const underWay = this.#sending.flatMap(({ batch, isApart }) => (isApart ? batch : []))
     if (underWay.length === 0) return () => false
     const keys = new Set(underWay.map(({ event }) => event.key))
+    keys.delete(undefined)
     const calls = new Set(underWay.map(({ call }) => call))
-    return ({ event, call }) => calls.has(call) || (event.key !== undefined && keys.has(event.key))
+    return ({ event, call }) => {
+      if (!calls.has(call) && !keys.has(event.key)) return false
+      calls.add(call)
+      if (event.key !== undefined) keys.add(event.key)
+      return true
+    }
   }
 
   /** How many calls may be under way: more than two only if what waits is worth it, else it would leave in ever smaller ones. */
@@ -184,6 +210,7 @@ export class Coalescer {
     }
     const { overlaps = 1 } = transport
     if (overlaps > 1) next(overlaps, true)
+    else this.#most = 1
     try {
       await transport.publish(
         sendable.map((item) => item.event),
@@ -232,4 +259,9 @@ function fits(item: Item, maxBytes: number): boolean {
   const error = oversize(event, maxBytes)
   if (error !== undefined) settle(item, 'rejected', error)
   return error === undefined
+}
+
+/** Callers that were just answered publish again in this turn: they join the next call. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }
