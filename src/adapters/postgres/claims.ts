@@ -19,6 +19,8 @@ import { leaseOf, leasesOf, placesOf, type Lease } from './settlements.ts'
 import type { Slots } from './slots.ts'
 import { StoredEvent, type MessageRow } from './stored-event.ts'
 
+/** Fewer acknowledgements are not worth a statement of their own beside the claim. */
+const leastApart = 32
 /** Readings of one exchange: each sets aside what it may not take, and the next goes on behind. */
 const mostReadings = 16
 /** How often is looked again for what has lapsed long ago, and for keys that were kept back, in milliseconds. */
@@ -133,14 +135,35 @@ export class Claims {
     const wanted = max + events.length
     if (this.kept.someChanged && max > 0 && !isEnough(events))
       events.push(...(await this.#takeKeptBack(max, claims)))
+    if (!this.#parts.ordered || max === 0 || left.length < leastApart)
+      return this.#takeReady(left, events, acked, wanted, claims)
+    // With order by key exchanges do not overlap, so this is what two connections can do at a time.
+    const [taken, settled] = await Promise.allSettled([
+      this.#takeReady([], events, acked, wanted, claims),
+      this.#read(left, 0, claims),
+    ])
+    if (taken.status === 'rejected') throw taken.reason
+    if (settled.status === 'rejected') throw settled.reason
+    return { ...taken.value, acked: await this.#ackedOf(left, settled.value.state) }
+  }
+
+  /** Takes events until there are so many, behind those. */
+  async #takeReady(
+    acks: readonly Received[],
+    events: StoredEvent[],
+    ackedBefore: ReadonlySet<string> | undefined,
+    wanted: number,
+    claims: string[],
+  ): Promise<Claimed> {
+    let left = acks
+    let acked = ackedBefore
     let back = false
     for (let readings = 1; ; readings++) {
       const limit = isEnough(events) ? 0 : wanted - events.length
       const { state, ...reading } = await this.#read(left, limit, claims)
       events.push(...reading.events)
       back ||= reading.back
-      if (left.length > 0 && state.acked !== null)
-        acked = await this.#acknowledgeMoved(left, new Set(state.acked))
+      if (left.length > 0) acked = await this.#ackedOf(left, state)
       left = []
       const isOver = readings === mostReadings
       if (!state.lives && !isOver) await this.#parts.revive()
@@ -155,6 +178,14 @@ export class Claims {
         }
       }
     }
+  }
+
+  /** What was acknowledged, of these; undefined: all. */
+  async #ackedOf(
+    acks: readonly Received[],
+    { acked }: ExchangeState,
+  ): Promise<ReadonlySet<string> | undefined> {
+    return acked === null ? undefined : this.#acknowledgeMoved(acks, new Set(acked))
   }
 
   /** Acknowledges, and takes what is due and what is ready behind the cursor. */

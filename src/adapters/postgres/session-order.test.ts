@@ -18,6 +18,36 @@ import type { Received, Session } from '../../contract/transport.ts'
 const hour = 3_600_000
 
 await describeWithServer('postgres', (url) => {
+  test('many acknowledgements go beside the claim; if they fail, what it took comes again', async () => {
+    const schema = newSchema()
+    const hand = handOn(url)
+    const transport = open(`${url}?application_name=${schema}`, schema)
+    await transport.declare([spec('q', { order: true })])
+    const session = await sessionOn(transport, 'q', 30_000, true)
+    const events = Array.from({ length: 80 }, (_, n) => event(n, { key: `k${n % 8}` }))
+    await transport.publish(events)
+    const first: Received[] = []
+    while (first.length < 40)
+      first.push(...(await session.exchange({ settle: [], max: 40 - first.length })).received)
+    const settle = first.map((of) => ({ of, as: 'ack' as const }))
+    const waiting = `SELECT pid FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`
+    await hand.during(`SELECT FROM ${schema}.messages WHERE id = '${first[7]!.id}' FOR UPDATE`, async () => {
+      const exchange = session.exchange({ settle, max: 40 })
+      exchange.catch(() => {})
+      await expect
+        .poll(() => hand.query(`SELECT FROM ${schema}.messages WHERE lease IS NOT NULL`))
+        .toHaveLength(80)
+      await expect.poll(() => hand.query(waiting, [schema])).toHaveLength(1)
+      await hand.query(`SELECT pg_terminate_backend(pid) FROM (${waiting}) w`, [schema])
+      await expect(exchange).rejects.toMatchObject({ code: 'CONNECTION_LOST' })
+    })
+    expect(await session.settle(settle)).toBeUndefined()
+    const again: Received[] = []
+    while (again.length < 40)
+      again.push(...(await session.exchange({ settle: [], max: 40 - again.length })).received)
+    expect(again.map(({ data }) => Number(data))).toEqual(events.slice(40).map(({ data }) => Number(data)))
+  })
+
   test('what was set aside behind a lapsed event comes before what is published later, whichever other key was kept back then', async () => {
     const schema = newSchema()
     const hand = handOn(url)
