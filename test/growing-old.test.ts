@@ -19,6 +19,11 @@ const queues: readonly (readonly [string, (queue: Queue, handle: Handle) => unkn
       queue.use((event, _, next) => next(event, { user: event.id })).on('*', (event) => handle([event])),
   ],
   ['batches of one', (queue, handle) => queue.onBatch('*', { size: 1 }, handle)],
+  [
+    'batches of events to whose context a middleware adds',
+    (queue, handle) =>
+      queue.use((event, _, next) => next(event, { user: event.id })).onBatch('*', { size: 10 }, handle),
+  ],
   ['batches', (queue, handle) => queue.onBatch('*', { size: 10 }, handle)],
 ]
 

@@ -133,8 +133,10 @@ export class Relay {
     let settle: readonly Settlement[] = []
     let batch: readonly Received[] = []
     const wake = AbortSignal.any([this.#last.signal, this.#stop.signal])
+    // For new events, since it was told to end: those were perhaps committed just before.
+    let hasLooked = false
     while (!this.#stop.signal.aborted) {
-      const isLast = this.#last.signal.aborted && !this.#lapsed
+      hasLooked ||= this.#last.signal.aborted && !this.#lapsed
       const forwarding = this.#forward(batch)
       const { received, again } = await this.#exchange(settle)
       const decided = await forwarding
@@ -145,7 +147,7 @@ export class Relay {
       settle = [...again, ...decided, ...behind]
       batch = received.filter(isFree)
       if (settle.length > 0 || batch.length > 0 || this.#lapsed) continue
-      if (isLast) break
+      if (hasLooked) break
       await this.#session.ready(wake)
     }
     try {

@@ -140,13 +140,13 @@ export function batchContext(contexts: readonly Context[]): Context {
   const all = contexts as readonly HandlerContext[]
   const first = all[0] as HandlerContext
   if (all.length === 1) return first
-  const batch = new BatchContext(first, all)
-  for (const name of new Set(all.flatMap((ctx) => Object.keys(ctx)))) {
-    if (ofBatches.has(name)) continue
-    const value = valueOf(first, name)
-    const differs = all.some((ctx) => valueOf(ctx, name) !== value)
-    const plain = { value, enumerable: true, configurable: true, writable: true }
-    Object.defineProperty(batch, name, differs ? { get: () => refuse(name) } : plain)
+  const added = [...new Set(all.flatMap((ctx) => Object.keys(ctx)))].filter((name) => !ofBatches.has(name))
+  const differs = (name: string): boolean => all.some((ctx) => valueOf(ctx, name) !== valueOf(first, name))
+  const batch = new (classWithout(added.filter(differs)))(first, all)
+  for (const name of added) {
+    // What is added may take the place of a getter, such as `transaction`.
+    const plain = { value: valueOf(first, name), enumerable: true, configurable: true, writable: true }
+    if (!differs(name)) Object.defineProperty(batch, name, plain)
   }
   return batch
 }
@@ -174,6 +174,24 @@ class BatchContext extends HandlerContext {
   override async extend(by: Duration): Promise<void> {
     await Promise.all(this[members].map((ctx) => ctx.extend(by)))
   }
+}
+
+const classes = new Map<string, typeof BatchContext>()
+/** Names may come from data: then each batch has others. */
+const mostClasses = 100
+
+/** One whose contexts refuse to give these. */
+function classWithout(names: readonly string[]): typeof BatchContext {
+  if (names.length === 0) return BatchContext
+  const known = JSON.stringify(names)
+  let found = classes.get(known)
+  if (found === undefined) {
+    found = class extends BatchContext {}
+    for (const name of names) Object.defineProperty(found.prototype, name, { get: () => refuse(name) })
+    if (classes.size === mostClasses) classes.clear()
+    classes.set(known, found)
+  }
+  return found
 }
 
 function valueOf(ctx: Context, name: string): unknown {

@@ -228,6 +228,26 @@ describe('a stop', () => {
     expect(await statsOf(shop)).toMatchObject({ depth: 300, inFlight: 0, retrying: 0 })
   })
 
+  test('asks once more for what has lapsed and cannot be taken, and not again and again', async () => {
+    const shop = await openShop()
+    let asked = 0
+    const exchange: SessionFaults['exchange'] = async (call, request) => {
+      asked++
+      return { ...(await call(request)), lapsed: true }
+    }
+    const { app, inbox } = await started(
+      shop,
+      memory(),
+      3,
+      faultyTransport({}, { exchange }, sqlite(shop.path)),
+    )
+    await publish(shop, app, 3)
+    await inbox.full
+    const before = asked
+    await app.stop()
+    expect(asked - before).toBeLessThan(10)
+  })
+
   test('waits no longer than it may for a transport that hangs, whose events keep their leases', async () => {
     const shop = await openShop()
     const under = gate()

@@ -102,10 +102,10 @@ export class PostgresTransport implements Transport<PostgresTransactions> {
 
   /**
    * On several connections: while one statement is committed, others are made. All may wait for ids that transactions of handlers have
-   * written, and whoever renews the leases of those needs a connection, too.
+   * written, and whoever renews the leases of those needs a connection, too, as does each session to take and to settle.
    */
   get overlaps(): number {
-    const spare = this.#most - connectionsFor(this.#transactions, this.#listens)
+    const spare = this.#most - connectionsFor(this.#transactions, this.#listens) - this.#sessions.size
     const least = this.#transactions === 0 ? 2 : 1
     return Math.max(least, Math.min(1 + spare, mostOverlapping))
   }

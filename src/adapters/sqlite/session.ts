@@ -112,7 +112,8 @@ export class SqliteSession implements Session {
         return { received: [], lapsed: rest.lapsed }
       }
     }
-    if (this.#syncs.size * this.claim >= mostAhead) await Promise.race(this.#syncs)
+    // Several, where the claim has just become larger.
+    while (this.#syncs.size * this.claim >= mostAhead) await Promise.race(this.#syncs)
     const claim = ++this.#lastClaim
     const result = await database.commit(() => {
       // It may have been closed while this waited for the disk or the file: nobody would give back what is claimed now.

@@ -97,6 +97,21 @@ test('while claims are twice as large, since others write as well, they go four 
   expect([await left(), asked.length]).toEqual([15, 5])
 })
 
+test('as soon as claims are twice as large, no more go ahead until as few as that are', async () => {
+  using other = new DatabaseSync(path)
+  for (let n = 0; n < 7; n++) await ack(n)
+  other.exec('BEGIN IMMEDIATE')
+  const eighth = ack(7)
+  other.exec('COMMIT')
+  await eighth
+  const ninth = ack(8)
+  for (const { resolve } of asked.slice(0, 4)) resolve()
+  expect([await left(), asked.length]).toEqual([12, 8])
+  asked[4]!.resolve()
+  await ninth
+  expect([await left(), asked.length]).toEqual([11, 9])
+})
+
 test('flush resolves when the disk has all that was settled', async () => {
   await ack(0)
   await ack(1)
