@@ -126,7 +126,12 @@ export class Relay {
     }
     this.#leases.stop()
     // What may still arrive keeps its lease, so that nobody else sends it meanwhile.
-    await this.#session.close({ keep: this.#underWay })
+    try {
+      await this.#session.close({ keep: this.#underWay })
+    } catch (cause) {
+      const message = 'What the relay holds could not be given back; it is sent when its leases have run out'
+      this.#notice({ code: 'CONNECTION_LOST', message, cause })
+    }
   }
 
   async #run(): Promise<void> {

@@ -248,6 +248,15 @@ describe('a stop', () => {
     expect(asked - before).toBeLessThan(10)
   })
 
+  test('resolves while the outbox cannot be reached, and says what it could not give back', async () => {
+    const shop = await openShop()
+    const close: SessionFaults['close'] = () =>
+      Promise.reject(new MillraceError('TRANSPORT_UNREACHABLE', 'connect ECONNREFUSED'))
+    const { app } = await started(shop, memory(), 1, faultyTransport({}, { close }, sqlite(shop.path)))
+    await app.stop()
+    expect(app.log.join()).toContain('connect ECONNREFUSED')
+  })
+
   test('waits no longer than it may for a transport that hangs, whose events keep their leases', async () => {
     const shop = await openShop()
     const under = gate()
