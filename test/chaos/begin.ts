@@ -1,4 +1,4 @@
-import { millrace, type App } from '../../src/index.ts'
+import { millrace, type App, type Transport } from '../../src/index.ts'
 import { endWithHarness } from './harness-gone.ts'
 import { historyOf, type Happening } from './history.ts'
 import { transportOf } from './user-pool.ts'
@@ -11,6 +11,8 @@ export interface Task {
   readonly seed: number
   /** Whether the transport is on a pool of the user's. */
   readonly hasPool: boolean
+  /** The URL of the Postgres that is the outbox, on a pool of the user's, too. */
+  readonly outbox?: string
 }
 
 /** The beginning of a process that has no queues: its task, an app, its history, and what SIGTERM aborts. */
@@ -26,8 +28,16 @@ export async function begin<T extends Task>(): Promise<{
   process.on('SIGTERM', () => stopping.abort())
   return {
     task,
-    app: millrace({ transport: await transportOf(task), logger: false }),
+    app: millrace({
+      transport: await transportOf(task),
+      ...(task.outbox !== undefined && { outbox: await outboxOf(task, task.outbox), relay: false }),
+      logger: false,
+    }),
     write: historyOf(task.folder, task.name),
     stopping: stopping.signal,
   }
+}
+
+export function outboxOf(task: Task, url: string): Promise<Transport> {
+  return transportOf({ ...task, url, hasPool: true })
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { millrace, type App } from '../../src/index.ts'
+import { transportFromUrl } from '../../src/url.ts'
 import { check, type Judgement } from './checker/check.ts'
 import type { ConsumerTask } from './consumer.ts'
 import { historyOf, readHistories, type Entry, type Happening } from './history.ts'
@@ -10,7 +11,9 @@ import { intervene } from './interventions.ts'
 import type { OperatorTask } from './operator.ts'
 import { attempts } from './plan.ts'
 import type { PublisherTask } from './publisher.ts'
+import { outboxAsQueue, outboxEvidence, relayLease } from './outbox.ts'
 import { queuesFor, type ChaosQueue } from './queues.ts'
+import type { RelayTask } from './relay.ts'
 import { slotOf, type Slot } from './slot.ts'
 import type { ChaosSystem } from './systems/system.ts'
 
@@ -23,6 +26,7 @@ export interface Outcome extends Judgement {
 
 const consumerCount = 3
 const publisherCount = 2
+const relayCount = 2
 const streamsEach = 4
 /** How long queues may take to become empty when nothing disturbs them any more, and publishers to be done. */
 const patience = 180_000
@@ -32,57 +36,62 @@ export async function makeChaos(system: ChaosSystem, seed: number, ms: number): 
   const folder = join(tmpdir(), `millrace-chaos-${system.name}-${seed}-${process.pid}`)
   await mkdir(folder)
   await using running = await system.start(folder)
-  await using observer = millrace({ transport: running.url, logger: false })
+  const outbox = running.outbox === undefined ? undefined : await transportFromUrl(running.outbox)
+  await using observer = millrace({
+    transport: running.url,
+    ...(outbox && { outbox, relay: false }),
+    logger: false,
+  })
   await observer.queues() // the features are known from now on
   const { features } = observer.transport
   const queues = queuesFor(features)
   const write = historyOf(folder, 'harness')
 
-  const common = { url: running.url, seed, hasPool: system.hasPool } satisfies Partial<PublisherTask>
-  const consumerTask = {
-    ...common,
-    queues,
-    lease: system.lease,
-    countsCrashes: features.attempts !== 'failures',
-  }
+  const common = { url: running.url, seed, hasPool: system.hasPool }
+  const inTask = running.outbox === undefined ? {} : { outbox: running.outbox }
+  const slot = (name: string, program: string, task: object, lease = system.lease): Slot =>
+    slotOf({ name, program, task: { ...common, ...task }, lease, folder, write })
+
+  const countsCrashes = features.attempts !== 'failures'
   const consumers = named('consumer', consumerCount).map((name) =>
-    slotOf({
-      name,
-      program: 'consumer.ts',
-      folder,
-      write,
-      task: consumerTask satisfies Partial<ConsumerTask>,
-    }),
+    slot(name, 'consumer.ts', { queues, lease: system.lease, countsCrashes } satisfies Partial<ConsumerTask>),
   )
   await untilDeclared(observer, queues)
+  const relays = named('relay', running.outbox === undefined ? 0 : relayCount).map((name) =>
+    slot(name, 'relay.ts', { ...inTask, lease: system.lease } satisfies Partial<RelayTask>, relayLease),
+  )
   const publishers = named('publisher', publisherCount).map((name, i) => {
     const streams = Array.from({ length: streamsEach }, (_, n) => i * streamsEach + n)
-    return slotOf({ name, program: 'publisher.ts', folder, write, task: { ...common, streams } })
+    return slot(name, 'publisher.ts', { ...inTask, streams } satisfies Partial<PublisherTask>)
   })
-
   const names = queues.map(({ name }) => name)
-  const operator = slotOf({
-    name: 'operator',
-    program: 'operator.ts',
-    folder,
-    write,
-    task: { ...common, queues: names } satisfies Partial<OperatorTask>,
-  })
+  const operator = slot('operator', 'operator.ts', { queues: names } satisfies Partial<OperatorTask>)
 
+  const struck = [...consumers, ...relays]
   await intervene(
-    { seed, system, running, consumers, publishers, operator, queues: names, folder, write },
+    { seed, system, running, consumers: struck, publishers, operator, queues: names, folder, write },
     ms,
   )
   await finish([...publishers, operator])
-  const left = await untilEmpty(observer, queues)
+  const unsent = outbox && (await untilEmpty(observer, [outboxAsQueue]))
+  await finish(relays)
+  const left = unsent ?? (await untilEmpty(observer, queues))
   await finish(consumers)
-  for await (const letter of lettersOf(observer, queues)) write(letter)
+  const all = outbox === undefined ? queues : [...queues, outboxAsQueue]
+  for await (const letter of lettersOf(observer, all)) write(letter)
 
   const entries = readHistories(folder).toSorted((a, b) => a.at - b.at)
-  const { violations, counts } = check({ ...system, entries, queues, features, attempts })
+  const { violations, counts } = check({
+    ...system,
+    entries,
+    queues,
+    features,
+    attempts,
+    ...(outbox && { outbox: outboxEvidence(outbox.features) }),
+  })
   if (violations.length === 0 && left === undefined) await rm(folder, { recursive: true })
-  const all = left === undefined ? violations : [{ rule: 'rest', text: left, ids: [] }, ...violations]
-  return { seed, entries, folder, counts, violations: all }
+  const found = left === undefined ? violations : [{ rule: 'rest', text: left, ids: [] }, ...violations]
+  return { seed, entries, folder, counts, violations: found }
 }
 
 function named(what: string, count: number): readonly string[] {

@@ -9,7 +9,6 @@ import {
   type MillraceEvent,
 } from '../../src/index.ts'
 import type { Task } from './begin.ts'
-import { couldNotStart } from './exit-codes.ts'
 import { endWithHarness } from './harness-gone.ts'
 import { firstTime, historyOf, type Ending } from './history.ts'
 import { isCured, isFailing } from './marks.ts'
@@ -18,6 +17,7 @@ import { optionsOf, type ChaosQueue } from './queues.ts'
 import { recorded } from './recorded.ts'
 import { watchStalls } from './stalls.ts'
 import { stepWhenTold } from './steps.ts'
+import { runUntilStopped } from './until-stopped.ts'
 import { transportOf } from './user-pool.ts'
 
 /*
@@ -31,8 +31,6 @@ export interface ConsumerTask extends Task {
   readonly countsCrashes: boolean
 }
 
-const stopTimeout = 1_000
-
 endWithHarness()
 const task = JSON.parse(process.argv[2] as string) as ConsumerTask
 const { folder, name, seed, queues, lease } = task
@@ -42,17 +40,6 @@ watchStalls(lease, write)
 
 const { transport, runOf } = recorded(await transportOf(task), write)
 const app = millrace({ transport, logger: false })
-app.onNotice(({ code, message, queue, id, cause }) => {
-  const why = cause === undefined ? '' : `: ${String(cause)}`
-  write({
-    what: 'noticed',
-    code,
-    message: message + why,
-    ...(queue !== undefined && { queue }),
-    ...(id !== undefined && { id }),
-  })
-})
-
 async function handle({ id, type, key, data }: MillraceEvent, ctx: Context): Promise<void> {
   const { queue, attempt, signal } = ctx
   const run = runOf(ctx)
@@ -106,22 +93,4 @@ for (const queue of queues) {
   for (const type of queue.types) defined.on(type, handle)
 }
 
-let stopping = false
-process.once('SIGTERM', async () => {
-  stopping = true
-  write({ what: 'stopping', timeout: stopTimeout })
-  await app.stop({ timeout: stopTimeout })
-  write({ what: 'stopped' })
-  // A handler that goes on is given up.
-  process.exit(0)
-})
-
-try {
-  await app.start()
-  write({ what: 'up' })
-} catch (error) {
-  if (!stopping) {
-    write({ what: 'noticed', code: 'NOT_STARTED', message: String(error) })
-    process.exit(couldNotStart)
-  }
-}
+await runUntilStopped(app, write)

@@ -10,7 +10,8 @@ import type { PublishOutcome } from '../../src/index.ts'
  *   redriving, redriven   as these two.
  *   published   written after the call. Missing: the outcome is unknown, as for anybody whose process dies at this moment.
  *   claimed     written before the engine sees the events. Missing: nobody has seen them.
- *   start       written before the handler does anything. Missing: it did nothing.
+ *   start       written before the handler does anything. Missing: it did nothing. What a relay does with an event of the
+ *               outbox is to send it: a start and an end are of one try of that.
  *   end         written before the handler returns or throws. Missing: it did neither, so the event cannot be settled.
  *   settled     written after the answer. Missing: the system may or may not have done it.
  * A line that is cut off is one that is missing.
@@ -20,7 +21,13 @@ export type Ending = 'ok' | 'failed' | 'fatal' | 'deferred' | 'stopped' | 'abort
 
 export type Happening =
   // publishers
-  | { readonly what: 'publishing'; readonly call: string; readonly events: readonly PublishedEvent[] }
+  | {
+      readonly what: 'publishing'
+      readonly call: string
+      readonly events: readonly PublishedEvent[]
+      /** Its transaction will be rolled back, whatever comes. */
+      readonly rolledBack?: true
+    }
   | { readonly what: 'published'; readonly call: string; readonly results: readonly PublishOutcome[] }
   // consumers. `run` is unique within its process, and names one hand-out of an event; `now` is the time by the wall clock
   /** It asks for an event whose holder died, and may die itself before it can tell that it was given one. */

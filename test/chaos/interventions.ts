@@ -9,6 +9,7 @@ export interface Stage {
   readonly seed: number
   readonly system: Pick<ChaosSystem, 'pace' | 'lease'>
   readonly running: RunningSystem
+  /** Relays, too. */
   readonly consumers: readonly Slot[]
   readonly publishers: readonly Slot[]
   readonly operator: Slot
@@ -41,7 +42,7 @@ export async function intervene(stage: Stage, ms: number): Promise<void> {
       chance.pick(stage.publishers),
     ]
     const disturbs = disturber(chance, stage)
-    const frozen = chance.between(stage.system.lease / 4, stage.system.lease * 2)
+    const frozen = chance.between(consumer.lease / 4, consumer.lease * 2)
     const step = chance.between(-furthestStep, furthestStep)
     const [queue, lasts] = [chance.pick(stage.queues), chance.between(...outage)]
     if (what < 0.28) consumer.kill()

@@ -3,11 +3,12 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander'
 import { makeChaos } from './chaos.ts'
 import { reportOf } from './report.ts'
 import { kafka } from './systems/kafka.ts'
+import { outbox } from './systems/outbox.ts'
 import { postgres } from './systems/postgres.ts'
 import { sqlite } from './systems/sqlite.ts'
 import type { ChaosSystem } from './systems/system.ts'
 
-const systems: Readonly<Record<string, ChaosSystem>> = { kafka, postgres, sqlite }
+const systems: Readonly<Record<string, ChaosSystem>> = { kafka, outbox, postgres, sqlite }
 
 function number(text: string): number {
   const value = Number(text)

@@ -12,6 +12,11 @@ export interface PlannedCall {
   readonly events: readonly PlannedEvent[]
   /** Milliseconds to wait before it. */
   readonly pause: number
+  /**
+   * How its transaction ends, where it has one. Rolled back, it is not repeated. The others are committed at last; at the first
+   * COMMIT somebody ends the connection (cut), or the process dies (killed).
+   */
+  readonly end: 'committed' | 'rolled back' | 'cut' | 'killed'
 }
 
 export interface PlannedEvent {
@@ -37,7 +42,9 @@ export function callOf(seed: number, stream: number, call: number): PlannedCall 
       ...(delayed && { delay: next() < 0.8 ? between(1, 2_000) : between(2_000, 12_000) }),
     }
   })
-  return { events, pause }
+  const ends = next()
+  const disturbed = ends < 0.06 ? 'cut' : ends < 0.065 ? 'killed' : 'committed'
+  return { events, pause, end: ends > 0.9 ? 'rolled back' : disturbed }
 }
 
 /** What an event carries. */
@@ -92,4 +99,10 @@ export const cured: Conduct = {
   takes: 5,
   heeds: true,
   poison: 'never',
+}
+
+/** When a relay that sends the event dies: before the transport has it, or before the outbox knows that. Once. */
+export function relayDies(seed: number, id: string): 'before' | 'after' | undefined {
+  const chance = dice(seed, 'relay', id).next()
+  return chance < 0.001 ? 'before' : chance < 0.002 ? 'after' : undefined
 }

@@ -1,13 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createEvent, PublishError, type MillraceEvent } from '../../src/index.ts'
+import { createEvent, PublishError, type MillraceEvent, type PublishOutcome } from '../../src/index.ts'
 import { begin, type Task } from './begin.ts'
-import { readHistories } from './history.ts'
+import { readHistories, type PublishedEvent } from './history.ts'
 import { callOf, type ChaosData } from './plan.ts'
 import { stepWhenTold } from './steps.ts'
+import { Transactions } from './transactions.ts'
 
 /*
  * A process that publishes what is planned, one call of each of its streams at a time, until SIGTERM. What was not taken
- * it publishes again, also what a former process of its slot left open. Ends when all it has begun is taken.
+ * it publishes again, also what a former process of its slot left open. Ends when all it has begun is taken. With an outbox,
+ * each call is a transaction.
  */
 export interface PublisherTask extends Task {
   readonly slot: string
@@ -17,8 +19,10 @@ export interface PublisherTask extends Task {
 const afterFailure = 200
 
 const { task, app, write, stopping } = await begin<PublisherTask>()
-const { folder, name, seed } = task
+const { folder, seed } = task
 const former = readHistories(folder, `${task.slot}.`)
+const transactions =
+  task.outbox === undefined ? undefined : new Transactions({ url: task.outbox, folder, write })
 stepWhenTold(write)
 
 /** Which call of a stream is the next, and what of the one before may not be taken yet. */
@@ -48,42 +52,53 @@ function eventsOf(stream: number, call: number): readonly MillraceEvent[] {
   )
 }
 
-/** One call after the other until all is taken; each has a name of its own. */
+/** One call after the other until all is taken; each has a name of its own. What is rolled back is left so. */
 async function publish(stream: number, call: number, events: readonly MillraceEvent[]): Promise<void> {
+  const { end } = callOf(seed, stream, call)
+  const rolledBack = transactions !== undefined && end === 'rolled back'
+  const send = async (list: readonly MillraceEvent[]): Promise<readonly PublishOutcome[]> => {
+    if (transactions === undefined) return publishAll(list)
+    const outcome = await transactions.run(`${stream}-${call}`, end, (transaction) =>
+      app.publish(list, { transaction }),
+    )
+    return list.map(() => outcome)
+  }
   let open = events
   for (let attempt = 0; open.length > 0; attempt++) {
     if (attempt > 0) await sleep(afterFailure)
-    open = await publishOnce(`${stream}/${call}/${name}/${attempt}`, open)
+    const name = `${stream}/${call}/${task.name}/${attempt}`
+    write({
+      what: 'publishing',
+      call: name,
+      events: open.map(described),
+      ...(rolledBack && { rolledBack }),
+    })
+    const results = await send(open)
+    write({ what: 'published', call: name, results })
+    open = rolledBack ? [] : open.filter((_, i) => results[i] !== 'taken')
   }
 }
 
-/** Gives what was not taken. */
-async function publishOnce(
-  call: string,
-  events: readonly MillraceEvent[],
-): Promise<readonly MillraceEvent[]> {
-  write({
-    what: 'publishing',
-    call,
-    events: events.map(({ id, type, key, time, deliverAt }) => ({
-      id,
-      type,
-      ...(key !== undefined && { key }),
-      ...(deliverAt !== undefined && {
-        deliverAt: deliverAt.getTime(),
-        delay: deliverAt.getTime() - time.getTime(),
-      }),
-    })),
-  })
+function described({ id, type, key, time, deliverAt }: MillraceEvent): PublishedEvent {
+  return {
+    id,
+    type,
+    ...(key !== undefined && { key }),
+    ...(deliverAt !== undefined && {
+      deliverAt: deliverAt.getTime(),
+      delay: deliverAt.getTime() - time.getTime(),
+    }),
+  }
+}
+
+async function publishAll(events: readonly MillraceEvent[]): Promise<readonly PublishOutcome[]> {
   try {
     await app.publish(events)
-    write({ what: 'published', call, results: events.map(() => 'taken') })
-    return []
+    return events.map(() => 'taken')
   } catch (error) {
     if (!(error instanceof PublishError)) throw error
     write({ what: 'noticed', code: error.code, message: error.message })
-    write({ what: 'published', call, results: error.results })
-    return events.filter((_, i) => error.results[i] !== 'taken')
+    return error.results
   }
 }
 

@@ -3,17 +3,20 @@ import type { Received, SettleResult, Settlement, Transport } from '../../src/co
 import { handledOf } from '../../src/receive/context.ts'
 import type { Held } from '../../src/receive/held.ts'
 import { beside, type SessionFaults, type TransportFaults } from '../faulty-transport.ts'
-import type { Happening } from './history.ts'
+import type { ClaimedEvent, Happening } from './history.ts'
 
 /** A transport that writes down what passes between it and the engine: what was claimed, and what became of it. */
 export interface Recorded {
   readonly transport: Transport
   /** The number of the hand-out that this handler is called for. */
   runOf(ctx: Context): number
+  /** What was handed out last, by the event's id. */
+  readonly latest: ReadonlyMap<string, ClaimedEvent>
 }
 
 export function recorded(transport: Transport, write: (happening: Happening) => void): Recorded {
   const runs = new WeakMap<Received, number>()
+  const latest = new Map<string, ClaimedEvent>()
   let last = 0
   const runFor = (received: Received): number => {
     const run = runs.get(received) ?? ++last
@@ -26,6 +29,7 @@ export function recorded(transport: Transport, write: (happening: Happening) => 
       const { id, attempt, lapsed } = one
       return { run: runFor(one), id, attempt, lapsed }
     })
+    for (const event of events) latest.set(event.id, event)
     write({ what: 'claimed', queue, events })
   }
 
@@ -62,5 +66,6 @@ export function recorded(transport: Transport, write: (happening: Happening) => 
   return {
     transport: beside(transport, { open }),
     runOf: (ctx) => runFor((handledOf(ctx) as Held).received),
+    latest,
   }
 }

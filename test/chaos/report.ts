@@ -4,12 +4,13 @@ import type { Entry } from './history.ts'
 
 /** What came out, for people: the counts; and if a promise was broken, each breach, and the shortest history of one. */
 export function reportOf(system: string, { seed, counts, violations, entries, folder }: Outcome): string {
-  const { repeats, ...rest } = counts
+  const { repeats, sentAgain, ...rest } = counts
   const list = (record: object): string =>
     Object.entries(record)
       .map(([name, count]) => `${count} ${name}`)
       .join(', ')
   const lines = [`${system}, seed ${seed}: ${list(rest)}; repeats: ${list(repeats) || 'none'}`]
+  if (sentAgain !== undefined) lines.push(`relays sent again: ${list(sentAgain) || 'nothing'}`)
   if (violations.length > 0) {
     lines.push(`${violations.length} promises broken; histories in ${folder}`)
     lines.push(...violations.slice(0, 20).map(({ rule, text }) => `  ${rule}: ${text}`))

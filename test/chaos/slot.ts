@@ -10,6 +10,8 @@ import type { Told } from './steps.ts'
 /** A place that always has a process: when one has ended, the next one starts. */
 export interface Slot {
   readonly name: string
+  /** How long its process holds what it was handed out, in milliseconds, if it does nothing any more. */
+  readonly lease: number
   /** A crash. */
   kill(): void
   /** In order. */
@@ -27,6 +29,7 @@ export interface SlotParts {
   /** Its program, a file beside this one, and what it is told: the name of the process is added. */
   readonly program: string
   readonly task: object
+  readonly lease: number
   readonly folder: string
   write(happening: Happening): void
 }
@@ -34,7 +37,7 @@ export interface SlotParts {
 /** Between the end of a process and the start of the next, in milliseconds. */
 const gap = 200
 
-export function slotOf({ name, program, task, folder, write }: SlotParts): Slot {
+export function slotOf({ name, program, task, lease, folder, write }: SlotParts): Slot {
   const script = fileURLToPath(new URL(program, import.meta.url))
   let generation = 0
   let current: string
@@ -72,6 +75,7 @@ export function slotOf({ name, program, task, folder, write }: SlotParts): Slot 
   start()
   return {
     name,
+    lease,
     kill,
     stop: () => void child.kill('SIGTERM'),
     async freeze(ms) {

@@ -1,5 +1,5 @@
 import { isSettled, isSingle } from './causes.ts'
-import { outcomeOf, type Facts, type Hold, type Letter, type Run } from './facts.ts'
+import type { Facts, Hold, Letter, Run } from './facts.ts'
 import { isRefusal } from './hand-outs.ts'
 import { livesIn } from './redrives.ts'
 import type { Violation } from './violation.ts'
@@ -132,13 +132,13 @@ function mayDie({ attempt, started }: Hold, { attempts }: Facts): boolean {
 }
 
 /** Where settling is only recorded, the letter may be written, and written again after a crash. */
-function deadTooOften({ dead, events, features }: Facts): Violation[] {
+function deadTooOften({ dead, copies, features }: Facts): Violation[] {
   if (features.settlement === 'recorded') return []
   return [...Map.groupBy(dead, ({ queue, id }) => `${queue} ${id}`).values()].flatMap((letters) => {
     const [{ queue, id }] = letters as [Letter]
-    const copies = events.get(id)?.calls.filter((call) => outcomeOf(call, id) !== 'rejected').length ?? 0
-    if (letters.length <= Math.max(copies, 1)) return []
-    const text = `${id} is ${letters.length} dead letters of ${queue}, and was published ${copies} times`
+    const count = copies.get(id)?.length ?? 0
+    if (letters.length <= Math.max(count, 1)) return []
+    const text = `${id} is ${letters.length} dead letters of ${queue}, and came there ${count} times`
     return [{ rule: 'dead', text, ids: [id], queue }]
   })
 }

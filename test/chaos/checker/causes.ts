@@ -1,6 +1,6 @@
 import type { PublishedEvent } from '../history.ts'
 import { longestWait } from './clocks.ts'
-import { outcomeOf, type Facts, type Run } from './facts.ts'
+import type { Facts, Run } from './facts.ts'
 import { isRefusal } from './hand-outs.ts'
 import type { Process } from './lives.ts'
 import { callsFor } from './redrives.ts'
@@ -14,6 +14,8 @@ export type Cause =
   | 'lease lost'
   | 'not committed'
   | 'published again'
+  | 'tried again'
+  | 'relayed again'
   | 'redriven'
 
 export interface Reason {
@@ -33,6 +35,8 @@ export function reasonsOf(run: Run, rules: Rules): readonly Reason[] {
 /** The system has said what it did: one answer, one reason at most. */
 function whereConfirmed(run: Run): readonly Reason[] {
   const { end, hold } = run
+  // A relay that could not send it has tried once more, while it held it.
+  if (hold.started !== run) return end?.as === 'failed' ? [{ cause: 'tried again', from: end.at }] : []
   if (!run.confirmed) return reasonOfLoss(run)
   const from = end?.at ?? Infinity
   if (hold.answer?.as === 'retry') return [{ cause: 'failed', from }]
@@ -99,9 +103,9 @@ export function* carriedTwice(facts: Facts, event: PublishedEvent, runs: readonl
 
 /** Whether this is one event all the time, of which one failure, wait and attempt follows the other. */
 export function isSingle(queue: string, id: string, facts: Facts): boolean {
-  const { event, calls = [] } = facts.events.get(id) ?? {}
-  if (calls.filter((call) => outcomeOf(call, id) !== 'rejected').length !== 1) return false
+  if (facts.copies.get(id)?.length !== 1) return false
   if (facts.features.settlement !== 'recorded') return true
+  const event = facts.events.get(id)?.event
   const redriven = callsFor(queue, id, facts)
   const runs = facts.runs.get(queue)?.get(id) ?? []
   const carried = carriedSince(event, runs, facts) < Infinity

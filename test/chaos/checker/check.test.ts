@@ -124,5 +124,7 @@ describe('processes', () => {
   test('one that could not start, though nothing was in its way', () => {
     expect(broken(ended(75))).toEqual(['processes'])
     expect(broken(ended(75).disturb(2, 2.5))).toEqual([])
+    expect(broken(ended(75).freeze('q', 2, 2.5))).toEqual([])
+    expect(broken(ended(75).freeze('q', 0, 0.5))).toEqual(['processes'])
   })
 })

@@ -3,7 +3,7 @@ import { attemptsCount, deadForAReason } from './attempts.ts'
 import { breaker } from './breaker.ts'
 import type { Cause } from './causes.ts'
 import { delays } from './delays.ts'
-import { factsOf, outcomeOf, type Evidence, type Facts } from './facts.ts'
+import { outcomeOf, type Evidence, type Facts } from './facts.ts'
 import { handled } from './handled.ts'
 import { order } from './order.ts'
 import { outcomes } from './outcomes.ts'
@@ -11,6 +11,7 @@ import { overlap } from './overlap.ts'
 import { processes } from './processes.ts'
 import { published, takenInOrder } from './published.ts'
 import { redriven } from './redriven.ts'
+import { relayed, stagesOf } from './relayed.ts'
 import { starts } from './starts.ts'
 import { stopsInTime } from './stops.ts'
 import type { Violation } from './violation.ts'
@@ -36,13 +37,16 @@ export interface Counts {
   readonly steps: number
   /** Extra starts, by what explains them. */
   readonly repeats: Readonly<Partial<Record<Cause, number>>>
+  /** What relays sent once more, by what explains it. */
+  readonly sentAgain?: Readonly<Partial<Record<Cause, number>>>
 }
 
 /** Judges what the histories tell. Reads and writes nothing. */
 export function check(evidence: Evidence): Judgement {
-  const facts = factsOf(evidence)
-  const repeats = new Map<Cause, number>()
+  const { outbox, queues: facts } = stagesOf(evidence)
+  const [repeats, sentAgain] = [new Map<Cause, number>(), new Map<Cause, number>()]
   const violations = [
+    ...(outbox === undefined ? [] : relayed(outbox, sentAgain)),
     ...handled(facts),
     ...starts(facts, repeats),
     ...published(facts),
@@ -56,13 +60,14 @@ export function check(evidence: Evidence): Judgement {
     ...redriven(facts),
     ...breaker(facts),
     ...deadForAReason(facts),
-    ...processes(facts),
-    ...stopsInTime(facts),
+    ...processes(outbox ?? facts),
+    ...stopsInTime(outbox ?? facts),
   ]
-  return { violations, counts: { ...countsOf(facts), repeats: Object.fromEntries(repeats) } }
+  const counts = { ...countsOf(facts), repeats: Object.fromEntries(repeats) }
+  return { violations, counts: outbox ? { ...counts, sentAgain: Object.fromEntries(sentAgain) } : counts }
 }
 
-function countsOf({ events, runs, dead, ...facts }: Facts): Omit<Counts, 'repeats'> {
+function countsOf({ events, runs, dead, ...facts }: Facts): Omit<Counts, 'repeats' | 'sentAgain'> {
   const all = [...runs.values()].flatMap((ofQueue) => [...ofQueue.values()].flat())
   const endedAs = (as: string): number => all.filter(({ end }) => end?.as === as).length
   return {

@@ -43,6 +43,11 @@ function offAt({ name }: Process, at: number, clocks: Clocks): number {
   return clocks.get(name)?.findLast(({ from }) => from <= at)?.off ?? 0
 }
 
+/** What a clock that nobody has set showed at that moment: another moment of a process tells. */
+export function dateOf(moment: number, { now, at, process }: Run, { clocks }: Pick<Facts, 'clocks'>): number {
+  return now - offAt(process, at, clocks) - (at - moment)
+}
+
 /**
  * Whether this date had come when the run started: by the clock of its process, or by one that is ahead of it, or was, for
  * whoever sees first that an event is due says so to all.

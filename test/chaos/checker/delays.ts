@@ -1,5 +1,5 @@
 import { isSettled, isSingle } from './causes.ts'
-import { hadCome, wasSet } from './clocks.ts'
+import { dateOf, hadCome, wasSet } from './clocks.ts'
 import type { Facts, Run } from './facts.ts'
 import type { Violation } from './violation.ts'
 
@@ -43,7 +43,7 @@ function waitIsOver(run: Run, next: Run, facts: Facts): boolean {
 
 /**
  * Who publishes an event again gives it another date, by his own clock. A server counts the delay itself, from when it takes
- * the event, whatever anybody's clock says.
+ * the event, whatever anybody's clock says; what an outbox has counted so comes into the queues as a date.
  */
 function dueTest(id: string, facts: Facts): (run: Run) => boolean {
   const { calls = [] } = facts.events.get(id) ?? {}
@@ -55,5 +55,8 @@ function dueTest(id: string, facts: Facts): (run: Run) => boolean {
   if (published.length === 0) return () => true
   const first = Math.min(...published.map(({ at }) => at))
   const date = Math.min(...published.map(({ deliverAt }) => deliverAt))
-  return facts.features.delayClock === 'server' ? ({ at }) => at >= first : (run) => hadCome(date, run, facts)
+  if (facts.features.delayClock === 'server') return ({ at }) => at >= first
+  if (facts.outbox?.features.delayClock === 'server')
+    return (run) => hadCome(Math.floor(dateOf(first, run, facts)), run, facts)
+  return (run) => hadCome(date, run, facts)
 }

@@ -1,6 +1,7 @@
 import type { Features, PublishOutcome } from '../../../src/index.ts'
 import type { Answer, ClaimedEvent, Entry, PublishedEvent, StartHappening } from '../history.ts'
 import type { ChaosQueue } from '../queues.ts'
+import type { Reason } from './causes.ts'
 import { clocksIn, type Clocks } from './clocks.ts'
 import { handOutsIn } from './hand-outs.ts'
 import { livesOf, type Process } from './lives.ts'
@@ -19,6 +20,8 @@ export interface Evidence {
   readonly retryClock: 'monotonic' | 'wall'
   /** Handler runs before an event is a dead letter. */
   readonly attempts: number
+  /** Where publishers publish, and relays take it from: a system of its own, whose one queue they consume. */
+  readonly outbox?: Omit<Evidence, 'entries' | 'outbox'>
 }
 
 /** A dead letter. */
@@ -32,7 +35,7 @@ export interface Hold extends ClaimedEvent {
   readonly claimed: number
   /** When it may have been given it at the earliest: who stood still before he could tell had it before that, or not. */
   readonly since: number
-  /** undefined: the handler never started. */
+  /** undefined: the handler never started. A relay may start to send several times; this is the last. */
   started: Run | undefined
   /** What the system said last of its settlement, and when. */
   answer: (Answer & { readonly at: number }) | undefined
@@ -72,6 +75,8 @@ export interface Facts extends Evidence {
   readonly calls: readonly Call[]
   /** What was tried to be published, with the calls that did, in their order. */
   readonly events: ReadonlyMap<string, { readonly event: PublishedEvent; readonly calls: readonly Call[] }>
+  /** How often each event may have come into the queues: since when, and why once more. */
+  readonly copies: ReadonlyMap<string, readonly Reason[]>
   /** In the order of their starts, by queue and id. */
   readonly runs: ReadonlyMap<string, ReadonlyMap<string, readonly Run[]>>
   /** All that was handed out, in that order, by queue and id. */
@@ -88,7 +93,8 @@ export function outcomeOf(call: Call, id: string): PublishOutcome {
   return call.results[call.events.findIndex((event) => event.id === id)] ?? 'unknown'
 }
 
-export function factsOf(evidence: Evidence): Facts {
+/** `relayed`: what relays have brought; without, what was published is in the queues. */
+export function factsOf(evidence: Evidence, relayed?: Facts['copies']): Facts {
   const entries = evidence.entries.toSorted((a, b) => a.at - b.at)
   const processes = livesOf(entries)
   const calls = callsOf(entries)
@@ -100,9 +106,12 @@ export function factsOf(evidence: Evidence): Facts {
       else known.calls.push(call)
     }
   }
-  const dead = entries.filter((entry) => entry.what === 'letter')
+  const copies = relayed ?? new Map([...events].map(([id, known]) => [id, copiesBy(known.calls, id)]))
+  const isOurs = ({ queue }: { readonly queue: string }): boolean =>
+    evidence.queues.some(({ name }) => name === queue)
+  const dead = entries.filter((entry) => entry.what === 'letter').filter(isOurs)
   const handed = handOutsIn({ ...evidence, entries }, processes)
-  const [redrives, clocks] = [redrivesIn(entries), clocksIn(entries)]
+  const [redrives, clocks] = [redrivesIn(entries).filter(isOurs), clocksIn(entries)]
   const redrivesByEvent = callsByEvent(redrives)
   return {
     ...evidence,
@@ -110,6 +119,7 @@ export function factsOf(evidence: Evidence): Facts {
     dead,
     calls,
     events,
+    copies,
     processes,
     redrives,
     redrivesByEvent,
@@ -118,11 +128,16 @@ export function factsOf(evidence: Evidence): Facts {
   }
 }
 
+function copiesBy(calls: readonly Call[], id: string): readonly Reason[] {
+  const possible = calls.filter((call) => outcomeOf(call, id) !== 'rejected')
+  return possible.map(({ called }) => ({ cause: 'published again', from: called }))
+}
+
 function callsOf(entries: readonly Entry[]): readonly Call[] {
   const calls = new Map<string, Call>()
   for (const entry of entries) {
     if (entry.what === 'publishing') {
-      const results = entry.events.map((): PublishOutcome => 'unknown')
+      const results = entry.events.map((): PublishOutcome => (entry.rolledBack ? 'rejected' : 'unknown'))
       calls.set(entry.call, { called: entry.at, answered: Infinity, events: entry.events, results })
     } else if (entry.what === 'published') {
       const call = calls.get(entry.call)

@@ -4,14 +4,16 @@ import { mayLose, type Process } from './lives.ts'
 
 /** What was handed out to whom, and what became of it. */
 export function handOutsIn(
-  { entries, features, lease }: Evidence,
+  { entries, queues, features, lease }: Evidence,
   processes: ReadonlyMap<string, Process>,
 ): Pick<Facts, 'runs' | 'holds' | 'asks'> {
   const holds = new Holds(processes)
   const runs = new Table<Run>()
   const loses = (run: Run, at: number): boolean =>
     features.leases !== 'timed' || mayLose(run.process, [run.at - lease, at], processes.values(), lease)
+  const consumers = new Set(entries.filter((entry) => isOf(entry, queues)).map(({ by }) => by))
   for (const entry of entries) {
+    if (!consumers.has(entry.by)) continue
     if (entry.what === 'asked') holds.asked(entry)
     else if (entry.what === 'claimed') holds.claimed(entry)
     else if (entry.what === 'start') {
@@ -41,6 +43,12 @@ export function handOutsIn(
     }
   }
   return { runs: runs.all, holds: holds.table.all, asks: [...holds.asks.values()] }
+}
+
+/** Whether it tells of a session on one of these queues. */
+function isOf(entry: Entry, queues: Evidence['queues']): boolean {
+  if (entry.what !== 'asked' && entry.what !== 'claimed' && entry.what !== 'parting') return false
+  return queues.some(({ name }) => name === entry.queue)
 }
 
 /** Whether somebody else has the event, or had. */

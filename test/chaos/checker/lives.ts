@@ -75,9 +75,12 @@ function disturbancesIn(entries: readonly Entry[]): readonly Span[] {
   return began === Infinity ? spans : [...spans, [began, Infinity]]
 }
 
+/** What is over seems to go on for so long to who has to connect again, in milliseconds. */
+const reconnecting = 4_000
+
 /**
- * Whether a lease that is renewed as it should be may end in this span: its process was cut off or stood still; or another
- * stood still for more than half the lease, for who does so in the middle of a write keeps all others from theirs.
+ * Whether a lease that is renewed as it should be may end in this span: its process was cut off or stood still for so long that half
+ * of one may have passed; or another stood still for as long, for who does so in the middle of a write keeps all others from theirs.
  */
 export function mayLose(
   { cutOff, stoodStill }: Process,
@@ -85,10 +88,11 @@ export function mayLose(
   others: Iterable<Process>,
   lease: number,
 ): boolean {
+  const own = [...cutOff, ...stoodStill].filter(([began, ended]) => ended - began + reconnecting > lease / 2)
   const long = [...others]
     .flatMap((other) => other.stoodStill)
     .filter(([began, ended]) => ended - began > lease / 2)
-  return [...cutOff, ...stoodStill, ...long].some(([began, ended]) => began <= to && ended >= from)
+  return [...own, ...long].some(([began, ended]) => began <= to && ended >= from)
 }
 
 /** When it said itself that it cannot reach the system. */

@@ -7,7 +7,8 @@ export function outcomes({ runs, attempts }: Pick<Facts, 'runs' | 'attempts'>): 
   const all = [...runs.values()].flatMap((ofQueue) => [...ofQueue.values()].flat())
   return all.flatMap((run) => {
     const { id, queue, end, hold } = run
-    if (hold.answer === undefined) return []
+    // A relay settles as its last try went.
+    if (hold.answer === undefined || hold.started !== run) return []
     if (end !== undefined && settlementsFor(end.as, run, attempts).includes(hold.answer.as)) return []
     const text = `${id} in ${queue} was settled as ${hold.answer.as}, but its handler ${end === undefined ? 'had not ended' : `said ${end.as}`}`
     return [{ rule: 'outcomes', text, ids: [id], queue }]

@@ -3,17 +3,20 @@ import type { Entry } from '../history.ts'
 import type { Evidence } from './facts.ts'
 import type { Violation } from './violation.ts'
 
-/** No process ends by itself, and each ends when it is told to; one may fail to start while the system cannot be reached. */
+/**
+ * No process ends by itself, and each ends when it is told to; one may fail to start while the system cannot be reached, or another
+ * stands still, which may be in the middle of a write.
+ */
 export function processes({ entries }: Pick<Evidence, 'entries'>): Violation[] {
   const violations: Violation[] = []
   const spawned = new Map<string, number>()
   let disturbed = 0
-  /** When the latest disturbance was over. */
+  /** When the latest of that was over. */
   let whole = -Infinity
   for (const entry of entries) {
     if (entry.what === 'spawned') spawned.set(entry.of, entry.at)
-    else if (entry.what === 'disturbed') disturbed++
-    else if (entry.what === 'whole') {
+    else if (entry.what === 'disturbed' || entry.what === 'frozen') disturbed++
+    else if (entry.what === 'whole' || entry.what === 'thawed') {
       disturbed--
       whole = entry.at
     } else if (entry.what === 'overdue') {

@@ -2,7 +2,7 @@ import { outcomeOf, type Call, type Facts } from './facts.ts'
 import type { Violation } from './violation.ts'
 
 /** Nothing is handled that was not published, or was refused, or that the queue does not subscribe to; nor changed on its way. */
-export function published({ events, queues, runs }: Facts): Violation[] {
+export function published({ events, copies, queues, runs }: Facts): Violation[] {
   const violations: Violation[] = []
   for (const [queue, handled] of runs) {
     const subscribed = queues.find(({ name }) => name === queue)?.types ?? []
@@ -17,9 +17,11 @@ export function published({ events, queues, runs }: Facts): Violation[] {
       const known = events.get(id)
       if (known === undefined) wrong('was never published')
       else if (!known.calls.some((call) => outcomeOf(call, id) !== 'rejected')) wrong('was rejected')
+      else if (run === undefined || !(run.at >= (copies.get(id)?.[0]?.from ?? Infinity)))
+        wrong('had not come there yet')
       else if (!subscribed.includes(known.event.type))
         wrong(`is ${known.event.type}, which is not subscribed to`)
-      else if (run?.type !== known.event.type || run.key !== known.event.key) wrong('has another type or key')
+      else if (run.type !== known.event.type || run.key !== known.event.key) wrong('has another type or key')
     }
   }
   return violations

@@ -1,5 +1,5 @@
 import { carriedTwice, reasonsOf, type Cause, type Reason } from './causes.ts'
-import { outcomeOf, type Facts, type Run } from './facts.ts'
+import type { Facts, Run } from './facts.ts'
 import { callsFor, redrivesOf, type Redrive } from './redrives.ts'
 import type { Violation } from './violation.ts'
 
@@ -34,8 +34,7 @@ function* reasonsIn(facts: Facts, queue: string, id: string, runs: readonly Run[
   const known = facts.events.get(id)
   if (known === undefined) return
   yield* carriedTwice(facts, known.event, runs)
-  const possible = known.calls.filter((call) => outcomeOf(call, id) !== 'rejected')
-  for (const call of possible.slice(1)) yield { cause: 'published again', from: call.called }
+  yield* facts.copies.get(id)?.slice(1) ?? []
 }
 
 /** Where a letter is written and taken away in two steps, a call that failed may have put it back, and left it for the next. */

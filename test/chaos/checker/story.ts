@@ -1,4 +1,5 @@
 import type { PublishOutcome } from '../../../src/index.ts'
+import { outboxQueue } from '../../../src/publish/outbox-queue.ts'
 import type { Answer, Ending, Entry, Happening, PublishedEvent } from '../history.ts'
 import type { ChaosQueue } from '../queues.ts'
 import { check } from './check.ts'
@@ -55,6 +56,8 @@ export class Story {
     attempts?: 'failures'
     rare?: true
     delayClock?: 'server'
+    /** What is published goes into an outbox on a server. */
+    outbox?: true
   }): this {
     const { queues: given, features, ...rest } = this.#evidence
     this.#evidence = {
@@ -67,6 +70,14 @@ export class Story {
       },
       ...rest,
       retryClock: change.settlement === 'recorded' ? 'wall' : rest.retryClock,
+      ...(change.outbox && {
+        outbox: {
+          ...rest,
+          queues: [{ name: outboxQueue.name, types: ['t.a', 't.b'], order: 'none' }],
+          features: { ...features, delayClock: 'server' },
+          lease: 30_000,
+        },
+      }),
     }
     return this
   }
@@ -87,6 +98,15 @@ export class Story {
     const described = events.map((event) => (typeof event === 'string' ? { id: event, type: 't.a' } : event))
     this.note(at, 'publisher', { what: 'publishing', call, events: described })
     return results === 'none' ? this : this.note(until, 'publisher', { what: 'published', call, results })
+  }
+
+  /** Publishes in a transaction that is rolled back. Without an answer if there is no `until`. */
+  rollBack(at: number, until: number | undefined, id: string): this {
+    const call = `call ${++this.#calls}`
+    const events = [{ id, type: 't.a' }]
+    this.note(at, 'publisher', { what: 'publishing', call, events, rolledBack: true })
+    if (until === undefined) return this
+    return this.note(until, 'publisher', { what: 'published', call, results: ['rejected'] })
   }
 
   /**

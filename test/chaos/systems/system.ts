@@ -17,6 +17,8 @@ export interface ChaosSystem {
 
 export interface RunningSystem extends AsyncDisposable {
   readonly url: string
+  /** The URL of the Postgres that is the outbox. Only what uses it is disturbed then: publishers and relays. */
+  readonly outbox?: string
   /** What can befall it, by name. Each makes it unusable for about so many milliseconds, and resolves when it is whole again. */
   readonly disturbances: Readonly<Record<string, (ms: number) => Promise<void>>>
 }
