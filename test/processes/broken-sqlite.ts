@@ -1,5 +1,12 @@
 import { sqlite } from '../../src/adapters/sqlite/index.ts'
-import type { Received, Session, SessionOptions, Transport } from '../../src/contract/transport.ts'
+import type {
+  Received,
+  Session,
+  SessionOptions,
+  SettleResult,
+  Settlement,
+  Transport,
+} from '../../src/contract/transport.ts'
 import { onwards, type Outgoing } from '../../src/event/outgoing.ts'
 
 /** Ways in which a transport can break its word between processes; `open('FLAW:PATH')` gives sqlite with one of them. */
@@ -30,17 +37,30 @@ export const flaws: Readonly<Record<string, (inner: Transport) => Partial<Transp
       if (one.lapsed) count(one, one.attempt + 1)
     }),
   'takes a settlement that is too late': (inner) =>
-    sessions(inner, (session) => ({
-      extend: async (list, ms) => (await session.extend(list, ms)).map(() => 'ok'),
-      async settle(list) {
-        const results = await session.settle(list)
+    sessions(inner, (session) => {
+      const takeLate = async (
+        list: readonly Settlement[],
+        results?: readonly SettleResult[],
+      ): Promise<void> => {
         const late = list.filter(
           (one, i) => one.as === 'retry' && ['lost', 'gone'].includes(String(results?.[i])),
         )
         await inner.publish(late.map(({ of }) => again(of)))
-        return results
-      },
-    })),
+      }
+      return {
+        extend: async (list, ms) => (await session.extend(list, ms)).map(() => 'ok'),
+        async settle(list) {
+          const results = await session.settle(list)
+          await takeLate(list, results)
+          return results
+        },
+        async exchange(request) {
+          const result = await session.exchange(request)
+          await takeLate(request.settle, result.settled)
+          return result
+        },
+      }
+    }),
 }
 
 export function open(place: string): Transport {
