@@ -3,7 +3,7 @@ import { Pool } from 'pg'
 import { onTestFinished } from 'vitest'
 import { postgres, type PostgresOptions } from '../../src/adapters/postgres/index.ts'
 import { systemClock } from '../../src/clock/clock.ts'
-import type { QueueSpec, Received, Session, Transport } from '../../src/contract/transport.ts'
+import type { Notice, QueueSpec, Received, Session, Transport } from '../../src/contract/transport.ts'
 import { createEvent, type EventOptions } from '../../src/event/event.ts'
 import { encodeEvent, type Outgoing } from '../../src/event/outgoing.ts'
 
@@ -62,9 +62,26 @@ export function sessionOn(
   queue: string,
   lease = 30_000,
   order = false,
+  notice: (notice: Notice) => void = () => {},
 ): Promise<Session> {
-  const handlers = { notice: () => {}, onRevoke: () => {}, onLost: () => {} }
-  return transport.open(queue, { lease, order, clock: systemClock, ...handlers })
+  return transport.open(queue, {
+    lease,
+    order,
+    clock: systemClock,
+    notice,
+    onRevoke: () => {},
+    onLost: () => {},
+  })
+}
+
+/** One that writes down what it is told. */
+export async function noticingOn(
+  transport: Transport,
+  queue: string,
+): Promise<{ readonly session: Session; readonly notices: readonly Notice[] }> {
+  const notices: Notice[] = []
+  const session = await sessionOn(transport, queue, 30_000, false, (notice) => notices.push(notice))
+  return { session, notices }
 }
 
 /** Takes and acknowledges all that is ready. */

@@ -19,7 +19,7 @@ import { leaseOf, leasesOf, placesOf, type Lease } from './settlements.ts'
 import type { Slots } from './slots.ts'
 import { StoredEvent, type MessageRow } from './stored-event.ts'
 
-/** Fewer acknowledgements are not worth a statement of their own beside the claim. */
+/** So many acknowledgements get a statement of their own beside the claim. */
 const leastApart = 32
 /** Readings of one exchange: each sets aside what it may not take, and the next goes on behind. */
 const mostReadings = 16

@@ -5,13 +5,12 @@ import {
   handleAll,
   handOn,
   newSchema,
+  noticingOn,
   open,
   sessionOn,
   spec,
 } from '../../../test/postgres/database.ts'
 import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
-import type { Notice } from '../../contract/transport.ts'
-import { systemClock } from '../../clock/clock.ts'
 import { postgres, type PostgresOptions } from './index.ts'
 
 describe('postgres()', () => {
@@ -126,15 +125,7 @@ await describeWithServer('postgres', (url) => {
     const transport = open(`${url}?options=-c%20synchronous_commit%3Doff`, schema)
     await transport.declare([spec('mail')])
     expect(transport.features.durable).toBe('process')
-    const notices: Notice[] = []
-    const session = await transport.open('mail', {
-      lease: 30_000,
-      order: false,
-      clock: systemClock,
-      notice: (notice) => notices.push(notice),
-      onRevoke: () => {},
-      onLost: () => {},
-    })
+    const { session, notices } = await noticingOn(transport, 'mail')
     await session.close()
     expect(notices).toMatchObject([
       { code: 'DURABILITY_WEAK', queue: 'mail', message: expect.stringContaining('synchronous_commit=off') },

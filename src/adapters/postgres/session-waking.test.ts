@@ -5,14 +5,14 @@ import {
   handOn,
   idsOf,
   newSchema,
+  noticingOn,
   open,
   sessionOn,
   spec,
   take,
 } from '../../../test/postgres/database.ts'
 import { describeWithServer } from '../../../test/servers/describe-with-server.ts'
-import { systemClock } from '../../clock/clock.ts'
-import type { Notice, Received } from '../../contract/transport.ts'
+import type { Received } from '../../contract/transport.ts'
 
 const hour = 3_600_000
 
@@ -76,17 +76,9 @@ await describeWithServer('postgres', (url) => {
   test('a connection that listens and is ended comes back; until then it is looked', async () => {
     const schema = newSchema()
     const hand = handOn(url)
-    const notices: Notice[] = []
     const transport = open(url, schema)
     await transport.declare([spec('q')])
-    const session = await transport.open('q', {
-      lease: 30_000,
-      order: false,
-      clock: systemClock,
-      notice: (notice) => notices.push(notice),
-      onRevoke: () => {},
-      onLost: () => {},
-    })
+    const { session, notices } = await noticingOn(transport, 'q')
     const listening = `SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND query LIKE 'LISTEN%'
       AND application_name = 'millrace' AND query LIKE '%' || $1`
     const [{ channel } = { channel: '' }] = await hand.query<{ channel: string }>(
@@ -115,17 +107,9 @@ await describeWithServer('postgres', (url) => {
 await describeWithServer('postgres-pooled', (url) => {
   test('behind a pooler that nothing is heard through it is told, and looked for new events often', async () => {
     const schema = newSchema()
-    const notices: Notice[] = []
     const transport = open(url, schema, { pollInterval: hour })
     await transport.declare([spec('q')])
-    const session = await transport.open('q', {
-      lease: 30_000,
-      order: false,
-      clock: systemClock,
-      notice: (notice) => notices.push(notice),
-      onRevoke: () => {},
-      onLost: () => {},
-    })
+    const { session, notices } = await noticingOn(transport, 'q')
     await expect
       .poll(() => notices, { timeout: 10_000 })
       .toMatchObject([

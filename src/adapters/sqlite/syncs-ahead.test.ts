@@ -68,6 +68,15 @@ beforeEach(async () => {
 
 const ack = (n: number): Promise<unknown> => session.settle([{ of: received[n]!, as: 'ack' }])
 
+/** While another process writes. */
+async function crowded(n: number): Promise<void> {
+  using other = new DatabaseSync(path)
+  other.exec('BEGIN IMMEDIATE')
+  const acked = ack(n)
+  other.exec('COMMIT')
+  await acked
+}
+
 async function left(): Promise<number> {
   const [queue] = await transport.admin.queues()
   return queue!.inFlight
@@ -84,11 +93,7 @@ test('claims need no disk; settlements go ahead of it, eight exchanges far', asy
 })
 
 test('while claims are twice as large, since others write as well, they go four exchanges ahead', async () => {
-  using other = new DatabaseSync(path)
-  other.exec('BEGIN IMMEDIATE')
-  const first = ack(0)
-  other.exec('COMMIT')
-  await first
+  await crowded(0)
   for (let n = 1; n < 4; n++) await ack(n)
   const fifth = ack(4)
   expect([await left(), asked.length]).toEqual([16, 4])
@@ -98,12 +103,8 @@ test('while claims are twice as large, since others write as well, they go four 
 })
 
 test('as soon as claims are twice as large, no more go ahead until as few as that are', async () => {
-  using other = new DatabaseSync(path)
   for (let n = 0; n < 7; n++) await ack(n)
-  other.exec('BEGIN IMMEDIATE')
-  const eighth = ack(7)
-  other.exec('COMMIT')
-  await eighth
+  await crowded(7)
   const ninth = ack(8)
   for (const { resolve } of asked.slice(0, 4)) resolve()
   expect([await left(), asked.length]).toEqual([12, 8])

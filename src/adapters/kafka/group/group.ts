@@ -14,7 +14,7 @@ import { lookUp } from './look-up.ts'
 import { Membership } from './membership.ts'
 import type { StoredQueue } from '../queues/registry.ts'
 import type { LastMinute } from '../../../contract/last-minute.ts'
-import { type TopicShape } from '../queues/topics.ts'
+import type { TopicShape } from '../queues/topics.ts'
 import { topicsOf } from '../queues/queue-topics.ts'
 
 /** How soon new topics and subscriptions of other processes are seen, in milliseconds. */

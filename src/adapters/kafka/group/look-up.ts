@@ -1,5 +1,5 @@
 import type { Cluster } from '../connection/cluster.ts'
-import { type TopicShape } from '../queues/topics.ts'
+import type { TopicShape } from '../queues/topics.ts'
 import { topicsOf } from '../queues/queue-topics.ts'
 
 /** The topics that a queue is consumed from, at this moment. */
