@@ -30,6 +30,11 @@ export function resultOf(row: Row, machine: Machine, measured: Measured): Result
 export function keep(result: Result): void {
   mkdirSync(folder, { recursive: true })
   writeFileSync(new URL(`${result.row}.json`, folder), `${JSON.stringify(result, null, 2)}\n`)
+  draw()
+}
+
+/** The chart of all results. */
+export function draw(): void {
   writeFileSync(new URL('ratios.svg', folder), chartOf(allResults()))
 }
 
